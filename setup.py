@@ -1,0 +1,27 @@
+"""The compiled modules of gotee; everything else about the package is in pyproject.toml."""
+
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+SOURCE = Path("src")
+
+extensions = [
+    Extension(
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts),
+        [str(path)],
+        extra_compile_args=["-O2", "-std=c11"],
+    )
+    for path in sorted(SOURCE.rglob("*.pyx"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        include_path=[str(SOURCE)],
+        language_level=3,
+        compiler_directives={"binding": True, "embedsignature": False},
+        build_dir="build/cython",
+    )
+)

@@ -1,0 +1,49 @@
+"""gotee: secured routines for Python. The public names and nothing else."""
+
+from __future__ import annotations
+
+from gotee.errors import (
+    BoundaryTypeError,
+    Cancelled,
+    ChannelClosed,
+    CompileError,
+    Deadlock,
+    EnclaveLost,
+    GoteeError,
+    Overloaded,
+    SecuredRoutineError,
+    UsageError,
+)
+from gotee.runtime.asynchronous import aselect, asleep
+from gotee.runtime.channel import Chan
+from gotee.runtime.routine import Routine, go
+from gotee.runtime.scheduler import sleep, yield_now
+from gotee.runtime.selecting import Recv, Selected, Send, select
+from gotee.tee import gosecure
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "BoundaryTypeError",
+    "Cancelled",
+    "Chan",
+    "ChannelClosed",
+    "CompileError",
+    "Deadlock",
+    "EnclaveLost",
+    "GoteeError",
+    "Overloaded",
+    "Recv",
+    "Routine",
+    "SecuredRoutineError",
+    "Selected",
+    "Send",
+    "UsageError",
+    "aselect",
+    "asleep",
+    "go",
+    "gosecure",
+    "select",
+    "sleep",
+    "yield_now",
+]

@@ -1,0 +1,107 @@
+"""Every error that gotee raises. Both worlds; imports nothing of gotee.
+
+All of them derive from GoteeError, but for the built-in TimeoutError (a wait that was given a limit)
+and Cancelled, a BaseException, so that `except Exception` in a routine does not swallow it.
+"""
+
+from __future__ import annotations
+
+
+class GoteeError(Exception):
+    """The base of all errors of gotee."""
+
+
+class UsageError(GoteeError, ValueError):
+    """A call that can never be right: a negative capacity, a blocking call on an event loop's own stack."""
+
+
+class BoundaryTypeError(GoteeError, TypeError):
+    """A value that does not fit its annotation or cannot be copied between the worlds.
+
+    `path` leads to the bad part, for example ``args[0].items[3].key``; it is empty for the value itself.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(f"{message} - at {path}" if path else message)
+        self.path = path
+        self.reason = message
+
+    def __reduce__(self) -> tuple[type[BoundaryTypeError], tuple[str, str]]:
+        return type(self), (self.reason, self.path)
+
+
+class SecuredRoutineError(GoteeError):
+    """A secured routine failed. `remote_type` and `remote_message` say with what."""
+
+    def __init__(self, message: str, remote_type: str = "", remote_message: str = "") -> None:
+        super().__init__(message)
+        self.remote_type = remote_type
+        self.remote_message = remote_message
+
+
+class EnclaveLost(GoteeError):  # noqa: N818 - the name that users type
+    """The enclave ended while something was expected from it."""
+
+
+class ChannelClosed(GoteeError):  # noqa: N818
+    """`recv` on a closed and drained channel; `send` on a closed one; a second `close`."""
+
+
+class Deadlock(GoteeError):  # noqa: N818
+    """Every routine waits and nothing can wake any of them. `waiting` has one line for each."""
+
+    def __init__(self, message: str, waiting: tuple[str, ...] = ()) -> None:
+        super().__init__("\n".join((message, *waiting)))
+        self.waiting = waiting
+
+
+class Overloaded(GoteeError):  # noqa: N818
+    """A limit of the image (routines, channels, frame bytes, ...) was reached."""
+
+
+class CompileError(GoteeError):
+    """The program cannot be rewritten or partitioned. `code`, place and caret are part of the text."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        filename: str | None = None,
+        lineno: int | None = None,
+        column: int | None = None,
+        line: str | None = None,
+        width: int = 1,
+        cure: str | None = None,
+    ) -> None:
+        self.code = code
+        self.message = message
+        self.filename = filename
+        self.lineno = lineno
+        self.column = column  # 0-based, in characters
+        self.line = line
+        self.width = width
+        self.cure = cure
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        place = ""
+        if self.filename is not None:
+            place = self.filename
+            if self.lineno is not None:
+                place += f":{self.lineno}"
+                if self.column is not None:
+                    place += f":{self.column + 1}"
+            place += ": "
+        lines = [f"{place}{self.code} {self.message}"]
+        if self.line is not None and self.column is not None:
+            source = self.line.rstrip("\n")
+            blank = "".join("\t" if c == "\t" else " " for c in source[: self.column])
+            lines += [f"    {source}", f"    {blank}{'^' * max(self.width, 1)}"]
+        if self.cure:
+            lines.append(f"    cure: {self.cure}")
+        return "\n".join(lines)
+
+
+class Cancelled(BaseException):
+    """Delivered in a cancelled routine at its next park, and raised by `result()` of a cancelled routine."""

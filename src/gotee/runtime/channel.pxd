@@ -1,0 +1,24 @@
+from gotee.runtime.waiting cimport Node, WaitQueue
+
+cdef class Chan:
+    cdef readonly Py_ssize_t capacity
+    cdef readonly Py_ssize_t number
+    cdef readonly bint closed
+    cdef readonly object element      # the annotation T, or None for any
+    cdef object exact                 # a class whose own instances need no check
+    cdef object check
+    cdef object buffer
+    cdef readonly WaitQueue receivers
+    cdef readonly WaitQueue senders
+    cdef object __weakref__
+    cdef int vet(self, object value) except -1
+    cdef int try_send(self, object value) except -1
+    cdef int try_recv(self, Outcome out) except -1
+    cpdef give_back(self, object value)
+    cpdef bint can_send(self)
+    cpdef bint can_recv(self)
+
+
+cdef class Outcome:
+    cdef object value
+    cdef bint ok

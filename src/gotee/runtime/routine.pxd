@@ -1,0 +1,18 @@
+from gotee.runtime.scheduler cimport G
+from gotee.runtime.waiting cimport Waiter, WaitQueue
+
+cdef class Routine(G):
+    cdef object function
+    cdef tuple args
+    cdef dict kwargs
+    cdef object translate
+    cdef readonly Py_ssize_t number
+    cdef readonly str name
+    cdef object value
+    cdef readonly object exception
+    cdef bint finished
+    cdef readonly bint cancelled
+    cdef readonly bint observed
+    cdef WaitQueue watchers
+    cdef int complete(self, object value, object exception) except -1
+    cpdef bint watch(self, Waiter waiter) except -1

@@ -1,0 +1,209 @@
+"""Routine: the handle of what `go` and `gosecure` started, and for a local one the G itself.
+
+Both worlds. `spawn` is called by `go`, by the tee that runs secured routines, and by nothing else.
+"""
+
+import types
+from time import monotonic
+
+from greenlet import GreenletExit
+
+from gotee.errors import Cancelled
+
+from gotee.runtime.scheduler cimport (
+    DONE, G, GWaiter, PARKED, Scheduler, blocking, current_scheduler, new_waiter, running_loop,
+)
+from gotee.runtime.waiting cimport Node, Waiter, WaitQueue
+
+cdef Py_ssize_t _number = 0
+cdef object _report = None
+cdef object _remember = None
+cdef object _run_coroutine = None
+
+
+def set_hooks(report, remember, run_coroutine):
+    """Called once by the package: who prints lost failures, who keeps them until the end, who runs coroutines."""
+    global _report, _remember, _run_coroutine
+    _report = report
+    _remember = remember
+    _run_coroutine = run_coroutine
+
+
+cdef class Routine(G):
+    """A handle of a routine started with `go` or `gosecure`.
+
+    Ignoring it is fine, as in Go; a failure that nobody asks for is reported on standard error, not lost.
+
+    >>> from gotee import go
+    >>> go(divmod, 7, 2).result()
+    (3, 1)
+    """
+
+    def __class_getitem__(cls, item):
+        return types.GenericAlias(cls, item)
+
+    def __init__(self):
+        raise TypeError("routines are made by go() and gosecure()")
+
+    def __str__(self):
+        return f"{self.name}#{self.number}"
+
+    def __repr__(self):
+        if not self.finished:
+            state = "parked" if self.state == PARKED else "running"
+        elif self.cancelled:
+            state = "cancelled"
+        else:
+            state = "done" if self.exception is None else "failed"
+        return f"<Routine {self} {state}>"
+
+    cdef int run(self) except -1:
+        function, args, kwargs = self.function, self.args, self.kwargs
+        self.function = self.args = self.kwargs = None
+        if self.cancel_pending:
+            self.cancel_pending = False
+            return self.complete(None, Cancelled())
+        if self.throw is not None:
+            exception, self.throw = self.throw, None
+            return self.complete(None, exception)
+        try:
+            value = function(*args) if kwargs is None else function(*args, **kwargs)
+            if type(value) is types.CoroutineType:
+                value = _run_coroutine(self.scheduler, value)
+        except GreenletExit:
+            raise
+        except (KeyboardInterrupt, SystemExit) as stop:
+            self.complete(None, Cancelled())
+            self.scheduler.interrupt_main(stop)
+        except BaseException as exception:
+            self.complete(None, exception)
+        else:
+            self.complete(value, None)
+        return 0
+
+    cdef int complete(self, object value, object exception) except -1:
+        """Settle the routine and wake everybody who waits for it."""
+        if self.finished:
+            return 0
+        if exception is not None:
+            if isinstance(exception, Cancelled):
+                self.cancelled = True
+            elif self.translate is not None and isinstance(exception, Exception):
+                exception = self.translate(exception)
+        self.value = value
+        self.exception = exception
+        self.finished = True
+        self.translate = None
+        cdef Node node
+        while self.watchers is not None and self.watchers.head is not None:
+            node = self.watchers.head
+            node.waiter.fire(node.index, None, True)
+        if exception is not None and not self.cancelled:
+            _remember(self)
+        return 0
+
+    cpdef bint watch(self, Waiter waiter) except -1:
+        """Fire `waiter` when done; False if it is done already."""
+        if self.watchers is None:
+            self.watchers = WaitQueue.__new__(WaitQueue)
+        cdef Node node = waiter.add(0, None)
+        if self.finished:
+            waiter.unlink_all()
+            return False
+        self.watchers.push(node)
+        return True
+
+    def done(self):
+        """Whether it has returned, failed or been cancelled."""
+        return self.finished
+
+    def outcome(self):
+        """The value or the exception of a finished routine, which counts as asked for."""
+        self.observed = True
+        if self.exception is not None:
+            raise self.exception
+        return self.value
+
+    def result(self, timeout=None):
+        """Park until the routine is done; return its value or raise what it raised.
+
+        `timeout` is in seconds. Raises TimeoutError when it runs out, Cancelled if the routine was cancelled,
+        SecuredRoutineError if a secured routine failed.
+        """
+        cdef Scheduler scheduler
+        cdef GWaiter waiter
+        if not self.finished:
+            scheduler = blocking("await routine")
+            waiter = new_waiter(scheduler)
+            waiter.subject = self
+            if self.watch(waiter):
+                if timeout is None:
+                    scheduler.wait(waiter, "result")
+                elif not scheduler.wait_until(waiter, "result", monotonic() + timeout):
+                    raise TimeoutError(f"routine {self} was not done within {timeout} seconds")
+        return self.outcome()
+
+    def __await__(self):
+        from gotee.runtime.aio import wait_routine
+
+        return wait_routine(self).__await__()
+
+    def cancel(self):
+        """Ask the routine to stop: `Cancelled` is delivered at its next park. False if it is done already.
+
+        A routine that has not started never starts. One that computes without parking cannot be interrupted.
+        """
+        if self.finished:
+            return False
+        running_loop()
+        if self.state == PARKED and self.waiter is not None and not self.waiter.fired:
+            self.scheduler.interrupt(self, Cancelled())
+        elif self.throw is None:
+            self.cancel_pending = True
+        return True
+
+    def mark_observed(self):
+        """Its failure has been reported, or asked for."""
+        self.observed = True
+
+    def __del__(self):
+        if self.exception is not None and not self.observed and not self.cancelled and _report is not None:
+            self.observed = True
+            _report(self)
+
+
+def spawn(function, tuple args, dict kwargs, str name=None, translate=None):
+    """Start `function(*args, **kwargs)` as a routine of the calling thread.
+
+    `translate` maps the exception with which it failed to the one that `result` raises.
+    """
+    global _number
+    cdef Routine routine = Routine.__new__(Routine)
+    _number += 1
+    routine.number = _number
+    routine.function = function
+    routine.args = args
+    routine.kwargs = kwargs if kwargs else None
+    routine.translate = translate
+    if name is None:
+        name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    routine.name = name
+    current_scheduler().spawn(routine)
+    return routine
+
+
+def go(function, /, *args, **kwargs):
+    """Start `function(*args, **kwargs)` as a routine of this thread, in the same world, and return its handle.
+
+    A routine runs while its thread is parked in gotee (in `recv`, `send`, `select`, `sleep`, `result`), or from
+    callbacks of the thread's running asyncio loop. An `async def` runs as a task.
+
+    >>> from gotee import Chan, go
+    >>> done = Chan[int](1)
+    >>> routine = go(done.send, 42)
+    >>> done.recv()
+    42
+    """
+    if not callable(function):
+        raise TypeError(f"go() needs a function, got {type(function).__name__}; write go(f, x), not go(f(x))")
+    return spawn(function, args, kwargs)

@@ -1,0 +1,77 @@
+from gotee.runtime.waiting cimport Waiter
+
+cdef enum State:
+    NEW
+    READY
+    RUNNING
+    PARKED
+    DONE
+
+
+cdef class G:
+    cdef readonly Scheduler scheduler
+    cdef readonly object worker
+    cdef State state
+    cdef Waiter waiter
+    cdef object throw
+    cdef bint cancel_pending
+    cdef object __weakref__
+    cdef int run(self) except -1
+
+
+cdef class GWaiter(Waiter):
+    cdef G g
+
+
+cdef class Timer:
+    cdef double deadline
+    cdef Waiter waiter
+    cdef Scheduler scheduler
+
+
+cdef class Scheduler:
+    cdef readonly object thread
+    cdef readonly G main
+    cdef readonly G current
+    cdef readonly set live
+    cdef readonly bint idle
+    cdef readonly object loop
+    cdef readonly object driving
+    cdef object base
+    cdef object hub
+    cdef object ready
+    cdef list workers
+    cdef list timers
+    cdef readonly Py_ssize_t live_timers
+    cdef Py_ssize_t timer_sequence
+    cdef object sleep_lock
+    cdef bint notified
+    cdef bint drive_scheduled
+    cdef object loop_timer
+    cdef object driver_throw
+    cdef bint ending
+    cdef int tick
+    cdef object own_loop
+    cdef Py_ssize_t own_tasks
+    cdef object __weakref__
+
+    cdef int add_ready(self, G g) except -1
+    cdef int spawn(self, G g) except -1
+    cdef int wait(self, GWaiter waiter, object what) except -1
+    cdef bint wait_until(self, GWaiter waiter, object what, double deadline) except -1
+    cdef int park(self) except -1
+    cdef int switch_away(self) except -1
+    cdef int interrupt(self, G g, object exception) except -1
+    cdef G pick(self)
+    cdef int run_one(self) except -1
+    cdef Timer add_timer(self, Waiter waiter, double deadline)
+    cdef void drop_timer(self, Timer timer)
+    cdef int fire_timers(self) except -1
+    cdef int poke(self) except -1
+    cdef int attach(self, object loop) except -1
+
+
+cdef Scheduler current_scheduler()
+cdef GWaiter new_waiter(Scheduler scheduler)
+cdef Scheduler blocking(str instead)
+cdef object running_loop()

@@ -1,0 +1,618 @@
+"""M, P, G: a routine (G) is a greenlet, a thread (M) has one scheduler (P), here called Scheduler.
+
+Both worlds. Channels, select, sleep and routine handles park and wake through this module.
+
+Parking switches straight to the next ready routine. Only when there is none, or when a fresh greenlet must be
+started, control goes to the *base*: the hub greenlet of the thread, which sleeps, or, on a thread that runs an
+asyncio loop, the loop callback that drives the routines. Fresh greenlets start from the base only, so that their
+C stacks begin at one height instead of each a little deeper than the one before.
+
+Compiled code is not preempted under the GIL: everything between two calls of Python code is atomic for other
+threads and for signal handlers. Queues are therefore changed without locks, and never around such a call.
+"""
+
+import _thread
+import contextvars
+import sys
+import threading
+import types
+from collections import deque
+from heapq import heapify, heappop, heappush
+from time import monotonic
+
+from greenlet import getcurrent, greenlet
+
+from gotee.errors import Cancelled, UsageError
+
+from cpython.ref cimport Py_INCREF
+
+from gotee.runtime.waiting cimport Waiter
+
+cdef extern from *:
+    """
+    static _Thread_local void *gotee_scheduler;  /* borrowed: the thread's Guard keeps it alive */
+    """
+    void *gotee_scheduler
+
+cdef int WORKERS_KEPT = 1024      # finished greenlets kept for reuse, a thread; a fresh one costs about 10 us
+cdef int SWITCHES_PER_LOOK = 61   # direct switches before timers get a look (Go's figure for its global queue)
+cdef int SWITCHES_PER_CALLBACK = 256
+cdef double FIRST_JUDGEMENT = 0.02
+cdef double LAST_JUDGEMENT = 0.5
+
+schedulers = set()                # of every thread that is alive and has used gotee
+_judge = None                     # set by gotee.runtime.deadlock: called by a thread that goes idle
+_on_first_main = None             # set by gotee.runtime.lifecycle: called once, on the main thread
+_local = threading.local()
+
+
+def set_hooks(judge, on_first_main):
+    """Called once by the package: who judges deadlocks, who installs the signal handlers."""
+    global _judge, _on_first_main
+    _judge = judge
+    _on_first_main = on_first_main
+
+
+class _Guard:
+    """Lives in the thread's locals; its end is the thread's end."""
+
+    def __init__(self, scheduler):
+        self.scheduler = scheduler
+
+    def __del__(self):
+        self.scheduler.end()
+
+
+cdef Scheduler current_scheduler():
+    if gotee_scheduler != NULL:
+        return <Scheduler>gotee_scheduler
+    return _new_scheduler()
+
+
+cdef Scheduler _new_scheduler():
+    global gotee_scheduler
+    cdef Scheduler scheduler = Scheduler()
+    _local.guard = _Guard(scheduler)
+    schedulers.add(scheduler)
+    gotee_scheduler = <void *>scheduler
+    if _on_first_main is not None and threading.current_thread() is threading.main_thread():
+        _on_first_main()
+    return scheduler
+
+
+def scheduler_of_this_thread():
+    """The Scheduler of the calling thread, made on first use."""
+    return current_scheduler()
+
+
+def scheduler_of_this_thread_or_none():
+    return <Scheduler>gotee_scheduler if gotee_scheduler != NULL else None
+
+
+cdef object _get_running_loop = None
+cdef object _set_running_loop = None
+
+
+cdef object running_loop():
+    """The asyncio loop that runs on this thread, or None. Never imports asyncio: it takes 40 ms."""
+    global _get_running_loop, _set_running_loop
+    if _get_running_loop is None:
+        if "asyncio" not in sys.modules:
+            return None
+        events = sys.modules.get("asyncio.events")
+        getter = getattr(events, "_get_running_loop", None)
+        if getter is None:
+            return None
+        _set_running_loop = events._set_running_loop
+        _get_running_loop = getter
+    return _get_running_loop()
+
+
+cdef Scheduler blocking(str instead):
+    """The scheduler of a caller about to block, which must not stand on a running loop's own stack."""
+    cdef Scheduler scheduler = current_scheduler()
+    loop = running_loop()
+    if loop is not None:
+        if scheduler.driving is not loop:
+            raise UsageError(
+                f"this would block the running event loop: use `{instead}` here, or start a routine with go()"
+            )
+    return scheduler
+
+
+cdef class G:
+    """What a scheduler runs: a greenlet, or the thread's own stack (`main`)."""
+
+    cdef int run(self) except -1:
+        raise NotImplementedError
+
+    def __str__(self):
+        return "main"
+
+    @property
+    def parked(self):
+        return self.state == PARKED
+
+    @property
+    def waiting(self):
+        """The Waiter of the operation it is parked on, or None."""
+        return self.waiter if self.state == PARKED else None
+
+
+cdef class GWaiter(Waiter):
+    """A blocked operation of a routine."""
+
+    cdef int wake(self) except -1:
+        return self.g.scheduler.add_ready(self.g)
+
+
+cdef GWaiter new_waiter(Scheduler scheduler):
+    cdef GWaiter waiter = GWaiter.__new__(GWaiter)
+    waiter.g = scheduler.current
+    return waiter
+
+
+cdef class Timer:
+    """A deadline of a Waiter; it fires with index -1 and ok False."""
+
+
+cdef class Scheduler:
+    def __cinit__(self):
+        self.thread = threading.current_thread()
+        self.main = G.__new__(G)
+        self.main.scheduler = self
+        self.main.worker = getcurrent()
+        self.main.state = RUNNING
+        self.current = self.main
+        self.live = set()
+        self.ready = deque()
+        self.workers = []
+        self.timers = []
+        self.sleep_lock = _thread.allocate_lock()
+        self.sleep_lock.acquire()
+        self.tick = SWITCHES_PER_LOOK
+        self.hub = greenlet(self._hub, self.main.worker)
+        self.base = self.hub
+
+    # -- ready queue ------------------------------------------------------------------------------
+
+    cdef int spawn(self, G g) except -1:
+        """Make a new routine of this thread ready; it starts when the caller parks."""
+        if self.ending:
+            raise Cancelled("the thread is ending")
+        g.scheduler = self
+        g.state = READY
+        self.live.add(g)
+        self.ready.append(g)
+        self.poke()
+        return 0
+
+    cdef int add_ready(self, G g) except -1:
+        """May be called from any thread."""
+        g.state = READY
+        self.ready.append(g)
+        if self.idle or self.loop is not None or _get_running_loop is not None:
+            self.poke()
+        return 0
+
+    cdef int poke(self) except -1:
+        """Make the thread look at its ready queue, wherever it waits."""
+        if self.idle:
+            if not self.notified:
+                self.notified = True
+                self.sleep_lock.release()
+        elif self.driving is None:
+            if gotee_scheduler == <void *>self:
+                loop = running_loop()
+                if loop is not None:
+                    self.attach(loop)
+                    if not self.drive_scheduled:
+                        self.drive_scheduled = True
+                        loop.call_soon(self._drive)
+                return 0
+            if self.loop is not None and not self.drive_scheduled:
+                self.drive_scheduled = True
+                try:
+                    self.loop.call_soon_threadsafe(self._drive)
+                except RuntimeError:   # closed: the thread looks again when it parks or runs another loop
+                    self.drive_scheduled = False
+        return 0
+
+    cdef G pick(self):
+        """The routine to switch to directly, or None when the base must decide."""
+        cdef G g
+        self.tick -= 1
+        if self.tick <= 0 or not self.ready:
+            return None
+        g = self.ready[0]
+        if g.worker is None:
+            if not self.workers:
+                return None
+            g.worker = self.workers.pop()
+        self.ready.popleft()
+        return g
+
+    cdef int switch_away(self) except -1:
+        cdef G g = self.pick()
+        self.current = g
+        if g is None:
+            self.base.switch()
+        else:
+            g.worker.switch()
+        return 0
+
+    # -- parking ----------------------------------------------------------------------------------
+
+    cdef int park(self) except -1:
+        """Give way until somebody makes the current routine ready; raises what was thrown at it."""
+        cdef G g = self.current
+        if g is None or getcurrent() is not g.worker:
+            raise UsageError(
+                "this would block in a greenlet or callback that is not a routine: start one with go()"
+            )
+        self.switch_away()
+        g.state = RUNNING
+        if g.throw is not None:
+            exception = g.throw
+            g.throw = None
+            raise exception
+        return 0
+
+    cdef int wait(self, GWaiter waiter, object what) except -1:
+        """Park the current routine until the waiter fires."""
+        cdef G g = waiter.g
+        if g is None:
+            waiter.unlink_all()
+            raise UsageError("this would block outside any routine: start one with go()")
+        if g.cancel_pending:
+            waiter.unlink_all()
+            g.cancel_pending = False
+            raise Cancelled()
+        waiter.what = what
+        g.waiter = waiter
+        g.state = PARKED
+        try:
+            self.park()
+        except BaseException:
+            waiter.unlink_all()
+            g.state = RUNNING
+            raise
+        finally:
+            g.waiter = None
+        return 0
+
+    cdef bint wait_until(self, GWaiter waiter, object what, double deadline) except -1:
+        """As `wait`, but at most until `deadline` (monotonic seconds); True if the waiter fired for a reason."""
+        cdef Timer timer = self.add_timer(waiter, deadline)
+        try:
+            self.wait(waiter, what)
+        finally:
+            self.drop_timer(timer)
+        return not (waiter.index == -1 and not waiter.ok)
+
+    cdef int interrupt(self, G g, object exception) except -1:
+        """Throw into a parked routine: it has left every queue before anybody can give it a value."""
+        if g.state == PARKED and g.waiter is not None and not g.waiter.fired:
+            g.waiter.settle(-1, None, False)
+            g.throw = exception
+            self.add_ready(g)
+        return 0
+
+    @property
+    def quiet(self):
+        """Asleep, with nothing that will wake it by itself: the deadlock judge's question."""
+        return self.idle and not self.notified and not self.ready and not self.live_timers
+
+    def interrupt_main(self, exception):
+        """KeyboardInterrupt, SystemExit, Deadlock and what signal handlers raise go to the thread's own code."""
+        if self.main.state == PARKED:
+            self.interrupt(self.main, exception)
+        elif self.main.state == READY:
+            self.main.throw = exception
+        elif self.driving is not None:
+            self.driver_throw = exception
+        else:
+            raise exception
+
+    # -- timers: a heap that only its own thread touches ---------------------------------------------
+
+    cdef Timer add_timer(self, Waiter waiter, double deadline):
+        cdef Timer timer = Timer.__new__(Timer)
+        timer.deadline = deadline
+        timer.waiter = waiter
+        self.timer_sequence += 1
+        self.live_timers += 1
+        heappush(self.timers, (deadline, self.timer_sequence, timer))
+        if self.driving is None:
+            loop = running_loop()
+            if loop is not None:
+                self.attach(loop)
+                self._arm_loop_timer()
+        return timer
+
+    cdef void drop_timer(self, Timer timer):
+        if timer.waiter is None:
+            return
+        timer.waiter = None
+        self.live_timers -= 1
+        if len(self.timers) > 64 and self.live_timers < len(self.timers) // 2:
+            self.timers = [entry for entry in self.timers if (<Timer>entry[2]).waiter is not None]
+            heapify(self.timers)
+
+    cdef int fire_timers(self) except -1:
+        cdef Timer timer
+        cdef Waiter waiter
+        if not self.timers:
+            return 0
+        cdef double now = monotonic()
+        while self.timers and <double>self.timers[0][0] <= now:
+            timer = heappop(self.timers)[2]
+            waiter = timer.waiter
+            if waiter is not None:
+                timer.waiter = None
+                self.live_timers -= 1
+                if not waiter.fired:
+                    waiter.fire(-1, None, False)
+        return 0
+
+    def _next_deadline(self):
+        while self.timers and (<Timer>self.timers[0][2]).waiter is None:
+            heappop(self.timers)
+        return self.timers[0][0] if self.timers else None
+
+    # -- workers: pooled greenlets -----------------------------------------------------------------
+
+    def _work(self):
+        cdef G g
+        me = getcurrent()
+        while True:
+            g = self.current
+            g.state = RUNNING
+            g.run()
+            g.state = DONE
+            g.worker = None
+            self.live.discard(g)
+            g = None
+            me.gr_context = None    # the next routine starts in a fresh context
+            if len(self.workers) >= WORKERS_KEPT or self.ending:
+                self.current = None
+                me.parent = self.base
+                return
+            self.workers.append(me)
+            self.switch_away()
+
+    cdef int run_one(self) except -1:
+        cdef G g = self.ready.popleft()
+        if g.worker is None:
+            if self.workers:
+                g.worker = self.workers.pop()
+            else:
+                g.worker = greenlet(self._work, self.main.worker)
+        self.current = g
+        g.worker.switch()
+        self.current = None
+        return 0
+
+    # -- the hub: what a thread does when it parks and nothing is ready ------------------------------
+
+    def _hub(self):
+        while True:
+            try:
+                self.tick = SWITCHES_PER_LOOK
+                self.fire_timers()
+                if self.ready:
+                    self.run_one()
+                elif self.own_tasks:
+                    self._run_own_loop()
+                else:
+                    self._sleep()
+            except BaseException as exception:
+                # A signal handler raised while nobody was running, so it belongs to the thread's own code.
+                self.interrupt_main(exception)
+
+    def _sleep(self):
+        """Wait until woken, a deadline, or a Deadlock; the judge is asked again as long as we sleep."""
+        cdef double judgement = FIRST_JUDGEMENT
+        cdef object deadline = self._next_deadline()
+        cdef double timeout
+        cdef bint acquired
+        self.idle = True
+        try:
+            while not self.ready:
+                if deadline is None:
+                    if _judge is not None:
+                        _judge(self)
+                        if self.ready:
+                            break
+                    timeout = judgement
+                    judgement = min(2 * judgement, LAST_JUDGEMENT)
+                else:
+                    timeout = min(max(<double>deadline - <double>monotonic(), 0.0), threading.TIMEOUT_MAX)
+                acquired = self.sleep_lock.acquire(True, timeout)
+                if acquired:
+                    self.notified = False
+                if acquired or deadline is not None:
+                    break
+        finally:
+            self.idle = False
+            if self.notified:
+                self.sleep_lock.acquire(False)
+                self.notified = False
+
+    # -- asyncio: routines run from callbacks of the thread's running loop ---------------------------
+
+    cdef int attach(self, object loop) except -1:
+        if self.loop is not loop:
+            self.loop = loop
+            self.drive_scheduled = False
+            self.loop_timer = None
+        return 0
+
+    def attach_running_loop(self):
+        """An asyncio operation of gotee ran on this thread: from now on its loop drives our routines."""
+        loop = running_loop()
+        if loop is not None and self.loop is not loop:
+            self.attach(loop)
+            if self.ready:
+                self.poke()
+            if self.live_timers:
+                self._arm_loop_timer()
+
+    def _arm_loop_timer(self):
+        deadline = self._next_deadline()
+        if self.loop_timer is not None:
+            self.loop_timer.cancel()
+            self.loop_timer = None
+        if deadline is not None:
+            delay = max(<double>deadline - <double>monotonic(), 0.0)
+            self.loop_timer = self.loop.call_later(delay, self._drive)
+
+    def _drive(self):
+        """A callback of the running loop: run what is ready, then give the loop its turn."""
+        cdef G interrupted = self.current
+        cdef int turns = 0
+        self.drive_scheduled = False
+        if self.driving is not None:
+            return
+        loop = running_loop()
+        self.attach(loop)
+        base = self.base
+        self.base = getcurrent()
+        self.driving = loop
+        if loop is self.own_loop:     # ours runs on the hub: the thread's code must not see it as running
+            _set_running_loop(None)
+            self.driving = None
+        try:
+            self.fire_timers()
+            while self.ready and turns < SWITCHES_PER_CALLBACK and self.driver_throw is None:
+                self.tick = SWITCHES_PER_LOOK
+                self.run_one()
+                turns += 1
+        finally:
+            if loop is self.own_loop:
+                _set_running_loop(loop)
+            self.driving = None
+            self.base = base
+            self.current = interrupted
+            self.attach(loop)         # a routine that ran may have attached, and ended, a loop of its own
+        if self.ready and not self.drive_scheduled:
+            self.drive_scheduled = True
+            loop.call_soon(self._drive)
+        self._arm_loop_timer()
+        if self.driver_throw is not None:
+            exception = self.driver_throw
+            self.driver_throw = None
+            raise exception
+        if loop is self.own_loop and not self.own_tasks:
+            loop.stop()
+
+    # -- the loop for `go(async_function)` on a thread that runs none --------------------------------
+
+    def loop_for_tasks(self):
+        """The loop on which a routine of this thread runs a coroutine."""
+        if self.driving is not None:
+            return self.driving
+        if self.own_loop is None:
+            import asyncio
+
+            self.own_loop = asyncio.new_event_loop()
+        return self.own_loop
+
+    def task_started(self):
+        self.own_tasks += 1
+
+    def task_ended(self):
+        self.own_tasks -= 1
+        if not self.own_tasks and self.own_loop is not None:
+            self.own_loop.stop()
+
+    def _run_own_loop(self):
+        running_loop()                # makes sure that _set_running_loop is known
+        self.attach(self.own_loop)
+        self._arm_loop_timer()
+        try:
+            self.own_loop.run_forever()
+        finally:
+            if self.loop_timer is not None:
+                self.loop_timer.cancel()
+            self.loop_timer = None
+            self.loop = None
+            self.drive_scheduled = False
+
+    # -- the end of the thread -----------------------------------------------------------------------
+
+    def end(self):
+        """A thread that ends cancels its routines: each is told at its park, and again if it parks anew."""
+        global gotee_scheduler
+        cdef G g
+        if self.ending or sys.is_finalizing():
+            return
+        self.ending = True
+        self.base = getcurrent()
+        gotee_scheduler = <void *>self
+        try:
+            rounds = 0
+            while self.live and rounds < 100:
+                rounds += 1
+                for g in list(self.live):
+                    if g.worker is None:
+                        self.live.discard(g)
+                        g.throw = Cancelled()
+                        g.run()
+                    elif g.state == PARKED:
+                        self.interrupt(g, Cancelled())
+                while self.ready:
+                    if (<G>self.ready[0]).worker is None:
+                        self.ready.popleft()
+                        continue
+                    self.tick = SWITCHES_PER_LOOK
+                    self.run_one()
+            self.current = self.main
+            if self.own_loop is not None:
+                self.own_loop.close()
+            for worker in self.workers:
+                worker.throw()
+            self.workers.clear()
+        finally:
+            gotee_scheduler = NULL
+            schedulers.discard(self)
+
+    def keep_for_exit(self):
+        """At the program's end parked routines are left as they are, as in Go: no finally block runs.
+
+        A greenlet that loses its last reference has GreenletExit thrown into it, so this reference is kept.
+        """
+        self.ending = True
+        Py_INCREF(self)
+
+
+def sleep(double seconds):
+    """Park this routine for `seconds`; 0 lets the other ready routines run first.
+
+    >>> sleep(0.001)
+    """
+    cdef Scheduler scheduler = blocking("await gotee.asleep(...)")
+    if seconds != seconds:
+        raise UsageError("sleep needs a number of seconds, got nan")
+    if seconds <= 0:
+        yield_now()
+        return
+    cdef GWaiter waiter = new_waiter(scheduler)
+    scheduler.wait_until(waiter, f"sleep({seconds:g})", monotonic() + seconds)
+
+
+def yield_now():
+    """Let every other routine that is ready on this thread run first (Go's runtime.Gosched).
+
+    >>> yield_now()
+    """
+    cdef Scheduler scheduler = blocking("await asyncio.sleep(0)")
+    cdef GWaiter waiter = new_waiter(scheduler)
+    if waiter.g is None:
+        raise UsageError("this would block outside any routine: start one with go()")
+    if waiter.g.cancel_pending:
+        waiter.g.cancel_pending = False
+        raise Cancelled()
+    waiter.settle(0, None, True)
+    scheduler.add_ready(waiter.g)
+    scheduler.park()
