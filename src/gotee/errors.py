@@ -39,15 +39,15 @@ class SecuredRoutineError(GoteeError):
         self.remote_message = remote_message
 
 
-class EnclaveLost(GoteeError):  # noqa: N818 - the name that users type
+class EnclaveLost(GoteeError):
     """The enclave ended while something was expected from it."""
 
 
-class ChannelClosed(GoteeError):  # noqa: N818
+class ChannelClosed(GoteeError):
     """`recv` on a closed and drained channel; `send` on a closed one; a second `close`."""
 
 
-class Deadlock(GoteeError):  # noqa: N818
+class Deadlock(GoteeError):
     """Every routine waits and nothing can wake any of them. `waiting` has one line for each."""
 
     def __init__(self, message: str, waiting: tuple[str, ...] = ()) -> None:
@@ -55,7 +55,7 @@ class Deadlock(GoteeError):  # noqa: N818
         self.waiting = waiting
 
 
-class Overloaded(GoteeError):  # noqa: N818
+class Overloaded(GoteeError):
     """A limit of the image (routines, channels, frame bytes, ...) was reached."""
 
 

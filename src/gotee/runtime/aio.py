@@ -7,13 +7,14 @@ that do not use it. A value that a task was given when it got cancelled goes bac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from gotee.errors import Cancelled, ChannelClosed, UsageError
 from gotee.runtime import futures, selecting
 from gotee.runtime.channel import Chan
-from gotee.runtime.routine import Routine
+from gotee.runtime.routine import Routine, go
 from gotee.runtime.scheduler import Scheduler, scheduler_of_this_thread
 from gotee.runtime.selecting import Recv, Selected, Send
 
@@ -35,13 +36,42 @@ async def _wait(waiter: futures.FutureWaiter) -> None:
         raise
 
 
+async def _in_routine(function: Callable[..., T], *args: Any) -> T:
+    """For channels of the other world, whose answers go to routines. A value that comes with a cancel is not lost."""
+    _loop()
+    routine = go(function, *args)
+    try:
+        return await wait_routine(routine)
+    except asyncio.CancelledError:
+        routine.cancel()
+        while not routine.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([asyncio.ensure_future(_quietly(routine))])
+        if routine.cancelled or routine.exception is not None:
+            routine.mark_observed()
+            raise
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().call_soon(task.cancel)  # this counts; the task stops at its next await
+        return routine.outcome()
+
+
+async def _quietly(routine: Routine[Any]) -> None:
+    waiter = None if routine.done() else futures.watch(routine, _loop())
+    if waiter is not None:
+        await _wait(waiter)
+
+
 async def recv_ok(channel: Chan[T]) -> tuple[T, bool]:
     """As `Chan.recv_ok`; the value of a closed channel is None, which callers tell by `ok`."""
+    if channel.outside is not None:
+        outcome: tuple[Any, bool] = await _in_routine(channel.recv_ok)
+        return outcome
     waiter, value, ok = futures.recv_or_wait(channel, _loop())
     if waiter is None:
         return value, ok
     await _wait(waiter)
-    return waiter.value, waiter.ok
+    return waiter.received(), waiter.ok
 
 
 async def recv(channel: Chan[T]) -> T:
@@ -59,10 +89,14 @@ async def next_value(channel: Chan[T]) -> T:
 
 
 async def send(channel: Chan[T], value: T) -> None:
+    if channel.outside is not None:
+        await _in_routine(channel.send, value)
+        return
     waiter = futures.send_or_wait(channel, value, _loop())
     if waiter is not None:
         await _wait(waiter)
         if not waiter.ok:
+            channel.check_lost(waiter.ok)
             raise ChannelClosed(f"channel {channel} was closed while send waited")
 
 
@@ -70,6 +104,8 @@ async def select(cases: tuple[Recv[Any] | Send[Any], ...], default: bool, timeou
     if default:
         return selecting.select(*cases, default=True, timeout=timeout)
     selecting.validate(cases, timeout)
+    if selecting.pack(cases):
+        return await _in_routine(lambda: selecting.select(*cases, timeout=timeout))
     loop = _loop()
     selected, waiter = futures.select_or_wait(cases, loop)
     if waiter is None:

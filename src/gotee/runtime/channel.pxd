@@ -4,10 +4,16 @@ cdef class Chan:
     cdef readonly Py_ssize_t capacity
     cdef readonly Py_ssize_t number
     cdef readonly bint closed
+    cdef readonly bint lost           # closed because the world that held its other end is gone
     cdef readonly object element      # the annotation T, or None for any
     cdef object exact                 # a class whose own instances need no check
     cdef object check
     cdef object buffer
+    cdef readonly object codec        # outside, once it has crossed: makes Encoded of values, and values of those
+    cdef readonly object outside      # inside: the end that speaks to the world where this channel lives
+    cdef object gone(self, str closed)
+    cdef object pack(self, object value)
+    cdef object unpack(self, object value)
     cdef readonly WaitQueue receivers
     cdef readonly WaitQueue senders
     cdef object __weakref__
@@ -17,6 +23,10 @@ cdef class Chan:
     cpdef give_back(self, object value)
     cpdef bint can_send(self)
     cpdef bint can_recv(self)
+
+
+cdef class Encoded:
+    cdef readonly object data
 
 
 cdef class Outcome:

@@ -12,7 +12,7 @@ import sys
 import types
 from collections import deque
 
-from gotee.errors import ChannelClosed, UsageError
+from gotee.errors import ChannelClosed, EnclaveLost, UsageError
 
 from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, new_waiter, running_loop
 from gotee.runtime.waiting cimport Node, WaitQueue
@@ -25,6 +25,13 @@ def set_hooks(checker):
     """Called once by the package: what makes the check of an element annotation (runtime.elements)."""
     global _checker
     _checker = checker
+
+
+cdef class Encoded:
+    """A value as it travels; what a channel that has crossed holds instead of the value itself."""
+
+    def __init__(self, data):
+        self.data = data
 
 
 cdef class Outcome:
@@ -78,7 +85,7 @@ cdef class Chan:
         return True
 
     def __len__(self):
-        return len(self.buffer)
+        return len(self.buffer) if self.outside is None else self.outside.length(self)
 
     def __repr__(self):
         state = ", closed" if self.closed else ""
@@ -96,18 +103,54 @@ cdef class Chan:
             self.check(value)
         return 0
 
+    # -- crossing: see gotee.boundary ----------------------------------------------------------------
+
+    cdef object gone(self, str closed):
+        """The error of an operation on a channel that is closed, or whose enclave is lost."""
+        if self.lost:
+            return EnclaveLost(f"the enclave at the other end of channel {self} is gone")
+        return ChannelClosed(f"{closed} {self}")
+
+    cdef object pack(self, object value):
+        return value if self.codec is None else self.codec.encode(value)
+
+    cdef object unpack(self, object value):
+        return self.codec.decode(value) if type(value) is Encoded else value
+
+    def cross(self, codec):
+        """The other world may use this channel from now on: every value it holds is encoded, or none and it raises."""
+        cdef Node node
+        if self.codec is not None:
+            return
+        buffered = [codec.encode(value) for value in self.buffer]
+        offered = []
+        node = self.senders.head
+        while node is not None:
+            offered.append((node, codec.encode(node.value)))
+            node = node.next
+        self.codec = codec
+        self.buffer.clear()
+        self.buffer.extend(buffered)
+        for each, encoded in offered:
+            (<Node>each).value = encoded
+
+    def live_outside(self, outside):
+        """This channel is only the inner end of one that lives outside."""
+        self.outside = outside
+
     # -- one attempt, atomic ------------------------------------------------------------------------
 
     cdef int try_send(self, object value) except -1:
         cdef Node node
         if self.closed:
-            raise ChannelClosed(f"send on closed channel {self}")
-        node = self.receivers.head
+            raise self.gone("send on closed channel")
+        node = self.receivers.first()
         if node is not None:
             node.waiter.fire(node.index, value, True)
             return 1
         if len(self.buffer) < self.capacity:
             self.buffer.append(value)
+            self.receivers.nudge()
             return 1
         return 0
 
@@ -116,12 +159,15 @@ cdef class Chan:
         if self.buffer:
             out.value = self.buffer.popleft()
             out.ok = True
-            node = self.senders.head
-            if node is not None and len(self.buffer) < self.capacity:
-                self.buffer.append(node.value)
-                node.waiter.fire(node.index, None, True)
+            if self.senders.head is not None and len(self.buffer) < self.capacity:
+                node = self.senders.first()
+                if node is not None:
+                    self.buffer.append(node.value)
+                    node.waiter.fire(node.index, None, True)
+                else:
+                    self.senders.nudge()
             return 1
-        node = self.senders.head
+        node = self.senders.first()
         if node is not None:
             out.value = node.value
             out.ok = True
@@ -134,10 +180,10 @@ cdef class Chan:
         return 0
 
     cpdef bint can_send(self):
-        return self.closed or self.receivers.head is not None or len(self.buffer) < self.capacity
+        return self.closed or self.receivers.first() is not None or len(self.buffer) < self.capacity
 
     cpdef bint can_recv(self):
-        return self.closed or self.senders.head is not None or len(self.buffer) > 0
+        return self.closed or self.senders.first() is not None or len(self.buffer) > 0
 
     cpdef give_back(self, object value):
         """A receiver that was served and then cancelled before it could look returns the value to the front."""
@@ -158,6 +204,9 @@ cdef class Chan:
         cdef GWaiter waiter
         cdef Node node
         self.vet(value)
+        if self.outside is not None:
+            return self.outside.send(self, value)
+        value = self.pack(value)
         if self.try_send(value):
             return
         waiter = new_waiter(scheduler)
@@ -168,9 +217,10 @@ cdef class Chan:
             return
         self.senders.push(node)
         node = None
+        self.receivers.nudge()
         scheduler.wait(waiter, "send")
         if not waiter.ok:
-            raise ChannelClosed(f"channel {self} was closed while send waited")
+            raise self.gone("closed while send waited: channel")
 
     def recv(self):
         """Receive the next value; raises ChannelClosed when the channel is closed and drained."""
@@ -179,38 +229,83 @@ cdef class Chan:
             raise ChannelClosed(f"recv on closed and drained channel {self}")
         return value
 
+    def check_lost(self, bint ok):
+        """A receive found the channel closed: was that because the enclave is gone?"""
+        if not ok and self.lost:
+            raise self.gone("")
+
     def recv_ok(self):
         """Receive as `(value, True)`, or `(None, False)` when the channel is closed and drained."""
         cdef Scheduler scheduler = blocking("await channel.arecv()")
         cdef Outcome out = Outcome.__new__(Outcome)
         cdef GWaiter waiter
         cdef Node node
+        if self.outside is not None:
+            return self.outside.recv_ok(self)
         if self.try_recv(out):
-            return out.value, out.ok
+            self.check_lost(out.ok)
+            return self.unpack(out.value), out.ok
         waiter = new_waiter(scheduler)
         waiter.subject = self
         node = waiter.add(0, None)
         if self.try_recv(out):
             waiter.unlink_all()
-            return out.value, out.ok
+            self.check_lost(out.ok)
+            return self.unpack(out.value), out.ok
         self.receivers.push(node)
         node = None
+        self.senders.nudge()
         scheduler.wait(waiter, "recv")
-        return waiter.value, waiter.ok
+        self.check_lost(waiter.ok)
+        return self.unpack(waiter.value), waiter.ok
 
     def close(self):
         """Close: no more sends; buffered values can still be received. A second close raises ChannelClosed."""
-        cdef Node node
         running_loop()
+        if self.outside is not None:
+            return self.outside.close(self)
         if self.closed:
-            raise ChannelClosed(f"close of closed channel {self}")
+            raise self.gone("close of closed channel")
+        self._close()
+
+    def lose(self):
+        """The enclave is gone: what is buffered can still be received, then every operation raises EnclaveLost."""
+        if not self.closed:
+            self.lost = True
+            self._close()
+
+    def _close(self):
+        cdef Node node
         self.closed = True
-        while self.receivers.head is not None:
-            node = self.receivers.head
-            node.waiter.fire(node.index, None, False)
-        while self.senders.head is not None:
-            node = self.senders.head
-            node.waiter.fire(node.index, None, False)
+        for queue in (self.receivers, self.senders):
+            node = (<WaitQueue>queue).first()
+            while node is not None:
+                node.waiter.fire(node.index, None, False)
+                node = (<WaitQueue>queue).first()
+            for outside in self._outside_waiters(queue):
+                outside.nudge()
+
+    def _outside_waiters(self, WaitQueue queue):
+        cdef Node node = queue.head
+        found = []
+        while node is not None:
+            if node.waiter.outside is not None:
+                found.append(node.waiter.outside)
+            node = node.next
+        return found
+
+    def rematch(self):
+        """A waiter that also waited outside has left: others may be served now, or asked to come back."""
+        cdef Node node
+        if self.closed:
+            return
+        if self.capacity == 0 and self.receivers.head is not None and self.senders.head is not None:
+            for queue in (self.receivers, self.senders):
+                (<WaitQueue>queue).nudge()
+        elif self.buffer and self.receivers.head is not None:
+            self.receivers.nudge()
+        elif len(self.buffer) < self.capacity and self.senders.head is not None:
+            self.senders.nudge()
 
     def __iter__(self):
         return self

@@ -56,6 +56,12 @@ cdef class FutureWaiter(Waiter):
         else:
             self.unlink_all()
 
+    def received(self):
+        """The value of a receive, decoded if the channel has crossed."""
+        cdef Chan channel = self.subject
+        channel.check_lost(self.ok)
+        return channel.unpack(self.value)
+
     def expire(self):
         if not self.fired:
             self.fire(-1, None, False)
@@ -77,12 +83,14 @@ def recv_or_wait(Chan channel, loop):
     cdef FutureWaiter waiter
     cdef Node node
     if channel.try_recv(out):
-        return None, out.value, out.ok
+        channel.check_lost(out.ok)
+        return None, channel.unpack(out.value), out.ok
     waiter = _waiter(loop, channel, "recv")
     node = waiter.add(0, None)
     if channel.try_recv(out):
         waiter.unlink_all()
-        return None, out.value, out.ok
+        channel.check_lost(out.ok)
+        return None, channel.unpack(out.value), out.ok
     channel.receivers.push(node)
     return waiter, None, False
 
@@ -91,6 +99,7 @@ def send_or_wait(Chan channel, value, loop):
     """None if sent at once, or a waiter."""
     cdef FutureWaiter waiter
     cdef Node node
+    value = channel.pack(value)
     if channel.try_send(value):
         return None
     waiter = _waiter(loop, channel, "send")

@@ -162,6 +162,15 @@ cdef class Routine(G):
             self.cancel_pending = True
         return True
 
+    def name_it(self, str name, Py_ssize_t number):
+        """For handles of routines that run elsewhere."""
+        self.name = name
+        self.number = number
+
+    def finish(self, value, exception):
+        """A routine that runs elsewhere has returned or failed; from any thread."""
+        self.complete(value, exception)
+
     def mark_observed(self):
         """Its failure has been reported, or asked for."""
         self.observed = True

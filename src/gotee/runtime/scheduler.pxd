@@ -15,6 +15,7 @@ cdef class G:
     cdef Waiter waiter
     cdef object throw
     cdef bint cancel_pending
+    cdef bint shielded
     cdef object __weakref__
     cdef int run(self) except -1
 
@@ -44,6 +45,7 @@ cdef class Scheduler:
     cdef list timers
     cdef readonly Py_ssize_t live_timers
     cdef Py_ssize_t timer_sequence
+    cdef readonly object sleeper
     cdef object sleep_lock
     cdef bint notified
     cdef bint drive_scheduled
@@ -57,6 +59,7 @@ cdef class Scheduler:
 
     cdef int add_ready(self, G g) except -1
     cdef int spawn(self, G g) except -1
+    cdef int wait_shielded(self, GWaiter waiter, object what) except -1
     cdef int wait(self, GWaiter waiter, object what) except -1
     cdef bint wait_until(self, GWaiter waiter, object what, double deadline) except -1
     cdef int park(self) except -1

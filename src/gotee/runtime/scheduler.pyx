@@ -200,7 +200,10 @@ cdef class Scheduler:
         if self.idle:
             if not self.notified:
                 self.notified = True
-                self.sleep_lock.release()
+                if self.sleeper is None:
+                    self.sleep_lock.release()
+                else:
+                    self.sleeper.notify()
         elif self.driving is None:
             if gotee_scheduler == <void *>self:
                 loop = running_loop()
@@ -290,13 +293,34 @@ cdef class Scheduler:
             self.drop_timer(timer)
         return not (waiter.index == -1 and not waiter.ok)
 
+    cdef int wait_shielded(self, GWaiter waiter, object what) except -1:
+        """As `wait`, but a cancel stays pending: for an answer that is sure to come and must not be missed."""
+        cdef G g = waiter.g
+        cdef bint pending = g.cancel_pending
+        g.cancel_pending = False
+        g.shielded = True
+        try:
+            self.wait(waiter, what)
+        finally:
+            g.shielded = False
+            g.cancel_pending = g.cancel_pending or pending
+        return 0
+
     cdef int interrupt(self, G g, object exception) except -1:
         """Throw into a parked routine: it has left every queue before anybody can give it a value."""
+        if g.shielded and isinstance(exception, Cancelled):
+            g.cancel_pending = True
+            return 0
         if g.state == PARKED and g.waiter is not None and not g.waiter.fired:
             g.waiter.settle(-1, None, False)
             g.throw = exception
             self.add_ready(g)
         return 0
+
+    @property
+    def has_ready(self):
+        """Whether a routine of this thread is ready to run."""
+        return len(self.ready) > 0
 
     @property
     def quiet(self):
@@ -400,6 +424,8 @@ cdef class Scheduler:
             try:
                 self.tick = SWITCHES_PER_LOOK
                 self.fire_timers()
+                if self.sleeper is not None:
+                    self.sleeper.poll()
                 if self.ready:
                     self.run_one()
                 elif self.own_tasks:
@@ -418,7 +444,9 @@ cdef class Scheduler:
         cdef bint acquired
         self.idle = True
         try:
-            while not self.ready:
+            if self.sleeper is not None:
+                self._sleep_outside(deadline)
+            while not self.ready and self.sleeper is None:
                 if deadline is None:
                     if _judge is not None:
                         _judge(self)
@@ -436,8 +464,21 @@ cdef class Scheduler:
         finally:
             self.idle = False
             if self.notified:
-                self.sleep_lock.acquire(False)
+                if self.sleeper is None:
+                    self.sleep_lock.acquire(False)
                 self.notified = False
+
+    def _sleep_outside(self, deadline):
+        """Sleep where news of another world arrives; the sleeper delivers it before it returns."""
+        if not self.ready:
+            self.sleeper.wait(None if deadline is None else max(<double>deadline - <double>monotonic(), 0.0))
+
+    def sleep_with(self, sleeper):
+        """From now on this thread sleeps with `sleeper.wait(seconds)`, which `sleeper.notify()` ends early.
+
+        Both may be called while the thread is idle only; `poll` looks for news without waiting.
+        """
+        self.sleeper = sleeper
 
     # -- asyncio: routines run from callbacks of the thread's running loop ---------------------------
 
@@ -513,9 +554,9 @@ cdef class Scheduler:
         if self.driving is not None:
             return self.driving
         if self.own_loop is None:
-            import asyncio
+            from gotee.runtime.own_loop import new_loop
 
-            self.own_loop = asyncio.new_event_loop()
+            self.own_loop = new_loop(self.sleeper)
         return self.own_loop
 
     def task_started(self):

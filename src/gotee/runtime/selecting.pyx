@@ -5,6 +5,7 @@ random; if none is, stand in all queues at once and let the first partner decide
 """
 
 import os
+import types
 from collections import namedtuple
 from time import monotonic
 
@@ -42,7 +43,11 @@ cdef class Case:
     cdef readonly object channel
     cdef readonly object value
     cdef bint sends
+    cdef object packed                # the value as its channel takes it
     cdef Chan target
+
+    def __class_getitem__(cls, item):
+        return types.GenericAlias(cls, item)
 
     cdef int aim(self, object channel) except -1:
         if channel is not None and not isinstance(channel, Chan):
@@ -92,6 +97,29 @@ cdef int _validate(tuple cases, timeout, bint default) except -1:
     return 0
 
 
+cdef object _select_outside = None
+
+
+def set_hooks(select_outside):
+    """Called inside an enclave: who does a select with a channel that lives outside."""
+    global _select_outside
+    _select_outside = select_outside
+
+
+cpdef bint pack(tuple cases) except -1:
+    """Make the values of send cases ready; True if one of the channels lives outside this world."""
+    cdef Case case
+    cdef bint crossing = False
+    for case in cases:
+        if case.target is None:
+            continue
+        if case.target.outside is not None:
+            crossing = True
+        elif case.sends:
+            case.packed = case.target.pack(case.value)
+    return crossing
+
+
 def attempt(tuple cases):
     """Do one ready case, chosen at random among the ready, or return None. Atomic but for the result."""
     cdef Case case
@@ -109,10 +137,30 @@ def attempt(tuple cases):
         return None
     case = <Case>cases[chosen]
     if case.sends:
-        case.target.try_send(case.value)
+        case.target.try_send(case.packed)
         return Selected(chosen, case.channel, None, True)
     case.target.try_recv(out)
-    return Selected(chosen, case.channel, out.value, out.ok)
+    case.target.check_lost(out.ok)
+    return Selected(chosen, case.channel, case.target.unpack(out.value), out.ok)
+
+
+def claimable(tuple cases):
+    """The objects that must take back the operations which our cases, none of them ready, could meet."""
+    cdef Case case
+    found = []
+    for case in cases:
+        if case.target is not None and case.target.outside is None and case.target.capacity == 0:
+            queue = case.target.receivers if case.sends else case.target.senders
+            found.extend(case.target._outside_waiters(queue))
+    return found
+
+
+def nudge_partners(tuple cases):
+    """We stand in queues: partners that also wait outside are asked to come back."""
+    cdef Case case
+    for case in cases:
+        if case.target is not None and case.target.outside is None:
+            (case.target.receivers if case.sends else case.target.senders).nudge()
 
 
 cpdef int enqueue(tuple cases, Waiter waiter) except -1:
@@ -135,7 +183,7 @@ def prepare(tuple cases, Waiter waiter):
     for index in range(len(cases)):
         case = <Case>cases[index]
         if case.target is not None:
-            place(waiter, index, case.value)
+            place(waiter, index, case.packed)
 
 
 cdef int place(Waiter waiter, Py_ssize_t index, object value) except -1:
@@ -150,9 +198,10 @@ cdef int place(Waiter waiter, Py_ssize_t index, object value) except -1:
 def chosen_by_partner(tuple cases, Waiter waiter):
     """The result of a select that waited."""
     cdef Case case = <Case>cases[waiter.index]
+    case.target.check_lost(waiter.ok)
     if case.sends and not waiter.ok:
         raise ChannelClosed(f"channel {case.channel} was closed while select waited to send on it")
-    return Selected(waiter.index, case.channel, waiter.value, waiter.ok)
+    return Selected(waiter.index, case.channel, case.target.unpack(waiter.value), waiter.ok)
 
 
 def select(*cases, default=False, timeout=None):
@@ -177,10 +226,14 @@ def select(*cases, default=False, timeout=None):
         scheduler = current_scheduler()
     else:
         scheduler = blocking("await gotee.aselect(...)")
+    if pack(cases):
+        return _select_outside(cases, default, timeout)
     done = attempt(cases)
     if done is not None:
         return done
     if default:
+        if _select_outside is not None and claimable(cases):
+            return _select_outside(cases, True, None)
         return Selected(-1, None, None, False)
     waiter = new_waiter(scheduler)
     prepare(cases, waiter)
@@ -191,6 +244,7 @@ def select(*cases, default=False, timeout=None):
         waiter.nodes = None
         return done
     enqueue(cases, waiter)
+    nudge_partners(cases)
     if timeout is None:
         scheduler.wait(waiter, "select")
     elif not scheduler.wait_until(waiter, "select", monotonic() + timeout):

@@ -3,7 +3,8 @@ cdef class WaitQueue:
     cdef Node tail
     cdef readonly Py_ssize_t length
     cdef void push(self, Node node)
-    cdef Node first(self)
+    cdef Node first(self)        # the first that a partner may fire
+    cdef int nudge(self) except -1
     cdef void unlink(self, Node node)
 
 
@@ -23,6 +24,7 @@ cdef class Waiter:
     cdef public object value
     cdef public object what      # the operation, in words
     cdef public object subject   # the channel, routine or cases it waits for
+    cdef public object outside   # inside an enclave: what must take the operation back before a partner may have it
     cdef Node node
     cdef list nodes
     cdef Node add(self, Py_ssize_t index, object value)

@@ -10,3 +10,4 @@ class Waiter:
     value: Any
     what: object
     subject: object
+    outside: object

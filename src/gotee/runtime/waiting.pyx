@@ -24,7 +24,16 @@ cdef class WaitQueue:
         self.length += 1
 
     cdef Node first(self):
-        return self.head
+        cdef Node node = self.head
+        while node is not None and node.waiter.outside is not None:
+            node = node.next
+        return node
+
+    cdef int nudge(self) except -1:
+        """A partner has come for waiters that also wait outside: the first of them is asked to come back."""
+        if self.head is not None and self.head.waiter.outside is not None:
+            self.head.waiter.outside.nudge()
+        return 0
 
     cdef void unlink(self, Node node):
         if node.previous is None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar, overload
 
-from gotee.runtime.routine import Routine
-from gotee.tee import inline
+from gotee import config
+from gotee.runtime import worlds
+from gotee.runtime.routine import Routine, go
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,11 +26,31 @@ def gosecure(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Routine[Any
     `f` is a module-level function. If it fails, `result()` raises SecuredRoutineError, which carries the type and
     message of what it raised. Raises SecuredRoutineError at once if `f` cannot be a secured routine.
 
-    With the only place there is today, `--tee inline`, the routine runs in this process without any protection.
+    Where it runs is said by `GOTEE_TEE` or `gotee run --tee`. With `inline`, the default of this version, that is this
+    process, without any protection. Inside an enclave, gosecure means the same as go.
 
     >>> from textwrap import dedent
     >>> from gotee import gosecure
     >>> gosecure(dedent, "  hello").result()
     'hello'
     """
-    return inline.start(f, args, kwargs)
+    global _start
+    if worlds.inside():
+        return go(f, *args, **kwargs)
+    if _start is None:
+        _start = _place(config.from_environment().tee)
+    return _start(f, args, kwargs)
+
+
+_start: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Routine[Any]] | None = None
+
+
+def _place(tee: str) -> Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Routine[Any]]:
+    """Import the place that was asked for, and nothing of the others."""
+    if tee == "process":
+        from gotee.tee import process
+
+        return process.start
+    from gotee.tee import inline
+
+    return inline.start

@@ -1,0 +1,169 @@
+"""Typed deep copy: values to bytes and back, by annotation. Both worlds, the same code; every crossing calls it.
+
+`codec_for` is for one value (what goes through a channel), `entry_codec` for the arguments and the result of
+a function. Decoding is validation: whatever the bytes, it gives a value of the type or a GoteeError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gotee.boundary.fast import FastLane, lane_for
+from gotee.boundary.general import ChannelHooks, Compiler, Decoding, Encoding, LimitReached
+from gotee.boundary.limits import DEFAULT_LIMITS, FrameError, Limits, check_frame
+from gotee.boundary.nodes import Node
+from gotee.boundary.types import Scope, name_of
+from gotee.errors import BoundaryTypeError, Overloaded
+
+# A frame of the general lane begins with the one byte that MessagePack never uses, so that a frame of
+# the fast lane, which is a plain MessagePack object, costs nothing to tell apart.
+_GENERAL = b"\xc1"
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+class Codec:
+    """Moves values of one annotation. Make it with `codec_for`."""
+
+    __slots__ = ("_fast", "_node", "annotation")
+
+    def __init__(self, annotation: str, node: Node, fast: FastLane | None) -> None:
+        self.annotation = annotation
+        self._node = node
+        self._fast = fast
+
+    def __repr__(self) -> str:
+        return f"codec_for({self.annotation})"
+
+    def encode(
+        self,
+        value: Any,
+        path: str = "",
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        channels: ChannelHooks | None = None,
+    ) -> bytes:
+        """The frame of `value`.
+
+        `path` says where the value is, for messages. Raises BoundaryTypeError if it is not of the type or
+        cannot be copied, Overloaded if it breaks a limit; no channel in it has been numbered then.
+        """
+        if self._fast is not None:
+            data = self._fast.encode(value)
+            if data is not None:
+                self._fast.check(data, limits, path or "value")
+                return data
+        return pack(lambda state: self._node.encode(value, state), limits, path, channels)
+
+    def decode(
+        self,
+        data: bytes,
+        limits: Limits = DEFAULT_LIMITS,
+        path: str = "",
+        *,
+        channels: ChannelHooks | None = None,
+    ) -> Any:
+        """The value of a frame, which may be hostile but must be a private copy.
+
+        Raises BoundaryTypeError for a value of another type, FrameError for bytes that no sender writes,
+        Overloaded for a frame beyond the limits.
+        """
+        if self._fast is not None and data[:1] != _GENERAL:
+            self._fast.check(data, limits, path or "value")
+            return self._fast.decode(data, path)
+        return unpack(self._node.decode, data, limits, path, channels)
+
+
+def codec_for(
+    annotation: Any,
+    *,
+    known: Sequence[type] = (),
+    globalns: Mapping[str, Any] | None = None,
+    localns: Mapping[str, Any] | None = None,
+) -> Codec:
+    """The codec of an annotation.
+
+    `known` are classes that may stand in places without annotation, and in the places of their bases;
+    both worlds must give the same, in the same order. Names in string annotations are looked up in
+    `globalns` and `localns`. Raises UsageError for an annotation that cannot be read.
+
+    >>> codec = codec_for(dict[str, tuple[int, ...]])
+    >>> codec.decode(codec.encode({"a": (1, 2)}))
+    {'a': (1, 2)}
+    >>> codec.encode({"a": (1, None)}, "args[0]")
+    Traceback (most recent call last):
+        ...
+    gotee.errors.BoundaryTypeError: Expected int, got None - at args[0]['a'][1]
+    """
+    scope = Scope(globalns or {}, localns or {})
+    compiler = Compiler(known, scope)
+    node = compiler.compile(annotation, scope)
+    compiler.finish()
+    return Codec(name_of(annotation), node, lane_for(annotation, scope))
+
+
+def pack(walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: ChannelHooks | None) -> bytes:
+    """A frame of the general lane. The channels that the walk met are numbered last, when nothing can fail."""
+    state = Encoding(limits)
+    try:
+        plain = walk(state)
+    except BoundaryTypeError as error:
+        raise placed(error, path) from error.__cause__
+    except LimitReached as reached:
+        if reached.args[0] == "items":
+            raise Overloaded(
+                f"{path or 'value'}: more than {limits.items} items, counted where they are used"
+            ) from None
+        raise _too_deep(walk, limits, path) from None
+    except RecursionError:
+        raise _too_deep(walk, limits, path) from None
+    if state.channels and channels is None:
+        raise BoundaryTypeError("A channel cannot cross here", path)
+    data = _GENERAL + _encode(plain)
+    check_frame(memoryview(data)[1:], limits, path or "value")
+    if channels is not None and state.channels:
+        for channel, cell in state.channels:
+            cell[0] = channels.encode_channel(channel)
+        data = _GENERAL + _encode(plain)
+    return data
+
+
+def _too_deep(walk: Callable[[Encoding], Any], limits: Limits, path: str) -> Exception:
+    """Why a walk went too deep: it is repeated, looking out for a cycle."""
+    try:
+        walk(Encoding(limits, find_cycle=True))
+    except BoundaryTypeError as error:
+        return placed(error, path)
+    except (LimitReached, RecursionError):
+        pass
+    return Overloaded(f"{path or 'value'}: nested more than {limits.depth} deep")
+
+
+def unpack(
+    build: Callable[[Any, Decoding], Any], data: bytes, limits: Limits, path: str, channels: ChannelHooks | None
+) -> Any:
+    """The value of a frame of the general lane."""
+    where = path or "value"
+    if data[:1] != _GENERAL:
+        raise FrameError(f"{where}: not a frame of this type")
+    view = memoryview(data)[1:]
+    check_frame(view, limits, where)
+    try:
+        plain = _decode(view)
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        raise FrameError(f"{where}: {error}") from None
+    try:
+        return build(plain, Decoding(channels))
+    except BoundaryTypeError as error:
+        raise placed(error, path) from error.__cause__
+    except RecursionError:
+        raise Overloaded(f"{where}: nested too deep") from None
+
+
+def placed(error: BoundaryTypeError, path: str) -> BoundaryTypeError:
+    """The error with the whole way to the value."""
+    place = path + error.path if path else error.path.removeprefix(".")
+    return BoundaryTypeError(error.reason, place)

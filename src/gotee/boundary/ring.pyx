@@ -1,0 +1,504 @@
+"""Two byte rings in one shared region, one for each direction, and the sleeping of their two sides.
+
+Both worlds; `link_ring.RingLink` is its only user and makes region and descriptors. One producer and one consumer for
+each direction. Everything in the region is hostile: the peer may write anything at any time. So our own two indices
+live in private memory and are only published; the peer's index is loaded once for an operation and checked before
+use; a header is loaded once; a payload is copied once and not read again.
+
+The region is one page of indices, then the bytes of direction 0 (from the side that created it), then direction 1:
+
+    0x000 + 0x400 * direction   tail: bytes ever put in, by the producer
+    0x080 + 0x400 * direction   head: bytes ever taken out, by the consumer
+    0x800 + 0x080 * side        sleep word of a side: 0 awake, 1 asleep, 1 + n asleep and wanting n bytes of room
+
+Each stands on a cache line (and its neighbour, which processors fetch too) of its own. Indices are multiples of 8.
+
+Sleeping: a side stores its sleep word, fences, looks once more, sleeps. The other side stores its index, fences, reads
+the word. Both fences are sequentially consistent: with acquire and release alone both reads may miss both stores,
+and the wake-up is lost (`tests/link/test_wake_model.py` finds that trace).
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
+
+from gotee.boundary.frames cimport FIRST, HEADER, MORE, WHOLE, Assembler, pack
+from gotee.boundary.system cimport (
+    SHUT_RDWR,
+    close_fd,
+    fence,
+    load_acquire,
+    load_relaxed,
+    map_region,
+    munmap,
+    mute_bell,
+    now_ns,
+    pause_cpu,
+    ring_bell,
+    shared_u64,
+    shutdown,
+    sleep_on,
+    store_relaxed,
+    store_release,
+    swap,
+)
+
+import os
+
+from gotee.boundary.frames import LinkClosed, LinkCorrupt, LinkError
+from gotee.errors import Overloaded, UsageError
+
+
+cdef enum:
+    TAIL = 0x000
+    HEAD = 0x080
+    DIRECTION = 0x400
+    SLEEP = 0x800
+    SIDE = 0x080
+    INDICES = 0x1000
+
+cdef enum State:
+    OPEN
+    CLOSED
+    POISONED
+    CORRUPT
+
+# Nanoseconds. A spin is worth less than about two switches of a process; the backstop bounds what any lost wake-up or
+# signal can cost; failed spins may take an eighth of the time, and once a millisecond beyond it.
+cdef int64_t SPIN_LEAST = 2_000
+cdef int64_t SPIN_MOST = 50_000
+cdef int64_t BACKSTOP = 100_000_000
+cdef int64_t CREDIT_MOST = 1_000_000
+cdef int CREDIT_PART = 8
+cdef int64_t FOREVER = 0x7FFF_FFFF_FFFF_FFFF
+
+MIN_CAPACITY = 4096
+MAX_CAPACITY = 1 << 30
+INDEX_BYTES = INDICES
+
+
+def region_bytes(Py_ssize_t capacity) -> int:
+    """The size of a region whose rings hold `capacity` bytes each: a power of two from 4 KiB to 1 GiB."""
+    if not (MIN_CAPACITY <= capacity <= MAX_CAPACITY) or capacity & (capacity - 1):
+        raise UsageError(f"the capacity of a ring is a power of two from 4 KiB to 1 GiB, not {capacity}")
+    return INDICES + 2 * capacity
+
+
+cdef class Ring:
+    """One side of the rings: both directions, the two bells and the control socket.
+
+    `bell` wakes this side, `peer_bell` the other one (eventfds). `control` is a stream socket whose end tells
+    that the peer is gone; nothing is sent on it. The ring owns these three descriptors and closes them.
+    """
+
+    cdef unsigned char *base
+    cdef size_t size
+    cdef unsigned char *out
+    cdef unsigned char *inward
+    cdef shared_u64 *out_tail
+    cdef shared_u64 *out_head
+    cdef shared_u64 *in_tail
+    cdef shared_u64 *in_head
+    cdef shared_u64 *own_sleep
+    cdef shared_u64 *peer_sleep
+    cdef uint64_t tail           # ours, outward
+    cdef uint64_t freed          # the peer's head as last checked
+    cdef uint64_t head           # ours, inward
+    cdef uint64_t arrived        # the peer's tail as last checked
+    cdef uint64_t wanted         # bytes of room that the last failed send lacked, 0 if it did not fail
+    cdef shared_u64 woken        # private: wake() was called and no wait has returned since
+    cdef shared_u64 asleep       # private: the sleep word is set
+    cdef bint waiting
+    cdef bint gone
+    cdef State state
+    cdef int bell, peer_bell, control
+    cdef int64_t spin_ns         # how long the next spin lasts
+    cdef int64_t spin_most
+    cdef int64_t credit          # what failed spins may still cost
+    cdef int64_t credited        # when credit was last added
+    cdef Assembler assembler
+    cdef readonly Py_ssize_t missed   # sleeps that the backstop ended although there was reason to wake: about 0
+    cdef readonly Py_ssize_t capacity
+    cdef readonly Py_ssize_t piece
+
+    def __cinit__(self):
+        self.bell = self.peer_bell = self.control = -1
+        self.state = CLOSED
+
+    def __init__(self, int region, Py_ssize_t capacity, bint creator, int bell, int peer_bell, int control,
+                 *, Py_ssize_t max_frame, Py_ssize_t lanes):
+        cdef int outward = 0 if creator else 1
+        if self.base is not NULL:
+            raise UsageError("a ring is initialised once")
+        self.size = region_bytes(capacity)
+        self.capacity = capacity
+        self.piece = capacity // 4 - HEADER
+        self.assembler = Assembler(self.piece, max_frame, lanes)
+        self.base = map_region(region, self.size)
+        if self.base is NULL:
+            raise LinkError("the shared memory cannot be mapped")
+        self.out = self.base + INDICES + outward * capacity
+        self.inward = self.base + INDICES + (1 - outward) * capacity
+        self.out_tail = <shared_u64 *> (self.base + TAIL + outward * DIRECTION)
+        self.out_head = <shared_u64 *> (self.base + HEAD + outward * DIRECTION)
+        self.in_tail = <shared_u64 *> (self.base + TAIL + (1 - outward) * DIRECTION)
+        self.in_head = <shared_u64 *> (self.base + HEAD + (1 - outward) * DIRECTION)
+        self.own_sleep = <shared_u64 *> (self.base + SLEEP + outward * SIDE)
+        self.peer_sleep = <shared_u64 *> (self.base + SLEEP + (1 - outward) * SIDE)
+        self.bell, self.peer_bell, self.control = bell, peer_bell, control
+        # On a single processor the peer cannot answer while we spin.
+        self.spin_ns = self.spin_most = SPIN_MOST if len(os.sched_getaffinity(0)) > 1 else 0
+        self.credit = CREDIT_MOST
+        self.credited = now_ns()
+        self.state = OPEN
+
+    def __dealloc__(self):
+        self.release()
+
+    @property
+    def max_frame(self):
+        return self.assembler.max_frame
+
+    @property
+    def lanes(self):
+        return self.assembler.lanes
+
+    # ---- sending
+
+    def try_send(self, frame, unsigned int lane=0):
+        """Send a frame of at most `piece` bytes. False: there is no room now and nothing was sent."""
+        return self.put_buffer(frame, 0, lane, True) >= 0
+
+    def try_send_part(self, frame, Py_ssize_t offset, unsigned int lane):
+        """Send the piece of a larger frame at `offset`; return the next offset, or `offset` if there is no room."""
+        cdef Py_ssize_t after = self.put_buffer(frame, offset, lane, False)
+        return offset if after < 0 else after
+
+    def flush(self):
+        """True: a ring takes a piece whole or not at all, so nothing is ever left to pass on."""
+        if self.state != OPEN:
+            self.refuse()
+        return True
+
+    cdef Py_ssize_t put_buffer(self, object frame, Py_ssize_t offset, unsigned int lane, bint whole) except -2:
+        cdef Py_buffer view
+        if PyBytes_CheckExact(frame):
+            return self.put(<unsigned char *> PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), offset, lane, whole)
+        PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE)
+        try:
+            return self.put(<unsigned char *> view.buf, view.len, offset, lane, whole)
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef Py_ssize_t put(self, unsigned char *frame, Py_ssize_t total, Py_ssize_t offset, unsigned int lane,
+                        bint whole) except -2:
+        """Put one piece into the ring; return the offset after it, or -1 if there is no room."""
+        cdef Py_ssize_t length
+        cdef uint64_t need, header
+        if self.state != OPEN:
+            self.refuse()
+        if self.gone:
+            raise LinkClosed("the peer is gone")
+        if lane >= self.assembler.lanes:
+            raise UsageError(f"lane {lane} of {self.assembler.lanes}")
+        if total > self.assembler.max_frame:
+            raise Overloaded(f"a frame of {total} bytes; the limit is {self.assembler.max_frame}")
+        if whole != (total <= self.piece) or not (0 <= offset <= total):
+            raise UsageError(f"a frame of {total} bytes at offset {offset}, with pieces of {self.piece} bytes")
+        length = min(self.piece, total - offset)
+        if whole:
+            header = pack(WHOLE, lane, length)
+        elif offset == 0:
+            header = pack(FIRST, lane, total)
+        else:
+            header = pack(MORE, lane, length)
+        need = HEADER + ((length + 7) & ~7)
+        if self.room() < need:
+            self.refresh_room()
+            if self.room() < need:
+                self.wanted = need
+                return -1
+        self.wanted = 0
+        self.copy_out(header, frame + offset, length)
+        self.tail += need
+        store_release(self.out_tail, self.tail)
+        fence()
+        if load_relaxed(self.peer_sleep) and swap(self.peer_sleep, 0):
+            ring_bell(self.peer_bell)
+        return offset + length
+
+    cdef inline uint64_t room(self) noexcept nogil:
+        return self.capacity - (self.tail - self.freed)
+
+    cdef int refresh_room(self) except -1:
+        cdef uint64_t head = load_acquire(self.out_head)
+        if head - self.freed > self.tail - self.freed or head & 7:
+            self.blame(f"the peer took {head} bytes of {self.tail}, after {self.freed}")
+        self.freed = head
+        return 0
+
+    cdef void copy_out(self, uint64_t header, unsigned char *source, size_t length) noexcept nogil:
+        cdef uint64_t mask = self.capacity - 1
+        cdef uint64_t at = (self.tail + HEADER) & mask
+        cdef size_t first = min(length, <size_t> (self.capacity - at))
+        store_relaxed(<shared_u64 *> (self.out + (self.tail & mask)), header)
+        memcpy(self.out + at, source, first)
+        memcpy(self.out, source + first, length - first)
+
+    # ---- receiving
+
+    def try_recv(self):
+        """Take the next whole frame, as private bytes, or None if none is complete yet.
+
+        Raises LinkCorrupt if the peer broke the format; the link is of no more use then.
+        """
+        cdef object frame
+        cdef bint looked = False
+        if self.state != OPEN:
+            self.refuse()
+        while True:
+            if self.head == self.arrived:
+                if looked:  # once in one call: a peer that never pauses must not keep us here
+                    return None
+                self.refresh_arrived()
+                looked = True
+                if self.head == self.arrived:
+                    return None
+            frame = self.take()
+            if frame is not None:
+                return frame
+
+    cdef int refresh_arrived(self) except -1:
+        cdef uint64_t tail = load_acquire(self.in_tail)
+        if tail - self.head > <uint64_t> self.capacity or tail & 7:
+            self.blame(f"the peer put {tail} bytes into a ring of {self.capacity}, of which {self.head} were taken")
+        self.arrived = tail
+        return 0
+
+    cdef object take(self):
+        """Take one piece out; return the frame that it completes or None. At least 8 bytes have arrived."""
+        cdef uint64_t header = load_relaxed(<shared_u64 *> (self.inward + (self.head & (self.capacity - 1))))
+        cdef uint64_t need, word
+        cdef unsigned char *target
+        try:
+            target = self.assembler.begin(header)
+        except LinkCorrupt:
+            self.state = CORRUPT
+            raise
+        need = HEADER + ((self.assembler.length + 7) & ~7)
+        if need > self.arrived - self.head:
+            self.blame(f"the peer announced a piece of {need} bytes and sent {self.arrived - self.head}")
+        self.copy_in(target, self.assembler.length)
+        self.head += need
+        store_release(self.in_head, self.head)
+        fence()
+        word = load_relaxed(self.peer_sleep)
+        if word > 1 and self.capacity - (self.arrived - self.head) >= word - 1 and swap(self.peer_sleep, 0):
+            ring_bell(self.peer_bell)
+        return self.assembler.finish()
+
+    cdef void copy_in(self, unsigned char *target, size_t length) noexcept nogil:
+        cdef uint64_t at = (self.head + HEADER) & (self.capacity - 1)
+        cdef size_t first = min(length, <size_t> (self.capacity - at))
+        memcpy(target, self.inward + at, first)
+        memcpy(target + first, self.inward, length - first)
+
+    # ---- waiting
+
+    def wait(self, timeout=None):
+        """Wait for inbound bytes, for room after a failed send, for `wake()`, or for the end of either side.
+
+        `timeout` in seconds; False when it is over. Other threads run meanwhile. Signal handlers run, and what they
+        raise comes out of here. One thread waits at a time.
+        """
+        cdef int64_t start, deadline = FOREVER
+        cdef bint found
+        if self.state != OPEN:
+            self.refuse()
+        if self.waiting:
+            raise UsageError("another thread waits on this link")
+        if self.ready():
+            self.awake()
+            return True
+        start = now_ns()
+        if timeout is not None and timeout < 1e9:
+            deadline = start + <int64_t> (max(timeout, 0) * 1e9)
+        self.waiting = True
+        try:
+            with nogil:
+                found = self.spin(start, deadline) if deadline > start else False
+            while not found:
+                PyErr_CheckSignals()  # a handler may close or poison the link
+                if self.state != OPEN:
+                    return True
+                with nogil:
+                    found = self.sleep(deadline)
+                if not found and now_ns() >= deadline:
+                    break
+            self.learn(now_ns() - start, found)
+            PyErr_CheckSignals()
+            if found:
+                self.awake()
+            return found
+        finally:
+            self.waiting = False
+            if self.state == CLOSED or self.state == POISONED:
+                self.release()
+
+    cdef bint ready(self) noexcept nogil:
+        """Whether there is a reason not to sleep. Unchecked values of the peer decide nothing else here."""
+        return (
+            self.head != self.arrived
+            or load_acquire(self.in_tail) != self.head
+            or (self.wanted and self.capacity - (self.tail - load_acquire(self.out_head)) >= self.wanted)
+            or load_acquire(&self.woken)
+            or self.gone
+        )
+
+    cdef void awake(self) noexcept:
+        store_relaxed(&self.woken, 0)
+        self.wanted = 0  # a caller that gives up its send must not be woken for it again and again
+
+    cdef bint spin(self, int64_t start, int64_t deadline) noexcept nogil:
+        cdef int64_t end, now = start
+        cdef int i
+        self.credit = min(CREDIT_MOST, self.credit + (start - self.credited) // CREDIT_PART)
+        self.credited = start
+        if self.spin_ns == 0 or self.credit < self.spin_ns:
+            return False
+        end = min(start + self.spin_ns, deadline)
+        while now < end:
+            for i in range(16):
+                if self.ready():
+                    return True
+                pause_cpu()
+            now = now_ns()
+        self.credit -= now - start
+        return False
+
+    cdef void learn(self, int64_t waited, bint found) noexcept:
+        """Spin as long as answers have lately taken, and not at all when they take longer than a spin is worth."""
+        if waited <= SPIN_MOST:
+            if found:
+                self.spin_ns = min(self.spin_most, max(self.spin_ns, 2 * waited + SPIN_LEAST))
+        else:
+            self.spin_ns //= 2
+            if self.spin_ns < SPIN_LEAST:
+                self.spin_ns = 0
+
+    cdef bint sleep(self, int64_t deadline) noexcept nogil:
+        cdef int64_t left
+        cdef int why
+        self.set_asleep()
+        if not self.ready():
+            left = min(BACKSTOP, max(deadline - now_ns(), 0))
+            why = sleep_on(self.bell, self.control, left)
+            if why & 2:
+                self.gone = True
+            if why == 0 and left == BACKSTOP and self.ready():
+                self.missed += 1
+            self.set_awake(why & 1)
+        else:
+            self.set_awake(False)
+        return self.ready()
+
+    cdef void set_asleep(self) noexcept nogil:
+        cdef uint64_t word = 1
+        if self.wanted:  # not for every piece that is taken: half a ring at a time
+            word += max(self.wanted, <uint64_t> self.capacity // 2)
+        store_relaxed(self.own_sleep, word)
+        store_relaxed(&self.asleep, 1)
+        fence()
+
+    cdef void set_awake(self, bint rung) noexcept nogil:
+        store_relaxed(self.own_sleep, 0)
+        store_relaxed(&self.asleep, 0)
+        if rung:
+            mute_bell(self.bell)
+
+    def wake(self):
+        """Make the wait of another thread of this process return, or the next wait if there is none now."""
+        if self.state != OPEN:
+            return
+        store_release(&self.woken, 1)
+        fence()
+        if load_relaxed(&self.asleep):
+            ring_bell(self.bell)
+
+    # ---- polling by others
+
+    def arm(self):
+        """Prepare for sleeping elsewhere, on `filenos()`. False: there is something to do already.
+
+        Either way call `disarm()` afterwards. A poller wakes at the latest after 100 ms and looks again.
+        """
+        if self.state != OPEN:
+            self.refuse()
+        self.set_asleep()
+        return not self.ready()
+
+    def disarm(self):
+        """After sleeping elsewhere: no more bells."""
+        if self.state != OPEN:
+            self.refuse()
+        self.set_awake(True)
+        self.awake()
+
+    def filenos(self):
+        """The descriptors to poll for reading while armed: the bell and the control socket."""
+        if self.state != OPEN:
+            self.refuse()
+        return self.bell, self.control
+
+    # ---- the end
+
+    @property
+    def closed(self):
+        """Whether this side is of no more use: closed, poisoned or corrupt."""
+        return self.state != OPEN
+
+    @property
+    def peer_closed(self):
+        """Whether the peer closed its side or died. What it sent before can still be received."""
+        if not self.gone and self.control >= 0 and sleep_on(-1, self.control, 0) & 2:
+            self.gone = True
+        return self.gone
+
+    def close(self):
+        """End the link; a wait in progress returns. The peer still receives what was sent. From any thread."""
+        if self.state == OPEN or self.state == CORRUPT:
+            store_release(&self.woken, 1)
+            ring_bell(self.bell)
+            shutdown(self.control, SHUT_RDWR)
+            self.state = CLOSED
+            if not self.waiting:  # else the waiting thread does it
+                self.release()
+
+    def poison(self):
+        """In the child of a fork: unmap the region and let go; every later use raises LinkError."""
+        if self.state != CLOSED:
+            self.state = POISONED
+        self.release()
+
+    cdef void release(self) noexcept:
+        if self.base is not NULL:
+            munmap(self.base, self.size)
+            self.base = NULL
+        if self.bell >= 0:
+            close_fd(self.bell)
+            close_fd(self.peer_bell)
+            close_fd(self.control)
+        self.bell = self.peer_bell = self.control = -1
+
+    cdef int refuse(self) except -1:
+        if self.state == POISONED:
+            raise LinkError("the link belongs to the parent process")
+        if self.state == CORRUPT:
+            raise LinkCorrupt("the peer broke the rules of the link earlier")
+        raise LinkClosed("the link is closed")
+
+    cdef int blame(self, str message) except -1:
+        self.state = CORRUPT
+        raise LinkCorrupt(message)

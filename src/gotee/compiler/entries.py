@@ -1,0 +1,176 @@
+"""Find the entries: the functions that the program gives to `gosecure`. Host world.
+
+A secured routine is a module-level function. What is seen not to be one is a CompileError with its place; a variable is
+looked at when the program runs, against the image's fixed table.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gotee.compiler.program import Module, Program, import_base
+from gotee.errors import CompileError
+
+
+class Entry(NamedTuple):
+    """A function of the fixed table; its place in the table is its number at the boundary."""
+
+    module: str
+    name: str
+
+
+def find_entries(program: Program) -> list[Entry]:
+    """All entries of a program, in a fixed order."""
+    found = {entry for module in program.modules.values() for entry in _entries_of(program, module)}
+    return sorted(found)
+
+
+def _entries_of(program: Program, module: Module) -> Iterator[Entry]:
+    names = _names_of_gosecure(module)
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
+            if not node.args:
+                raise _error(module, node, "GT201", "gosecure() names no function", "write gosecure(f, x)")
+            entry = _resolve(program, module, node.args[0])
+            if entry is not None:
+                yield entry
+
+
+def _names_of_gosecure(module: Module) -> set[str]:
+    names = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "gotee" and not node.level:
+            names |= {alias.asname or "gosecure" for alias in node.names if alias.name in ("gosecure", "*")}
+        elif isinstance(node, ast.Import):
+            names |= {f"{alias.asname or alias.name}.gosecure" for alias in node.names if alias.name == "gotee"}
+    return names
+
+
+def _resolve(program: Program, module: Module, node: ast.expr) -> Entry | None:
+    if isinstance(node, ast.Name):
+        return _resolve_name(program, module, node.id, node)
+    if isinstance(node, ast.Attribute):
+        for other in program.imports(module):
+            if ast.unparse(node.value) in _names_of_module(module, other):
+                return _resolve_name(program, other, node.attr, node)
+        return None  # an attribute of an object: seen at run time
+    if isinstance(node, ast.Lambda):
+        raise _error(
+            module,
+            node,
+            "GT202",
+            "a lambda cannot be a secured routine: it has no name in a module",
+            "write a function at the top level of a module",
+        )
+    if isinstance(node, ast.Call):
+        raise _error(
+            module,
+            node,
+            "GT203",
+            "gosecure() takes a function, and this is the result of a call",
+            "write gosecure(f, x) instead of gosecure(f(x))",
+        )
+    return None
+
+
+def _resolve_name(program: Program, module: Module, name: str, node: ast.expr, depth: int = 0) -> Entry | None:
+    """The entry that a name means at the top level of a module, through `from` imports; None if a variable."""
+    for statement in _top_level(module.tree.body):
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and statement.name == name:
+            return Entry(module.name, name)
+        if isinstance(statement, ast.ClassDef) and statement.name == name:
+            raise _error(
+                module,
+                node,
+                "GT204",
+                f"{name} is a class and cannot be a secured routine",
+                "write a module-level function that makes the object",
+            )
+        if isinstance(statement, ast.ImportFrom) and depth < 100:
+            for alias in statement.names:
+                if (alias.asname or alias.name) == name:
+                    source = program.modules.get(import_base(module, statement))
+                    if source is not None:
+                        return _resolve_name(program, source, alias.name, node, depth + 1)
+    if depth == 0 and _defined_in_function(module, name):
+        raise _error(
+            module,
+            node,
+            "GT205",
+            f"{name} is defined inside a function, so it cannot be a secured routine",
+            "move it to the top level of its module and pass what it needs as arguments",
+        )
+    if depth == 0 and hasattr(builtins, name) and not _assigned(module, name):
+        raise _error(
+            module,
+            node,
+            "GT206",
+            f"{name} is a builtin and cannot be a secured routine",
+            "write a module-level function that calls it",
+        )
+    return None
+
+
+def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, those under `if` and `try` too."""
+    for statement in body:
+        yield statement
+        for field in ("body", "orelse", "finalbody"):
+            if isinstance(statement, (ast.If, ast.Try, ast.With)):
+                yield from _top_level(getattr(statement, field, []))
+        if isinstance(statement, ast.Try):
+            for handler in statement.handlers:
+                yield from _top_level(handler.body)
+
+
+def _defined_in_function(module: Module, name: str) -> bool:
+    functions = [node for node in ast.walk(module.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return any(
+        inner is not outer and isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)) and inner.name == name
+        for outer in functions
+        for inner in ast.walk(outer)
+    )
+
+
+def _assigned(module: Module, name: str) -> bool:
+    return any(
+        (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store))
+        or (isinstance(node, ast.arg) and node.arg == name)
+        for node in ast.walk(module.tree)
+    )
+
+
+def _names_of_module(module: Module, other: Module) -> set[str]:
+    """How a module is spelled in another one that imports it."""
+    names = set()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.asname or alias.name for alias in node.names if alias.name == other.name}
+        elif isinstance(node, ast.ImportFrom):
+            base = import_base(module, node)
+            for alias in node.names:
+                if f"{base}.{alias.name}".lstrip(".") == other.name:
+                    names.add(alias.asname or alias.name)
+    return names
+
+
+def _error(module: Module, node: ast.expr, code: str, message: str, cure: str) -> CompileError:
+    lines = module.source.splitlines()
+    line = lines[node.lineno - 1] if node.lineno <= len(lines) else ""
+    column = len(line.encode()[: node.col_offset].decode(errors="replace"))
+    width = 1
+    if node.end_lineno == node.lineno and node.end_col_offset is not None:
+        width = max(node.end_col_offset - node.col_offset, 1)
+    return CompileError(
+        code,
+        message,
+        filename=str(module.file),
+        lineno=node.lineno,
+        column=column,
+        line=line,
+        width=width,
+        cure=cure,
+    )

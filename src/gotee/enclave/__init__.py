@@ -1,0 +1,1 @@
+"""What runs inside an enclave beside the program: the ecall server and the stubs of ocalls. Enclave world."""

@@ -1,0 +1,65 @@
+"""Standard output and error inside: lines become messages, and the host prints them. Enclave world.
+
+The host sees whatever is printed, and may drop or change it: the console is outside.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+
+from gotee.boundary.messages import Kind, pack
+
+OUT, ERR = 1, 2
+_AT_ONCE = 8192  # characters buffered before they are sent without a line's end
+
+
+class _Stream(io.TextIOBase):
+    """A text stream that sends whole lines."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, number: int, send: Callable[[bytes], None]) -> None:
+        self._number = number
+        self._send = send
+        self._parts: list[str] = []
+        self._length = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if text:
+            self._parts.append(text)
+            self._length += len(text)
+            if "\n" in text or self._length > _AT_ONCE:
+                self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        if self._parts:
+            text = "".join(self._parts)
+            self._parts.clear()
+            self._length = 0
+            self._send(pack(Kind.CONSOLE, self._number, 0, text.encode("utf-8", "backslashreplace")))
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("the enclave's console has no file descriptor")
+
+
+class Console:
+    """Replaces sys.stdout and sys.stderr; `flush` sends unfinished lines."""
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._out, self._err = _Stream(OUT, send), _Stream(ERR, send)
+        sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc,assignment]  # the real ones are closed
+        sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc,assignment]
+
+    def flush(self) -> None:
+        """Send what was printed without a line's end."""
+        self._out.flush()
+        self._err.flush()
