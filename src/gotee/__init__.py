@@ -14,6 +14,7 @@ from gotee.errors import (
     SecuredRoutineError,
     UsageError,
 )
+from gotee.runtime import worlds
 from gotee.runtime.asynchronous import aselect, asleep
 from gotee.runtime.channel import Chan
 from gotee.runtime.routine import Routine, go
@@ -47,3 +48,10 @@ __all__ = [
     "sleep",
     "yield_now",
 ]
+
+if not worlds.inside():  # modules of a program that says `import gotee` may use the keyword form
+    from gotee.syntax.hook import install_for_main
+
+    install_for_main()
+    del install_for_main
+del worlds

@@ -1,0 +1,17 @@
+"""What Python's spelling adds to Go's channels, in every placement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from .programs import ours
+from .world import World, programs_of
+
+PROGRAMS = programs_of(ours)
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_channels_promise(program: Callable[[World], None], world: World) -> None:
+    program(world)
