@@ -103,5 +103,13 @@ class CompileError(GoteeError):
         return "\n".join(lines)
 
 
+def message_of(error: BaseException) -> str:
+    """An exception's message; its `__str__` is the program's code and may fail."""
+    try:
+        return str(error)
+    except Exception:
+        return "(its message could not be made)"
+
+
 class Cancelled(BaseException):
     """Delivered in a cancelled routine at its next park, and raised by `result()` of a cancelled routine."""

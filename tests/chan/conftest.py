@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import faulthandler
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from .world import Placement, World, opened
+
+pytest.register_assert_rewrite(f"{__package__}.programs")
 
 WATCHDOG_SECONDS = 60.0
 
@@ -31,18 +34,18 @@ def world(placement: Placement) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def _real_stderr(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Standard error as it is without pytest's capture: what a killed process wrote there can be read."""
+def arm_watchdog(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
+    """Call it to give the process WATCHDOG_SECONDS from now on; a test of many examples does so for each."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        descriptor = os.dup(2)
-    yield descriptor
-    os.close(descriptor)
+        stderr = os.dup(2)  # the real one: what a process that ends wrote to pytest's capture is lost
+    yield partial(faulthandler.dump_traceback_later, WATCHDOG_SECONDS, exit=True, file=stderr)
+    os.close(stderr)
 
 
 @pytest.fixture(autouse=True)
-def _watchdog(_real_stderr: int) -> Iterator[None]:
+def _watchdog(arm_watchdog: Callable[[], None]) -> Iterator[None]:
     """A test that hangs ends its process, with the stacks of all threads (faulthandler needs no GIL)."""
-    faulthandler.dump_traceback_later(WATCHDOG_SECONDS, exit=True, file=_real_stderr)
+    arm_watchdog()
     yield
     faulthandler.cancel_dump_traceback_later()

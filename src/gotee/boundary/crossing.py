@@ -64,7 +64,9 @@ class _Arriving:
         raise AssertionError("a decoder encodes nothing")
 
     def decode_channel(self, number: int, element: Any) -> Chan[Any]:
-        channel = self.channels[number] = self._find(number, element)
+        channel = self.channels.get(number)
+        if channel is None:  # a value counts as one crossing of a channel, however often it names it
+            channel = self.channels[number] = self._find(number, element)
         return channel
 
 

@@ -39,6 +39,11 @@ class Link(Protocol):
     def lanes(self) -> int: ...
 
     @property
+    def waiting(self) -> bool:
+        """Whether a thread is in `wait`; a second one gets UsageError."""
+        ...
+
+    @property
     def closed(self) -> bool: ...
 
     @property

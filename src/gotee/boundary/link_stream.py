@@ -7,9 +7,11 @@ are received, so only their format is checked.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import socket
+import time
 from _thread import RLock
 
 from gotee.boundary.frames import (
@@ -28,6 +30,7 @@ from gotee.boundary.link import LANES, MAX_FRAME_BYTES, flat
 from gotee.errors import Overloaded, UsageError
 
 PIECE_BYTES = 64 << 10
+BACKSTOP_SECONDS = 0.1
 
 
 class StreamLink:
@@ -57,7 +60,7 @@ class StreamLink:
         self._failed = False  # a send failed since the last wait
         self._more = False  # a further piece may be whole in the buffer
         self._gone = False
-        self._waiting = False
+        self.waiting = False  # a thread is in `wait`
         # For wake, close and the end of a wait, which may meet: a descriptor must not be used once it is closed. Not
         # threading's, which parks routines; reentrant, because a signal handler may close the link within wake.
         self._guard = RLock()
@@ -180,24 +183,24 @@ class StreamLink:
         `timeout` in seconds; False when it is over. It may return True early.
         """
         self._usable()
-        if self._waiting:
+        if self.waiting:
             raise UsageError("another thread waits on this link")
         if self._gone or self._more:
             return True
-        self._waiting = True
+        self.waiting = True
         try:
             return self._sleep(timeout)
         finally:
             self._failed = False
             with self._guard:
-                self._waiting = False
+                self.waiting = False
                 if self.closed:
                     self._release()
 
     def _sleep(self, timeout: float | None) -> bool:
         self._choose_events()
         try:
-            ready = self._poller.poll(None if timeout is None else max(timeout, 0))
+            ready = self._poll(timeout)
         except (OSError, ValueError):
             self._usable()  # a signal handler closed or poisoned the link
             raise
@@ -207,6 +210,15 @@ class StreamLink:
             elif events & select.EPOLLOUT:
                 self._push_rest_or_notice()
         return bool(ready)
+
+    def _poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Poll in slices: a signal that comes just before the system call does not interrupt it."""
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            left = max(end - time.monotonic(), 0)
+            ready = self._poller.poll(min(left, BACKSTOP_SECONDS))
+            if ready or left <= BACKSTOP_SECONDS:
+                return ready
 
     def _choose_events(self) -> None:
         """Be told of room only while something needs it."""
@@ -287,7 +299,7 @@ class StreamLink:
             os.eventfd_write(self._bell, 1)
             with contextlib.suppress(OSError):  # the peer was faster
                 self._socket.shutdown(socket.SHUT_RDWR)
-            if not self._waiting:
+            if not self.waiting:
                 self._release()
 
     def poison(self) -> None:

@@ -16,9 +16,10 @@ from gotee.boundary.crossing import Crossed, ValueCodec
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.messages import Kind, Message, WireCase, pack, pack_cases, unpack_error
 from gotee.boundary.mixed import MixedSelect
-from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed
+from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, UsageError
 from gotee.runtime.channel import Chan, Encoded
 from gotee.runtime.parking import Ticket, cancel_again, check_may_block
+from gotee.runtime.scheduler import scheduler_of_this_thread
 from gotee.runtime.selecting import Recv, Selected, Send
 
 _ANSWERS = {
@@ -100,11 +101,11 @@ class OutsideChannels:
 
     def close(self, channel: Chan[Any]) -> None:
         """Chan.close."""
-        self._ask(Kind.CLOSE, self._numbers[channel], b"", "close", channel)
+        self._ask_home(Kind.CLOSE, self._numbers[channel], "close", channel)
 
     def length(self, channel: Chan[Any]) -> int:
         """len(channel)."""
-        return self._ask(Kind.LEN, self._numbers[channel], b"", "len", channel).argument
+        return self._ask_home(Kind.LEN, self._numbers[channel], "len", channel).argument
 
     def select(self, cases: tuple[Recv[Any] | Send[Any], ...], default: bool, timeout: float | None) -> Selected:
         """select() that meets the other world: in one of its cases, or in a partner that waits outside too."""
@@ -172,7 +173,7 @@ class OutsideChannels:
         number = self._question(kind, argument, payload, ticket.give)
         cancelled: Cancelled | None = None
         try:
-            ticket.wait(what, subject, shielded=kind in (Kind.CLOSE, Kind.LEN))
+            ticket.wait(what, subject)
         except Cancelled as error:
             cancelled = error
         if cancelled is not None:
@@ -186,14 +187,33 @@ class OutsideChannels:
             cancel_again()  # the answer was on its way: it counts, and the routine stops at its next park
         elif ticket.answer.kind is Kind.CANCELLED:
             raise LinkCorrupt(f"operation {number} was cancelled by nobody")
-        if ticket.answer.kind is Kind.ERROR:
-            raise _error(ticket.answer)
-        return ticket.answer
+        return _checked(ticket.answer)
+
+    def _ask_home(self, kind: Kind, argument: int, what: str, subject: object) -> Message:
+        """Ask what the home answers at once: `close` and `len` have no form to await, and cannot be cancelled."""
+        ticket: Ticket[Message] = Ticket()
+        self._question(kind, argument, b"", ticket.give)
+        try:
+            check_may_block(f"{what}(...) in a routine")
+        except UsageError:  # on a running loop's own stack nobody can park: this thread waits
+            sleeper = scheduler_of_this_thread().sleeper
+            assert sleeper is not None  # the server's, since its first message
+            while not ticket.answered:
+                sleeper.wait(None)
+        else:
+            ticket.wait(what, subject, shielded=True)
+        return _checked(ticket.answer)
 
 
 def _channel(case: Recv[Any] | Send[Any]) -> Chan[Any]:
     assert case.channel is not None
     return case.channel
+
+
+def _checked(answer: Message) -> Message:
+    if answer.kind is Kind.ERROR:
+        raise _error(answer)
+    return answer
 
 
 def _error(answer: Message) -> BoundaryTypeError | ChannelClosed:

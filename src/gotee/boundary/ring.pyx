@@ -110,7 +110,7 @@ cdef class Ring:
     cdef uint64_t wanted         # bytes of room that the last failed send lacked, 0 if it did not fail
     cdef shared_u64 woken        # private: wake() was called and no wait has returned since
     cdef shared_u64 asleep       # private: the sleep word is set
-    cdef bint waiting
+    cdef readonly bint waiting   # a thread is in `wait`
     cdef bint gone
     cdef State state
     cdef int bell, peer_bell, control

@@ -81,5 +81,6 @@ class Wire:
 
     def poison(self) -> None:
         """After a fork, in the child: this link is the parent's."""
+        self.ended = True
         self._outgoing.clear()
         self._link.poison()

@@ -42,6 +42,7 @@ def partition(main: Path) -> Partition:
         if module.name not in inside:
             inside[module.name] = module
             wanted += program.imports(module)
+            wanted += [program.modules[name] for name in _parents(module.name) if name in program.modules]
     modules = {
         name: {
             "source": blank_host_only(inside[name]),
@@ -50,7 +51,20 @@ def partition(main: Path) -> Partition:
         }
         for name in sorted(inside)
     }
+    for name in sorted(parent for module in inside for parent in _parents(module)):
+        folder = str(program.root.joinpath(*name.split(".")))
+        modules.setdefault(name, {"source": "", "file": folder, "package": True})  # a package without __init__.py
     return Partition(program.main.name, modules, entries)
+
+
+def _parents(name: str) -> list[str]:
+    """The packages that importing a module imports too.
+
+    >>> _parents("a.b.c")
+    ['a', 'a.b']
+    """
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
 def blank_host_only(module: Module) -> str:

@@ -15,7 +15,7 @@ from gotee.boundary.messages import FROM_HOST, Kind, Message, pack, pack_error, 
 from gotee.boundary.outside import OutsideChannels
 from gotee.boundary.wire import Wire
 from gotee.enclave.console import Console
-from gotee.errors import BoundaryTypeError
+from gotee.errors import BoundaryTypeError, message_of
 from gotee.runtime import selecting
 from gotee.runtime.parking import Ticket
 from gotee.runtime.partners import RemoteWaiter
@@ -130,7 +130,7 @@ class Server:
         elif isinstance(error, _Stop):
             self._send(pack(Kind.FAILED, call, 0, pack_error(*error.args)))
         elif error is not None:
-            self._send(pack(Kind.FAILED, call, 0, pack_error(type(error).__qualname__, _text(error))))
+            self._send(pack(Kind.FAILED, call, 0, pack_error(type(error).__qualname__, message_of(error))))
         else:
             try:
                 payload = codec.encode_result(routine.outcome())
@@ -138,11 +138,3 @@ class Server:
                 self._send(pack(Kind.REFUSED, call, 0, pack_error(refused.path, refused.reason)))
             else:
                 self._send(pack(Kind.RESULT, call, 0, payload))
-
-
-def _text(error: BaseException) -> str:
-    """An exception's message; its __str__ is the program's code and may fail."""
-    try:
-        return str(error)
-    except Exception:
-        return "(its message could not be made)"

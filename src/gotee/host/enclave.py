@@ -80,6 +80,7 @@ class Enclave:
             Kind.RELEASE: self._home.on_release,
         }
         self.lost: str | None = None
+        self._stopping = False
         self._process = os.getpid()
         self._lead = Lead(self._wire, self._dispatch)
         self._service = threading.Thread(target=self._serve, name="gotee-link", daemon=True)
@@ -155,6 +156,8 @@ class Enclave:
         for number in list(self._calls):
             routine = self._calls.pop(number, None)
             if routine is not None:
+                if self._stopping:  # as in Go, the program's end ends what runs: nobody has to ask for it
+                    routine.mark_observed()
                 routine.finish(None, EnclaveLost(reason))
         self._home.lose()
         self._ready.give(None)
@@ -193,6 +196,7 @@ class Enclave:
         if os.getpid() != self._process:
             return
         atexit.unregister(self.stop)
+        self._stopping = True
         if self._service.is_alive():
             self._wire.send(pack(Kind.STOP))
             self._service.join(GOODBYE)
@@ -204,5 +208,8 @@ class Enclave:
         if self.lost is None:
             self.lost = "the enclave belongs to the process that forked this one"
             self._wire.poison()
+            for routine in self._calls.values():
+                routine.mark_observed()  # the parent reports it
+                routine.finish(None, EnclaveLost(self.lost))
             self._calls.clear()
             self._home.lose()

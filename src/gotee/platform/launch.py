@@ -3,7 +3,8 @@
     python -I -S -c "..." CONTROL IMAGE LINK...
 
 CONTROL is a socket to the host: its end means that the host is gone, and then the enclave is killed. When the enclave
-ends, its status goes to the host as one line. IMAGE and the four descriptors of LINK are handed to the enclave and to nobody else.
+ends, its status goes to the host as one line. IMAGE and the four descriptors of LINK are handed to the enclave and to
+nobody else.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def _run_coroutine(here: scheduler.Scheduler, coroutine: Coroutine[Any, Any, obj
     return aio.run_coroutine(here, coroutine)
 
 
-scheduler.set_hooks(deadlock.judge, lifecycle.on_first_main)
-routine.set_hooks(lifecycle.report_failure, lifecycle.remember_failure, _run_coroutine)
+scheduler.set_hooks(deadlock.judge, lifecycle.on_first_use)
+routine.set_hooks(lifecycle.report_failure, _run_coroutine)
 channel.set_hooks(elements.element_check)
 register_channel_type(channel.Chan, lambda made: Any if made.element is None else made.element)

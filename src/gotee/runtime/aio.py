@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any, TypeVar
 
-from gotee.errors import Cancelled, ChannelClosed, UsageError
+from gotee.errors import Cancelled, ChannelClosed
 from gotee.runtime import futures, selecting
 from gotee.runtime.channel import Chan
 from gotee.runtime.routine import Routine, go
-from gotee.runtime.scheduler import Scheduler, scheduler_of_this_thread
+from gotee.runtime.scheduler import Scheduler, deadline_after, scheduler_of_this_thread
 from gotee.runtime.selecting import Recv, Selected, Send
 
 T = TypeVar("T")
@@ -104,6 +106,7 @@ async def select(cases: tuple[Recv[Any] | Send[Any], ...], default: bool, timeou
     if default:
         return selecting.select(*cases, default=True, timeout=timeout)
     selecting.validate(cases, timeout)
+    deadline = math.inf if timeout is None else deadline_after(timeout, "aselect")
     if selecting.pack(cases):
         return await _in_routine(lambda: selecting.select(*cases, timeout=timeout))
     loop = _loop()
@@ -111,7 +114,7 @@ async def select(cases: tuple[Recv[Any] | Send[Any], ...], default: bool, timeou
     if waiter is None:
         assert selected is not None
         return selected
-    expiry = None if timeout is None else loop.call_later(max(timeout, 0), waiter.expire)
+    expiry = None if deadline == math.inf else loop.call_later(max(deadline - monotonic(), 0), waiter.expire)
     try:
         await _wait(waiter)
     finally:
@@ -123,10 +126,14 @@ async def select(cases: tuple[Recv[Any] | Send[Any], ...], default: bool, timeou
 
 
 async def sleep(seconds: float) -> None:
-    if seconds != seconds:
-        raise UsageError("sleep needs a number of seconds, got nan")
+    deadline = deadline_after(seconds, "asleep")
     _loop()
-    await asyncio.sleep(max(seconds, 0))
+    if seconds <= 0:
+        await asyncio.sleep(0)
+    elif deadline == math.inf:
+        await asyncio.get_running_loop().create_future()
+    else:
+        await asyncio.sleep(deadline - monotonic())
 
 
 async def wait_routine(routine: Routine[T]) -> T:

@@ -18,7 +18,7 @@ from types import FrameType
 from gotee.errors import Deadlock
 from gotee.runtime.channel import Chan
 from gotee.runtime.routine import Routine
-from gotee.runtime.scheduler import G, Scheduler, schedulers
+from gotee.runtime.scheduler import G, Scheduler, schedulers, thread_states
 from gotee.runtime.selecting import Recv, Send
 
 ROWS = 40  # lines of the table; a program may have 100,000 routines
@@ -56,8 +56,7 @@ def _everybody_sleeps() -> bool:
         parked.add(threading.main_thread().ident)  # it only waits for the others to end
     if any(ident not in parked for ident in sys._current_frames()):
         return False
-    started = _thread._count() + 1  # without the main thread; with those that have not run any Python yet
-    return started <= len(parked)
+    return thread_states() <= len(parked)  # with those that have not run any Python yet
 
 
 def _a_signal_handler_could_act() -> bool:
@@ -77,6 +76,12 @@ def _victims() -> list[Scheduler]:
     if main.is_alive():
         return [scheduler for scheduler in schedulers if scheduler.thread is main]
     return [scheduler for scheduler in schedulers if scheduler.thread is not main]
+
+
+def after_fork_in_child() -> None:
+    """Another thread of the parent may have been judging."""
+    global _judging
+    _judging = _thread.allocate_lock()
 
 
 def waiting_table() -> list[str]:
@@ -112,6 +117,8 @@ def _what(routine: G) -> str:
         return f"select over {', '.join(_case(case) for case in subject[:8]) or 'no cases'}"
     if isinstance(subject, Routine):
         return f"result of {subject}"
+    if waiter.what == "sleep":
+        return f"sleep({subject})"
     return str(waiter.what)
 
 

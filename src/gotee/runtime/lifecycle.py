@@ -10,19 +10,21 @@ import os
 import signal
 import sys
 import traceback
-import weakref
 from types import FrameType
 
 from gotee.runtime import deadlock, scheduler
-from gotee.runtime.routine import Routine
+from gotee.runtime.routine import Routine, failed
 
-_failed: weakref.WeakSet[Routine[object]] = weakref.WeakSet()
+_registered = False
 
 
-def on_first_main() -> None:
-    """The main thread uses the runtime for the first time."""
-    atexit.register(_at_exit)
-    if signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL:
+def on_first_use(main: bool) -> None:
+    """A thread uses the runtime for the first time; `main`: it is the main thread, which alone may set handlers."""
+    global _registered
+    if not _registered:
+        _registered = True
+        atexit.register(_at_exit)
+    if main and signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL:
         signal.signal(signal.SIGQUIT, _print_table)
         deadlock.harmless_handler(_print_table)
 
@@ -33,14 +35,9 @@ def _print_table(number: int, frame: FrameType | None) -> None:
     os.write(2, text.encode(errors="backslashreplace"))
 
 
-def remember_failure(routine: Routine[object]) -> None:
-    """A routine failed; unless somebody asks for its result, the failure is reported at the latest at exit."""
-    _failed.add(routine)
-
-
 def report_failure(routine: Routine[object]) -> None:
     """Print the failure of a routine whose handle nobody used."""
-    error = routine.exception
+    error = routine.failure()
     if error is None or sys.stderr is None:
         return
     lines = "".join(traceback.format_exception(error))
@@ -48,8 +45,9 @@ def report_failure(routine: Routine[object]) -> None:
 
 
 def _at_exit() -> None:
-    for routine in list(_failed):
-        if not routine.observed:
+    for reference in list(failed.values()):
+        routine = reference()
+        if routine is not None and not routine.observed:
             routine.mark_observed()
             report_failure(routine)
     for each in list(scheduler.schedulers):
@@ -58,10 +56,12 @@ def _at_exit() -> None:
 
 def _after_fork_in_child() -> None:
     """Only the forking thread lives on in the child; the other threads' schedulers went with them."""
+    failed.clear()  # the parent reports them
+    deadlock.after_fork_in_child()
     here = scheduler.scheduler_of_this_thread_or_none()
     for each in list(scheduler.schedulers):
         if each is not here:
-            each.keep_for_exit()
+            each.forget()
             scheduler.schedulers.discard(each)
 
 

@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -7,6 +8,8 @@ from gotee.runtime.waiting import Waiter
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+failed: dict[int, weakref.ref[Routine[object]]]
 
 class Routine(G, Generic[T_co]):
     number: int
@@ -18,6 +21,7 @@ class Routine(G, Generic[T_co]):
     def __await__(self) -> Generator[Any, None, T_co]: ...
     def cancel(self) -> bool: ...
     def done(self) -> bool: ...
+    def failure(self) -> BaseException | None: ...
     def outcome(self) -> T_co: ...
     def name_it(self, name: str, number: int) -> None: ...
     def finish(self, value: object, exception: BaseException | None) -> None: ...
@@ -26,7 +30,6 @@ class Routine(G, Generic[T_co]):
 
 def set_hooks(
     report: Callable[[Routine[object]], None],
-    remember: Callable[[Routine[object]], None],
     run_coroutine: Callable[[Scheduler, Coroutine[Any, Any, object]], object],
 ) -> None: ...
 def spawn(

@@ -4,28 +4,26 @@ Both worlds. `spawn` is called by `go`, by the tee that runs secured routines, a
 """
 
 import types
-from time import monotonic
-
-from greenlet import GreenletExit
+import weakref
 
 from gotee.errors import Cancelled
 
 from gotee.runtime.scheduler cimport (
-    DONE, G, GWaiter, PARKED, Scheduler, blocking, current_scheduler, new_waiter, running_loop,
+    G, GWaiter, PARKED, Scheduler, blocking, current_scheduler, deadline_in, new_waiter, running_loop,
 )
 from gotee.runtime.waiting cimport Node, Waiter, WaitQueue
 
 cdef Py_ssize_t _number = 0
 cdef object _report = None
-cdef object _remember = None
 cdef object _run_coroutine = None
+cdef object _reference = weakref.ref
+failed = {}    # by number, a weak reference to each routine that failed and whose failure nobody has asked for
 
 
-def set_hooks(report, remember, run_coroutine):
-    """Called once by the package: who prints lost failures, who keeps them until the end, who runs coroutines."""
-    global _report, _remember, _run_coroutine
+def set_hooks(report, run_coroutine):
+    """Called once by the package: who prints lost failures, who runs coroutines."""
+    global _report, _run_coroutine
     _report = report
-    _remember = remember
     _run_coroutine = run_coroutine
 
 
@@ -70,8 +68,6 @@ cdef class Routine(G):
             value = function(*args) if kwargs is None else function(*args, **kwargs)
             if type(value) is types.CoroutineType:
                 value = _run_coroutine(self.scheduler, value)
-        except GreenletExit:
-            raise
         except (KeyboardInterrupt, SystemExit) as stop:
             self.complete(None, Cancelled())
             self.scheduler.interrupt_main(stop)
@@ -82,24 +78,19 @@ cdef class Routine(G):
         return 0
 
     cdef int complete(self, object value, object exception) except -1:
-        """Settle the routine and wake everybody who waits for it."""
+        """Settle the routine and wake everybody who waits for it. No Python code: a signal handler may not cut in."""
         if self.finished:
             return 0
-        if exception is not None:
-            if isinstance(exception, Cancelled):
-                self.cancelled = True
-            elif self.translate is not None and isinstance(exception, Exception):
-                exception = self.translate(exception)
+        self.cancelled = isinstance(exception, Cancelled)
         self.value = value
         self.exception = exception
         self.finished = True
-        self.translate = None
+        if exception is not None and not self.cancelled:
+            failed[self.number] = _reference(self)
         cdef Node node
         while self.watchers is not None and self.watchers.head is not None:
             node = self.watchers.head
             node.waiter.fire(node.index, None, True)
-        if exception is not None and not self.cancelled:
-            _remember(self)
         return 0
 
     cpdef bint watch(self, Waiter waiter) except -1:
@@ -119,10 +110,17 @@ cdef class Routine(G):
 
     def outcome(self):
         """The value or the exception of a finished routine, which counts as asked for."""
-        self.observed = True
+        self.mark_observed()
         if self.exception is not None:
-            raise self.exception
+            raise self.failure()
         return self.value
+
+    def failure(self):
+        """What `result` raises; None if it has not failed."""
+        if self.translate is not None and self.exception is not None and not self.cancelled:
+            translate, self.translate = self.translate, None
+            self.exception = translate(self.exception)
+        return self.exception
 
     def result(self, timeout=None):
         """Park until the routine is done; return its value or raise what it raised.
@@ -132,6 +130,9 @@ cdef class Routine(G):
         """
         cdef Scheduler scheduler
         cdef GWaiter waiter
+        cdef double deadline = 0
+        if timeout is not None:
+            deadline = deadline_in(timeout, "result")
         if not self.finished:
             scheduler = blocking("await routine")
             waiter = new_waiter(scheduler)
@@ -139,7 +140,7 @@ cdef class Routine(G):
             if self.watch(waiter):
                 if timeout is None:
                     scheduler.wait(waiter, "result")
-                elif not scheduler.wait_until(waiter, "result", monotonic() + timeout):
+                elif not scheduler.wait_until(waiter, "result", deadline):
                     raise TimeoutError(f"routine {self} was not done within {timeout} seconds")
         return self.outcome()
 
@@ -174,10 +175,11 @@ cdef class Routine(G):
     def mark_observed(self):
         """Its failure has been reported, or asked for."""
         self.observed = True
+        failed.pop(self.number, None)
 
     def __del__(self):
         if self.exception is not None and not self.observed and not self.cancelled and _report is not None:
-            self.observed = True
+            self.mark_observed()
             _report(self)
 
 

@@ -32,6 +32,7 @@ cdef class Timer:
 
 cdef class Scheduler:
     cdef readonly object thread
+    cdef object ident
     cdef readonly G main
     cdef readonly G current
     cdef readonly set live
@@ -71,10 +72,12 @@ cdef class Scheduler:
     cdef void drop_timer(self, Timer timer)
     cdef int fire_timers(self) except -1
     cdef int poke(self) except -1
+    cdef int _turn(self) except -1
     cdef int attach(self, object loop) except -1
 
 
 cdef Scheduler current_scheduler()
 cdef GWaiter new_waiter(Scheduler scheduler)
+cdef double deadline_in(object seconds, str what) except? -1
 cdef Scheduler blocking(str instead)
 cdef object running_loop()

@@ -20,7 +20,7 @@ from collections import deque
 from heapq import heapify, heappop, heappush
 from time import monotonic
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from gotee.errors import Cancelled, UsageError
 
@@ -37,20 +37,22 @@ cdef extern from *:
 cdef int WORKERS_KEPT = 1024      # finished greenlets kept for reuse, a thread; a fresh one costs about 10 us
 cdef int SWITCHES_PER_LOOK = 61   # direct switches before timers get a look (Go's figure for its global queue)
 cdef int SWITCHES_PER_CALLBACK = 256
+cdef double OWN_LOOP_TURN = 0.005
+cdef double END_OF_TASKS = 1.0    # seconds that the tasks of an ending thread get to take their cancellation
 cdef double FIRST_JUDGEMENT = 0.02
 cdef double LAST_JUDGEMENT = 0.5
 
 schedulers = set()                # of every thread that is alive and has used gotee
 _judge = None                     # set by gotee.runtime.deadlock: called by a thread that goes idle
-_on_first_main = None             # set by gotee.runtime.lifecycle: called once, on the main thread
+_on_first_use = None              # set by gotee.runtime.lifecycle: called for each new scheduler
 _local = threading.local()
 
 
-def set_hooks(judge, on_first_main):
-    """Called once by the package: who judges deadlocks, who installs the signal handlers."""
-    global _judge, _on_first_main
+def set_hooks(judge, on_first_use):
+    """Called once by the package: who judges deadlocks, who installs handlers for signals and exit."""
+    global _judge, _on_first_use
     _judge = judge
-    _on_first_main = on_first_main
+    _on_first_use = on_first_use
 
 
 class _Guard:
@@ -75,8 +77,8 @@ cdef Scheduler _new_scheduler():
     _local.guard = _Guard(scheduler)
     schedulers.add(scheduler)
     gotee_scheduler = <void *>scheduler
-    if _on_first_main is not None and threading.current_thread() is threading.main_thread():
-        _on_first_main()
+    if _on_first_use is not None:
+        _on_first_use(threading.current_thread() is threading.main_thread())
     return scheduler
 
 
@@ -147,9 +149,56 @@ cdef class GWaiter(Waiter):
 
 
 cdef GWaiter new_waiter(Scheduler scheduler):
+    """For the current routine, which is about to park; a foreign greenlet or a callback of the hub must not."""
+    cdef G g = scheduler.current
+    if g is None or getcurrent() is not g.worker:
+        raise UsageError(
+            "this would block in a greenlet or callback that is not a routine: start one with go()"
+        )
     cdef GWaiter waiter = GWaiter.__new__(GWaiter)
-    waiter.g = scheduler.current
+    waiter.g = g
     return waiter
+
+
+cdef double deadline_in(object seconds, str what) except? -1:
+    """The monotonic time `seconds` from now; UsageError, before anything waits, if that is no time."""
+    cdef double number
+    try:
+        if isinstance(seconds, (str, bytes, bytearray)):
+            raise TypeError
+        number = seconds
+    except TypeError:
+        raise UsageError(f"{what} needs a number of seconds, got {type(seconds).__name__}") from None
+    except OverflowError:
+        number = float("inf") if seconds > 0 else 0.0
+    if number != number:
+        raise UsageError(f"{what} needs a number of seconds, got nan")
+    return <double>monotonic() + number
+
+
+def deadline_after(seconds, str what):
+    """As `deadline_in`, for Python code."""
+    return deadline_in(seconds, what)
+
+
+cdef extern from "Python.h":
+    ctypedef struct PyThreadState:
+        pass
+    ctypedef struct PyInterpreterState:
+        pass
+    PyInterpreterState *PyInterpreterState_Get()
+    PyThreadState *PyInterpreterState_ThreadHead(PyInterpreterState *)
+    PyThreadState *PyThreadState_Next(PyThreadState *)
+
+
+def thread_states():
+    """How many threads there are for Python, those included that have not run a line yet."""
+    cdef PyThreadState *state = PyInterpreterState_ThreadHead(PyInterpreterState_Get())
+    cdef int count = 0
+    while state != NULL:
+        count += 1
+        state = PyThreadState_Next(state)
+    return count
 
 
 cdef class Timer:
@@ -159,9 +208,13 @@ cdef class Timer:
 cdef class Scheduler:
     def __cinit__(self):
         self.thread = threading.current_thread()
+        self.ident = _thread.get_ident()
         self.main = G.__new__(G)
         self.main.scheduler = self
-        self.main.worker = getcurrent()
+        root = getcurrent()
+        while root.parent is not None:
+            root = root.parent         # the first use may be in a greenlet of the program's own
+        self.main.worker = root
         self.main.state = RUNNING
         self.current = self.main
         self.live = set()
@@ -210,15 +263,18 @@ cdef class Scheduler:
                 if loop is not None:
                     self.attach(loop)
                     if not self.drive_scheduled:
-                        self.drive_scheduled = True
                         loop.call_soon(self._drive)
+                        self.drive_scheduled = True
                 return 0
             if self.loop is not None and not self.drive_scheduled:
-                self.drive_scheduled = True
+                self.drive_scheduled = True    # before the call: it may run the callback before it returns
                 try:
                     self.loop.call_soon_threadsafe(self._drive)
                 except RuntimeError:   # closed: the thread looks again when it parks or runs another loop
                     self.drive_scheduled = False
+                except BaseException:  # of a signal handler
+                    self.drive_scheduled = False
+                    raise
         return 0
 
     cdef G pick(self):
@@ -238,10 +294,9 @@ cdef class Scheduler:
     cdef int switch_away(self) except -1:
         cdef G g = self.pick()
         self.current = g
-        if g is None:
-            self.base.switch()
-        else:
-            g.worker.switch()
+        there = self.base if g is None else g.worker
+        g = None                       # nothing on a stack that sleeps keeps a routine alive
+        there.switch()
         return 0
 
     # -- parking ----------------------------------------------------------------------------------
@@ -249,10 +304,6 @@ cdef class Scheduler:
     cdef int park(self) except -1:
         """Give way until somebody makes the current routine ready; raises what was thrown at it."""
         cdef G g = self.current
-        if g is None or getcurrent() is not g.worker:
-            raise UsageError(
-                "this would block in a greenlet or callback that is not a routine: start one with go()"
-            )
         self.switch_away()
         g.state = RUNNING
         if g.throw is not None:
@@ -264,9 +315,6 @@ cdef class Scheduler:
     cdef int wait(self, GWaiter waiter, object what) except -1:
         """Park the current routine until the waiter fires."""
         cdef G g = waiter.g
-        if g is None:
-            waiter.unlink_all()
-            raise UsageError("this would block outside any routine: start one with go()")
         if g.cancel_pending:
             waiter.unlink_all()
             g.cancel_pending = False
@@ -329,6 +377,8 @@ cdef class Scheduler:
 
     def interrupt_main(self, exception):
         """KeyboardInterrupt, SystemExit, Deadlock and what signal handlers raise go to the thread's own code."""
+        if self.ending:
+            return                     # the thread's own code is over
         if self.main.state == PARKED:
             self.interrupt(self.main, exception)
         elif self.main.state == READY:
@@ -392,7 +442,10 @@ cdef class Scheduler:
         while True:
             g = self.current
             g.state = RUNNING
-            g.run()
+            try:
+                g.run()
+            except BaseException as exception:   # a signal handler raised in our own lines, not in the routine's
+                self.interrupt_main(exception)
             g.state = DONE
             g.worker = None
             self.live.discard(g)
@@ -413,7 +466,9 @@ cdef class Scheduler:
             else:
                 g.worker = greenlet(self._work, self.main.worker)
         self.current = g
-        g.worker.switch()
+        worker = g.worker
+        g = None
+        worker.switch()
         self.current = None
         return 0
 
@@ -432,6 +487,8 @@ cdef class Scheduler:
                     self._run_own_loop()
                 else:
                     self._sleep()
+            except GreenletExit:
+                return                 # the thread has ended
             except BaseException as exception:
                 # A signal handler raised while nobody was running, so it belongs to the thread's own code.
                 self.interrupt_main(exception)
@@ -494,7 +551,7 @@ cdef class Scheduler:
         loop = running_loop()
         if loop is not None and self.loop is not loop:
             self.attach(loop)
-            if self.ready:
+            if self.ready or self.own_tasks:
                 self.poke()
             if self.live_timers:
                 self._arm_loop_timer()
@@ -544,8 +601,11 @@ cdef class Scheduler:
             exception = self.driver_throw
             self.driver_throw = None
             raise exception
-        if loop is self.own_loop and not self.own_tasks:
-            loop.stop()
+        if loop is self.own_loop:
+            if not self.own_tasks:
+                loop.stop()
+        elif self.own_tasks:
+            self._step_own_loop(loop)
 
     # -- the loop for `go(async_function)` on a thread that runs none --------------------------------
 
@@ -580,6 +640,18 @@ cdef class Scheduler:
             self.loop = None
             self.drive_scheduled = False
 
+    def _step_own_loop(self, loop):
+        """Another loop runs on this thread: ours, with tasks from before, gets a turn of it every few milliseconds."""
+        self.own_loop.call_soon(self.own_loop.stop)
+        _set_running_loop(None)
+        try:
+            self.own_loop.run_forever()
+        finally:
+            _set_running_loop(loop)
+            self.attach(loop)
+        if self.own_tasks or self.ready:
+            loop.call_later(0.0 if self.ready else OWN_LOOP_TURN, self._drive)
+
     # -- the end of the thread -----------------------------------------------------------------------
 
     def end(self):
@@ -588,10 +660,16 @@ cdef class Scheduler:
         cdef G g
         if self.ending or sys.is_finalizing():
             return
+        if _thread.get_ident() != self.ident:   # after a fork, in the child: the locals of threads it does not have
+            self.forget()
+            schedulers.discard(self)
+            return
         self.ending = True
-        self.base = getcurrent()
         gotee_scheduler = <void *>self
+        self.current = self.main
+        self.base = self.hub
         try:
+            ends = monotonic() + END_OF_TASKS
             rounds = 0
             while self.live and rounds < 100:
                 rounds += 1
@@ -600,23 +678,43 @@ cdef class Scheduler:
                         self.live.discard(g)
                         g.throw = Cancelled()
                         g.run()
+                        g.state = DONE
                     elif g.state == PARKED:
                         self.interrupt(g, Cancelled())
-                while self.ready:
-                    if (<G>self.ready[0]).worker is None:
-                        self.ready.popleft()
-                        continue
-                    self.tick = SWITCHES_PER_LOOK
-                    self.run_one()
-            self.current = self.main
-            if self.own_loop is not None:
+                self.ready = deque(g for g in self.ready if (<G>g).state != DONE)
+                if self.own_tasks and monotonic() < ends:
+                    rounds -= 1
+                    self.wait_until(new_waiter(self), "the thread's tasks", monotonic() + OWN_LOOP_TURN)
+                else:
+                    self._turn()
+            self._turn()
+            self._turn()               # so that the hub has left a loop that has nothing left to do
+            if self.own_loop is not None and not self.own_loop.is_running():
                 self.own_loop.close()
-            for worker in self.workers:
+            for worker in [*self.workers, self.hub]:
                 worker.throw()
             self.workers.clear()
+            self.hub = self.base = self.main.worker = None
         finally:
             gotee_scheduler = NULL
             schedulers.discard(self)
+
+    cdef int _turn(self) except -1:
+        """Let everybody else who is ready run once."""
+        cdef GWaiter waiter = new_waiter(self)
+        waiter.settle(0, None, True)
+        self.add_ready(self.current)
+        self.park()
+        return 0
+
+    def forget(self):
+        """After a fork, in the child, of a thread that does not exist there: its routines take nothing any more."""
+        cdef G g
+        for g in [self.main, *self.live]:
+            if g.waiter is not None and not g.waiter.fired:
+                g.waiter.settle(-1, None, False)
+        self.ready.clear()
+        self.keep_for_exit()
 
     def keep_for_exit(self):
         """At the program's end parked routines are left as they are, as in Go: no finally block runs.
@@ -627,19 +725,19 @@ cdef class Scheduler:
         Py_INCREF(self)
 
 
-def sleep(double seconds):
+def sleep(seconds):
     """Park this routine for `seconds`; 0 lets the other ready routines run first.
 
     >>> sleep(0.001)
     """
     cdef Scheduler scheduler = blocking("await gotee.asleep(...)")
-    if seconds != seconds:
-        raise UsageError("sleep needs a number of seconds, got nan")
+    cdef double deadline = deadline_in(seconds, "sleep")
     if seconds <= 0:
         yield_now()
         return
     cdef GWaiter waiter = new_waiter(scheduler)
-    scheduler.wait_until(waiter, f"sleep({seconds:g})", monotonic() + seconds)
+    waiter.subject = seconds
+    scheduler.wait_until(waiter, "sleep", deadline)
 
 
 def yield_now():
@@ -649,11 +747,7 @@ def yield_now():
     """
     cdef Scheduler scheduler = blocking("await asyncio.sleep(0)")
     cdef GWaiter waiter = new_waiter(scheduler)
-    if waiter.g is None:
-        raise UsageError("this would block outside any routine: start one with go()")
     if waiter.g.cancel_pending:
         waiter.g.cancel_pending = False
         raise Cancelled()
-    waiter.settle(0, None, True)
-    scheduler.add_ready(waiter.g)
-    scheduler.park()
+    scheduler._turn()

@@ -7,7 +7,6 @@ random; if none is, stand in all queues at once and let the first partner decide
 import os
 import types
 from collections import namedtuple
-from time import monotonic
 
 from gotee.errors import ChannelClosed, UsageError
 
@@ -15,7 +14,7 @@ from libc.stdint cimport uint64_t
 
 from gotee.runtime.channel cimport Chan, Outcome
 from gotee.runtime.scheduler cimport (
-    GWaiter, Scheduler, blocking, current_scheduler, new_waiter, running_loop,
+    GWaiter, Scheduler, blocking, current_scheduler, deadline_in, new_waiter, running_loop,
 )
 from gotee.runtime.waiting cimport Node, Waiter
 
@@ -92,8 +91,7 @@ cdef int _validate(tuple cases, timeout, bint default) except -1:
     if timeout is not None:
         if default:
             raise UsageError("select with default=True never waits: leave out timeout")
-        if timeout != timeout:
-            raise UsageError("select needs a timeout in seconds, got nan")
+        deadline_in(timeout, "select")
     return 0
 
 
@@ -220,6 +218,7 @@ def select(*cases, default=False, timeout=None):
     """
     cdef Scheduler scheduler
     cdef GWaiter waiter
+    cdef double deadline = 0
     _validate(cases, timeout, default)
     if default:
         running_loop()
@@ -235,10 +234,12 @@ def select(*cases, default=False, timeout=None):
         if _select_outside is not None and claimable(cases):
             return _select_outside(cases, True, None)
         return Selected(-1, None, None, False)
+    if timeout is not None:
+        deadline = deadline_in(timeout, "select")
+        if timeout <= 0:
+            raise TimeoutError("select found no case ready")
     waiter = new_waiter(scheduler)
     prepare(cases, waiter)
-    if timeout is not None and timeout <= 0:
-        raise TimeoutError("select found no case ready")
     done = attempt(cases)              # making the nodes may have let another thread in
     if done is not None:
         waiter.nodes = None
@@ -247,7 +248,7 @@ def select(*cases, default=False, timeout=None):
     nudge_partners(cases)
     if timeout is None:
         scheduler.wait(waiter, "select")
-    elif not scheduler.wait_until(waiter, "select", monotonic() + timeout):
+    elif not scheduler.wait_until(waiter, "select", deadline):
         raise TimeoutError(f"no case of select was ready within {timeout} seconds")
     return chosen_by_partner(cases, waiter)
 

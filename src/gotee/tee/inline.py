@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from gotee.errors import SecuredRoutineError
+from gotee.errors import SecuredRoutineError, message_of
 from gotee.runtime.routine import Routine, spawn
 from gotee.tee.entry import entry_name
 
@@ -35,7 +35,7 @@ def start(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
 def _secured_failure(error: BaseException) -> SecuredRoutineError:
     """A secured routine's failure as its caller sees it; the original is kept as the cause, for debuggers."""
     name = type(error).__qualname__
-    text = str(error)
+    text = message_of(error)
     failure = SecuredRoutineError(f"{name}: {text}" if text else name, name, text)
     failure.__cause__ = error
     return failure

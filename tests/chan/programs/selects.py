@@ -6,7 +6,7 @@ import gc
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from gotee import Chan, ChannelClosed, Recv, Send, select
+from gotee import Cancelled, Chan, ChannelClosed, Recv, Send, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -281,6 +281,24 @@ def a_cancelled_waiter_is_not_served(world: World) -> None:
     world.settle()
     world.spawn("sender", send_one, channel, 1)
     assert behind.result() == 1
+
+
+def a_value_handed_to_a_receiver_that_is_then_cancelled_is_not_lost(world: World) -> None:
+    """It is the receiver's result, or it is still there for the next."""
+    for receive in (recv_plainly, recv_in_select):
+        for capacity in (0, 1):
+            channel = Chan[int](capacity)
+            receiver = world.spawn("receiver", receive, channel)
+            world.settle()
+            channel.send(6)  # served, but it has not run since
+            receiver.cancel()
+            world.settle()
+            kept = select(Recv(channel), default=True)
+            try:
+                received = receiver.result()
+            except Cancelled:
+                received = None
+            assert {received, kept.value} == {None, 6}, (receive.__name__, capacity)
 
 
 # -- select7.go: every way to receive meets every way to send ------------------------------------------

@@ -1,0 +1,95 @@
+# make demo   the environment .venv, what the examples need, and the main job
+# make test   the same environment: lint, types, documentation, tests
+# Others: lint, bench, wheels, docs, test-all, clean. Another interpreter: make PYTHON=python3.12 demo
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; exit; fi; \
+	done; echo python3)
+endif
+
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
+BUILT_FROM := pyproject.toml setup.py $(COMPILED)
+
+.PHONY: help demo test lint types documentation docs tests bench wheels test-all clean preflight
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+preflight:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "preflight: no $(PYTHON) here; apt-get install -y python3 python3-dev python3-venv gcc libc6-dev" >&2; \
+		exit 1; }
+	@$(PYTHON) tools/preflight.py
+
+# A stamp is newer than what the package is built from; the second `make` installs nothing.
+# An environment whose interpreter is gone (an upgraded system) is made anew.
+$(VENV)/made:
+	@$(MAKE) --no-print-directory preflight
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/for-demo: $(VENV)/made $(BUILT_FROM)
+	@echo "Installing gotee and what the examples need into $(VENV) ..."
+	@$(PIP) -e '.[examples]'
+	@touch $@
+
+$(VENV)/for-work: $(VENV)/made $(BUILT_FROM)
+	@echo "Installing gotee and its development tools into $(VENV) ..."
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/for-demo
+
+demo: $(VENV)/for-demo
+	@echo "--- examples/hello/hello.py: the plain form"
+	@$(BIN)/gotee run examples/hello/hello.py
+	@echo "--- examples/hello/hello_keyword.py: the keyword form"
+	@$(BIN)/gotee run examples/hello/hello_keyword.py
+	@echo "--- the same with --tee process: the secured routine runs in another process"
+	@$(BIN)/gotee run --tee process examples/hello/hello.py
+
+# pytest comes last, so that its closing line ends the output.
+test: lint types documentation tests
+
+lint: $(VENV)/for-work
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/for-work
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+documentation: $(VENV)/for-work
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs: documentation
+	@echo "Open site/index.html"
+
+tests: $(VENV)/for-work
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+bench: $(VENV)/for-work
+	$(BIN)/python benchmarks/suite.py
+
+wheels:
+	$(PYTHON) tools/pythons.py wheels
+	@ls -1 dist/*.whl
+
+test-all:
+	$(PYTHON) tools/pythons.py test
+
+clean:
+	rm -rf .venv .venv-3.* build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf src/*.egg-info
+	find src -name '*.so' -delete
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# In the order given, also under -j: the output stays readable and the first failure ends it.
+.NOTPARALLEL:

@@ -1,0 +1,99 @@
+"""The command `gotee`: parses the command line and hands over to the verb. Host world.
+
+One module a verb, each with `add_parser`, which names the function that does the work and returns the
+exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from gotee.cli import desugar, doctor, new, run
+from gotee.cli._version import version
+from gotee.errors import CompileError, GoteeError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+VERBS = {"run": run, "desugar": desugar, "new": new, "doctor": doctor}
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with one shape for all errors: cause, cure, exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"gotee: error: {message}\nSee `{self.prog} --help`.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; each verb adds its own part."""
+    parser = _Parser(
+        prog="gotee",
+        description="Run, convert and start programs with secured routines.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"gotee {version()}")
+    verbs = parser.add_subparsers(metavar="VERB", dest="verb")
+    for module in VERBS.values():
+        module.add_parser(verbs)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; `argv` is without the program's name. Returns the exit status.
+
+    A SystemExit of the program under `gotee run` passes through, for Python gives it its meaning.
+
+    >>> main(["desugar", "no-such-file.py"])
+    2
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser()
+    if not arguments:
+        parser.print_help()
+        return 0
+    _refuse_unknown_verb(parser, arguments[0])
+    own: list[str] = []
+    if arguments[0] == "run":
+        words, own = run.split(arguments[1:])
+        arguments = ["run", *words]
+    options = parser.parse_args(arguments)
+    options.arguments = own
+    return _perform(options)
+
+
+def _perform(options: argparse.Namespace) -> int:
+    """Run the verb; what goes wrong in it is told in a sentence. `run` lets no error of the program come here."""
+    try:
+        status = int(options.action(options))
+        if options.verb != "run":
+            sys.stdout.flush()
+    except BrokenPipeError:  # `gotee doctor | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except CompileError as error:
+        _say(error)
+        return EXIT_FAILED
+    except GoteeError as error:
+        _say(error)
+        return EXIT_USAGE
+    return status
+
+
+def _refuse_unknown_verb(parser: argparse.ArgumentParser, word: str) -> None:
+    """argparse would list the choices; this also names the likely one, and `run` for a bare file."""
+    if word.startswith("-") or word in VERBS:
+        return
+    if word.endswith(".py"):
+        parser.error(f"{word!r} is a file, not a verb; run it with `gotee run {word}`")
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    parser.error(f"unknown verb {word!r}; {hint}The verbs are {', '.join(VERBS)}")
+
+
+def _say(error: Exception) -> None:
+    print(f"gotee: error: {error}", file=sys.stderr)

@@ -1,0 +1,26 @@
+"""Reading the files that a user names on the command line. Host world; used by the verbs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gotee.errors import UsageError
+
+
+def require_file(name: str) -> Path:
+    """The path of an existing, readable regular file, or UsageError with cause and cure.
+
+    A pipe (`gotee run <(...)`) is let through: it can be read, once.
+    """
+    path = Path(name)
+    if path.is_dir():
+        inside = path / "main.py"
+        hint = f"; did you mean {inside}?" if inside.is_file() else "; name a Python file in it"
+        raise UsageError(f"{name} is a directory{hint}")
+    if not path.exists():
+        raise UsageError(f"{name}: no such file; the path is looked up from {Path.cwd()}")
+    try:
+        path.open("rb").close() if path.is_file() else None
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+    return path

@@ -1,0 +1,116 @@
+"""Where and how secured routines run, as the environment says it: GOTEE_TEE, GOTEE_LEVEL, GOTEE_IMAGE.
+
+Host world. The one place that knows these variables; `gotee run` writes its options into the same
+variables, so that a program, and every process it starts, sees one answer.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gotee.errors import UsageError
+
+TEE: Final = "GOTEE_TEE"
+LEVEL: Final = "GOTEE_LEVEL"
+IMAGE: Final = "GOTEE_IMAGE"
+PREFIX: Final = "GOTEE_"
+
+TEES: Final = ("inline", "process", "vm", "nitro", "sgx")
+"""Every place where an enclave can run, built or planned."""
+
+RUNNABLE_TEES: Final = ("inline", "process")
+"""Those that this version can run."""
+
+LEVELS: Final = ("development", "service")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The validated answer to: where do secured routines run?
+
+    >>> Config()
+    Config(tee='inline', level='development', image=None)
+    """
+
+    tee: str = "inline"
+    level: str = "development"
+    image: str | None = None
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Config:
+    """Read and check the environment (by default the process's own).
+
+    An empty value counts as absent. Raises UsageError, naming the variable, for a value that is unknown
+    or that this version cannot run, and for a `GOTEE_` variable that is a near miss of a real one.
+
+    >>> from_environment({"GOTEE_TEE": "inline"}).tee
+    'inline'
+    >>> from_environment({"GOTEE_TEE": "inlin"})
+    Traceback (most recent call last):
+        ...
+    gotee.errors.UsageError: GOTEE_TEE='inlin' is unknown; did you mean 'inline'? ...
+    """
+    environ = os.environ if environ is None else environ
+    _refuse_near_misses(environ)
+    return check(
+        tee=environ.get(TEE) or None,
+        level=environ.get(LEVEL) or None,
+        image=environ.get(IMAGE) or None,
+        names=(f"{TEE}=", f"{LEVEL}=", f"{IMAGE}="),
+    )
+
+
+def check(
+    tee: str | None,
+    level: str | None,
+    image: str | None,
+    *,
+    names: tuple[str, str, str] = ("--tee ", "--level ", "--image "),
+) -> Config:
+    """Turn three raw settings into a Config; `names` is how an error spells them.
+
+    Raises UsageError with cause and cure.
+    """
+    tee_name, level_name, image_name = names
+    if tee is not None:
+        _known(tee_name, tee, TEES)
+        if tee not in RUNNABLE_TEES:
+            raise UsageError(
+                f"{_spelled(tee_name, tee)} is not built yet; this version has --tee "
+                f"{' and --tee '.join(RUNNABLE_TEES)}, which protect nothing from code of the same user"
+            )
+    if level is not None:
+        _known(level_name, level, LEVELS)
+        if level == "service":
+            raise UsageError(f"{_spelled(level_name, level)} is not built yet; leave the level out")
+    if image is not None:
+        raise UsageError(
+            f"{_spelled(image_name, image)} cannot be run: image files are not built yet; leave the image out"
+        )
+    return Config(tee=tee or Config.tee, level=level or Config.level, image=image)
+
+
+def _refuse_near_misses(environ: Mapping[str, str]) -> None:
+    """A misspelt GOTEE_TEE that is silently ignored would run a program less isolated than was asked."""
+    known = (TEE, LEVEL, IMAGE)
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            if near:
+                raise UsageError(f"{name} is no setting of gotee; did you mean {near[0]}? Rename or unset it")
+
+
+def _known(name: str, value: str, choices: Sequence[str]) -> None:
+    if value in choices:
+        return
+    near = difflib.get_close_matches(value.lower(), choices, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"{_spelled(name, value)} is unknown; {hint}Choose one of {', '.join(choices)}")
+
+
+def _spelled(name: str, value: str) -> str:
+    return f"{name}{value!r}" if name.endswith("=") else f"{name}{value}"

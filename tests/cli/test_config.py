@@ -1,0 +1,48 @@
+"""The environment's settings: read in one place, refused with the variable's name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from gotee.config import Config, check, from_environment
+from gotee.errors import UsageError
+
+
+@pytest.mark.parametrize("environ", [{}, {"GOTEE_TEE": "", "GOTEE_LEVEL": "", "GOTEE_IMAGE": ""}], ids=str)
+def test_absent_and_empty_variables_mean_the_defaults(environ: dict[str, str]) -> None:
+    assert from_environment(environ) == Config()
+
+
+@pytest.mark.parametrize(
+    ("environ", "parts"),
+    [
+        ({"GOTEE_TEE": "Inline"}, ["GOTEE_TEE='Inline'", "did you mean 'inline'?"]),
+        ({"GOTEE_TEE": "xyz"}, ["GOTEE_TEE='xyz' is unknown", "inline, process, vm, nitro, sgx"]),
+        ({"GOTEE_TEE": "vm"}, ["GOTEE_TEE='vm' is not built yet"]),
+        ({"GOTEE_LEVEL": "developement"}, ["GOTEE_LEVEL=", "did you mean 'development'?"]),
+        ({"GOTEE_LEVEL": "service"}, ["GOTEE_LEVEL='service'", "not built yet"]),
+        ({"GOTEE_IMAGE": "x.sgxs"}, ["GOTEE_IMAGE='x.sgxs'", "not built yet"]),
+        ({"GOTEE_TEES": "inline"}, ["GOTEE_TEES", "did you mean GOTEE_TEE?"]),
+    ],
+    ids=str,
+)
+def test_bad_values_are_refused_by_the_variables_name(environ: dict[str, str], parts: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        from_environment(environ)
+    assert all(part in str(caught.value) for part in parts), caught.value
+
+
+def test_a_foreign_variable_with_our_prefix_is_let_be() -> None:
+    assert from_environment({"GOTEE_DATABASE_URL": "x"}) == Config()
+
+
+def test_options_are_named_as_options() -> None:
+    with pytest.raises(UsageError, match=r"^--tee sgx is not built yet"):
+        check("sgx", None, None)
+
+
+def test_config_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().tee = "process"  # type: ignore[misc]

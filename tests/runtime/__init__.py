@@ -1,0 +1,1 @@
+"""What the runtime promises besides channel semantics, which tests/chan has."""
