@@ -22,7 +22,8 @@ from gotee.errors import BoundaryTypeError, Overloaded, UsageError
 
 
 def label(value: Any) -> str:
-    return type(value).__name__ if isinstance(value, int) else repr(value)[:40]
+    """The same in every process: no address, no set in the order of its hashes."""
+    return repr(value)[:40] if isinstance(value, (str, bool, type)) else type(value).__name__
 
 
 KNOWN = [

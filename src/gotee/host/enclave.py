@@ -168,8 +168,11 @@ class Enclave:
     def _on_console(self, message: Message) -> None:
         stream = sys.stderr if message.id == 2 else sys.stdout
         if stream is not None:
-            stream.write(message.payload.decode("utf-8", "backslashreplace"))
-            stream.flush()
+            try:
+                stream.write(message.payload.decode("utf-8", "backslashreplace"))
+                stream.flush()
+            except (OSError, ValueError):
+                pass  # nobody reads it any more: what is printed is dropped, and the link goes on
 
     def _on_end(self, message: Message) -> None:
         routine = self._calls.pop(message.id, None)

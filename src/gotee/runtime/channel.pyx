@@ -85,7 +85,9 @@ cdef class Chan:
         return True
 
     def __len__(self):
-        return len(self.buffer) if self.outside is None else self.outside.length(self)
+        if self.outside is not None:
+            return self.outside.length(self)
+        return min(len(self.buffer), self.capacity)   # a value that was given back may stand beyond it
 
     def __repr__(self):
         state = ", closed" if self.closed else ""
