@@ -31,8 +31,6 @@ PROGRAMS = programs_of(
     doubleselect, fifo, nonblock, ours, perm, powser, runtime_cases, select_forms, selects, sieve, zerosize
 )
 RANDOM_PROGRAMS = 150
-UNSETTLED = {("alternating", "runtime_cases.receive_from_empty_waits")}
-UNFAIR = "runtime_cases.select_between_two_sends_makes_both_bits"  # where the select waits before its receivers come
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +46,7 @@ def runner(request: pytest.FixtureRequest, main_file: Path) -> Iterator[Runner]:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_channels_behave_as_in_go_across_two_worlds(request: pytest.FixtureRequest, runner: Runner, name: str) -> None:
-    if (runner.placement, name) in UNSETTLED:
-        pytest.skip("its receivers come from both worlds, in an order that nothing settles")
-    if name == UNFAIR:
-        reason = "gotee.runtime.selecting.enqueue stands in the queues in the order of the cases, not in a random one"
-        request.node.add_marker(pytest.mark.xfail(reason=reason, strict=False))
+def test_channels_behave_as_in_go_across_two_worlds(runner: Runner, name: str) -> None:
     assert runner.run(name) is None
 
 

@@ -72,9 +72,10 @@ def test_syntax_error_quotes_the_text_as_written(write: Write, python: Run) -> N
 
 
 def test_after_uninstall_keyword_form_is_a_syntax_error(write: Write, python: Run) -> None:
-    write("mod.py", "import gotee\ngo print(1)\n")
-    write("main.py", PRELUDE + "uninstall(); uninstall()\nimport mod\n")
-    assert "SyntaxError" in python("main.py").stderr
+    write("other/mod.py", "import gotee\ngo print(1)\n")
+    write("sub/main.py", "import sys\nfrom gotee.syntax.hook import install\nroot = sys.path[0] + '/../other'\n"
+          "uninstall = install(root)\nuninstall(); uninstall()\nsys.path.insert(0, root)\nimport mod\n")  # fmt: skip
+    assert "SyntaxError" in python("sub/main.py").stderr
 
 
 def test_import_of_gotee_alone_loads_no_tokenizer_for_plain_modules(write: Write, python: Run) -> None:

@@ -355,6 +355,8 @@ class ChannelNode(Node):
         if not isinstance(value, self.kind.cls):
             raise expected(self.name, value)
         check_element(self.kind.element_of(value), self.element, self.scope)
+        if state.refused is value:
+            raise BoundaryTypeError("this channel")
         state.count(1)
         # The number is filled in when the whole value has proved able to cross: numbering a channel
         # makes it cross, and a refused value must leave nothing behind.

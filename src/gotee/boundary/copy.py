@@ -126,9 +126,21 @@ def pack(walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: C
     check_frame(memoryview(data)[1:], limits, path or "value")
     if channels is not None and state.channels:
         for channel, cell in state.channels:
-            cell[0] = channels.encode_channel(channel)
+            try:
+                cell[0] = channels.encode_channel(channel)
+            except BoundaryTypeError as error:
+                raise BoundaryTypeError(error.reason, _place_of(channel, walk, limits, path)) from None
         data = _GENERAL + _encode(plain)
     return data
+
+
+def _place_of(channel: Any, walk: Callable[[Encoding], Any], limits: Limits, path: str) -> str:
+    """Where in a value a channel is that may not cross: the walk is repeated, looking out for it."""
+    try:
+        walk(Encoding(limits, refused=channel))
+    except BoundaryTypeError as error:
+        return placed(error, path).path
+    return path
 
 
 def _too_deep(walk: Callable[[Encoding], Any], limits: Limits, path: str) -> Exception:

@@ -61,12 +61,14 @@ class LimitReached(Exception):
 class Encoding:
     """One walk over a value: what is left of the limits, and the channels met.
 
-    `path` is kept only when a first walk met a limit and the second looks for a cycle.
+    `path` is kept only when a first walk met a limit and the second looks for a cycle. `refused` is a channel that may
+    not cross, when a second walk looks for its place.
     """
 
-    __slots__ = ("channels", "deepest", "depth", "left", "path")
+    __slots__ = ("channels", "deepest", "depth", "left", "path", "refused")
 
-    def __init__(self, limits: Limits, find_cycle: bool = False) -> None:
+    def __init__(self, limits: Limits, find_cycle: bool = False, refused: Any = None) -> None:
+        self.refused = refused
         self.left = limits.items
         self.deepest = limits.depth
         self.depth = 0

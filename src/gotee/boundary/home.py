@@ -14,7 +14,7 @@ from typing import Any
 
 from gotee.boundary.crossing import Crossed, ValueCodec
 from gotee.boundary.frames import LinkCorrupt
-from gotee.boundary.messages import Kind, Message, WireCase, pack, pack_error, unpack_cases
+from gotee.boundary.messages import Kind, Message, WireCase, pack, pack_capacity, pack_error, unpack_cases
 from gotee.errors import BoundaryTypeError, ChannelClosed
 from gotee.runtime.channel import Chan, Encoded
 from gotee.runtime.partners import RemoteWaiter, attempt
@@ -112,9 +112,10 @@ class Home:
             self._send(pack(Kind.OK, message.id))
 
     def on_length(self, message: Message) -> None:
-        """LEN(op, ch)."""
+        """LEN(op, ch): answered with the length, and with the capacity, which a handle does not carry."""
         self._new_op(message.id)
-        self._send(pack(Kind.LENGTH, message.id, len(self._known(message.argument))))
+        channel = self._known(message.argument)
+        self._send(pack(Kind.LENGTH, message.id, len(channel), pack_capacity(channel.capacity)))
 
     def lose(self) -> None:
         """The enclave is gone: its operations leave all queues, then its channels drain and raise EnclaveLost."""

@@ -26,7 +26,7 @@ class Kind(enum.IntEnum):
     CANCELLED = 7  # op
     OK = 8  # op
     ERROR = 9  # op; payload: error type, message
-    LENGTH = 10  # op, length
+    LENGTH = 10  # op, length; payload: capacity
     STOP = 11  # the program ends: send what was printed, then end
     # enclave to host
     READY = 32
@@ -139,3 +139,20 @@ def unpack_error(payload: bytes) -> tuple[str, str]:
         return payload[2 : 2 + size].decode(), payload[2 + size :].decode()
     except UnicodeDecodeError:
         raise LinkCorrupt("malformed error") from None
+
+
+def pack_capacity(capacity: int) -> bytes:
+    """The payload of LENGTH.
+
+    >>> unpack_capacity(pack_capacity(3))
+    3
+    """
+    return struct.pack("<Q", capacity)
+
+
+def unpack_capacity(payload: bytes) -> int:
+    """A channel's capacity; LinkCorrupt if it is anything else."""
+    if len(payload) != 8:
+        raise LinkCorrupt("malformed capacity")
+    (capacity,) = struct.unpack("<Q", payload)
+    return int(capacity)

@@ -14,7 +14,7 @@ from typing import Any
 
 from gotee.boundary.crossing import Crossed, ValueCodec
 from gotee.boundary.frames import LinkCorrupt
-from gotee.boundary.messages import Kind, Message, WireCase, pack, pack_cases, unpack_error
+from gotee.boundary.messages import Kind, Message, WireCase, pack, pack_cases, unpack_capacity, unpack_error
 from gotee.boundary.mixed import MixedSelect
 from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, UsageError
 from gotee.runtime.channel import Chan, Encoded
@@ -50,6 +50,7 @@ class OutsideChannels:
         self._times: dict[int, int] = {}
         self._numbers: weakref.WeakKeyDictionary[Chan[Any], int] = weakref.WeakKeyDictionary()
         self._codecs: weakref.WeakKeyDictionary[Chan[Any], ValueCodec] = weakref.WeakKeyDictionary()
+        self._capacities: weakref.WeakKeyDictionary[Chan[Any], int] = weakref.WeakKeyDictionary()
 
     # -- handles ------------------------------------------------------------------------------------
 
@@ -106,6 +107,14 @@ class OutsideChannels:
     def length(self, channel: Chan[Any]) -> int:
         """len(channel)."""
         return self._ask_home(Kind.LEN, self._numbers[channel], "len", channel).argument
+
+    def capacity(self, channel: Chan[Any]) -> int:
+        """channel.capacity: asked once, as it never changes."""
+        known = self._capacities.get(channel)
+        if known is None:
+            answer = self._ask_home(Kind.LEN, self._numbers[channel], "capacity", channel)
+            known = self._capacities[channel] = unpack_capacity(answer.payload)
+        return known
 
     def select(self, cases: tuple[Recv[Any] | Send[Any], ...], default: bool, timeout: float | None) -> Selected:
         """select() that meets the other world: in one of its cases, or in a partner that waits outside too."""

@@ -103,12 +103,14 @@ async def send(channel: Chan[T], value: T) -> None:
 
 
 async def select(cases: tuple[Recv[Any] | Send[Any], ...], default: bool, timeout: float | None) -> Selected:
-    if default:
-        return selecting.select(*cases, default=True, timeout=timeout)
+    if default and timeout is not None:
+        return selecting.select(*cases, default=True, timeout=timeout)  # which refuses it
     selecting.validate(cases, timeout)
-    deadline = math.inf if timeout is None else deadline_after(timeout, "aselect")
     if selecting.pack(cases):
-        return await _in_routine(lambda: selecting.select(*cases, timeout=timeout))
+        return await _in_routine(lambda: selecting.select(*cases, default=default, timeout=timeout))
+    if default:
+        return selecting.select(*cases, default=True)
+    deadline = math.inf if timeout is None else deadline_after(timeout, "aselect")
     loop = _loop()
     selected, waiter = futures.select_or_wait(cases, loop)
     if waiter is None:

@@ -1,7 +1,7 @@
 from gotee.runtime.waiting cimport Node, WaitQueue
 
 cdef class Chan:
-    cdef readonly Py_ssize_t capacity
+    cdef Py_ssize_t room              # its capacity
     cdef readonly Py_ssize_t number
     cdef readonly bint closed
     cdef readonly bint lost           # closed because the world that held its other end is gone

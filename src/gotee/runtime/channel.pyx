@@ -63,7 +63,7 @@ cdef class Chan:
             raise UsageError(f"a channel's capacity is 0 or more, got {capacity}")
         _number += 1
         self.number = _number
-        self.capacity = capacity
+        self.room = capacity
         self.buffer = deque()
         self.receivers = WaitQueue.__new__(WaitQueue)
         self.senders = WaitQueue.__new__(WaitQueue)
@@ -81,17 +81,22 @@ cdef class Chan:
         self.element = element
         self.exact, self.check = _checker(element)
 
+    @property
+    def capacity(self):
+        """How many values it holds before `send` waits."""
+        return self.room if self.outside is None else self.outside.capacity(self)
+
     def __bool__(self):
         return True
 
     def __len__(self):
         if self.outside is not None:
             return self.outside.length(self)
-        return min(len(self.buffer), self.capacity)   # a value that was given back may stand beyond it
+        return min(len(self.buffer), self.room)   # a value that was given back may stand beyond it
 
     def __repr__(self):
         state = ", closed" if self.closed else ""
-        return f"<{self} {len(self.buffer)}/{self.capacity}{state}>"
+        return f"<{self} {len(self.buffer)}/{self.room}{state}>"
 
     def __str__(self):
         if self.element is None:
@@ -150,7 +155,7 @@ cdef class Chan:
         if node is not None:
             node.waiter.fire(node.index, value, True)
             return 1
-        if len(self.buffer) < self.capacity:
+        if len(self.buffer) < self.room:
             self.buffer.append(value)
             self.receivers.nudge()
             return 1
@@ -161,7 +166,7 @@ cdef class Chan:
         if self.buffer:
             out.value = self.buffer.popleft()
             out.ok = True
-            if self.senders.head is not None and len(self.buffer) < self.capacity:
+            if self.senders.head is not None and len(self.buffer) < self.room:
                 node = self.senders.first()
                 if node is not None:
                     self.buffer.append(node.value)
@@ -182,7 +187,7 @@ cdef class Chan:
         return 0
 
     cpdef bint can_send(self):
-        return self.closed or self.receivers.first() is not None or len(self.buffer) < self.capacity
+        return self.closed or self.receivers.first() is not None or len(self.buffer) < self.room
 
     cpdef bint can_recv(self):
         return self.closed or self.senders.first() is not None or len(self.buffer) > 0
@@ -301,12 +306,12 @@ cdef class Chan:
         cdef Node node
         if self.closed:
             return
-        if self.capacity == 0 and self.receivers.head is not None and self.senders.head is not None:
+        if self.room == 0 and self.receivers.head is not None and self.senders.head is not None:
             for queue in (self.receivers, self.senders):
                 (<WaitQueue>queue).nudge()
         elif self.buffer and self.receivers.head is not None:
             self.receivers.nudge()
-        elif len(self.buffer) < self.capacity and self.senders.head is not None:
+        elif len(self.buffer) < self.room and self.senders.head is not None:
             self.senders.nudge()
 
     def __iter__(self):

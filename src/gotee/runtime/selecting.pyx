@@ -147,7 +147,7 @@ def claimable(tuple cases):
     cdef Case case
     found = []
     for case in cases:
-        if case.target is not None and case.target.outside is None and case.target.capacity == 0:
+        if case.target is not None and case.target.outside is None and case.target.room == 0:
             queue = case.target.receivers if case.sends else case.target.senders
             found.extend(case.target._outside_waiters(queue))
     return found
@@ -175,13 +175,16 @@ cpdef int enqueue(tuple cases, Waiter waiter) except -1:
 def prepare(tuple cases, Waiter waiter):
     """Make a node for every case that can ever be ready; nothing is queued yet."""
     cdef Case case
-    cdef Py_ssize_t index
+    cdef Py_ssize_t index, other
     waiter.nodes = []
     waiter.subject = cases
     for index in range(len(cases)):
         case = <Case>cases[index]
         if case.target is not None:
             place(waiter, index, case.packed)
+    for index in range(len(waiter.nodes) - 1, 0, -1):   # in a random order: of two cases in one queue, either may win
+        other = _below(index + 1)
+        waiter.nodes[index], waiter.nodes[other] = waiter.nodes[other], waiter.nodes[index]
 
 
 cdef int place(Waiter waiter, Py_ssize_t index, object value) except -1:

@@ -72,8 +72,10 @@ CAPACITIES = (0, 1, 2, 3, 7, 100)
 def receive_from_empty_waits(world: World) -> None:
     for capacity in CAPACITIES:
         channel = Chan[int](capacity)
-        receivers = [world.spawn("receiver", f, channel) for f in (recv_one, recv_in_select)]
-        world.settle()
+        receivers = []
+        for f in (recv_one, recv_in_select):
+            receivers.append(world.spawn("receiver", f, channel))
+            world.settle()  # they are served in the order of their coming
         assert not any(receiver.done() for receiver in receivers), capacity
         assert select(Recv(channel), default=True).index == -1
         channel.send(0)

@@ -1,0 +1,159 @@
+"""What is printed inside appears outside: whole, in order, on the right stream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .program import lines_of, run, write_program
+
+
+def test_prints_inside_and_outside_are_in_the_order_of_the_channel_operations(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        def talk(turn: Chan[int], back: Chan[int]) -> None:
+            for n in turn:
+                print("inside", n)
+                back.send(n)
+            print("inside ends")
+
+        def main() -> None:
+            turn, back = Chan[int](), Chan[int]()
+            routine = gosecure(talk, turn, back)
+            for n in range(5):
+                print("outside", n)
+                turn.send(n)
+                back.recv()
+            turn.close()
+            routine.result()
+            print("outside ends")
+        """,
+    ) == [f"{where} {n}" for n in range(5) for where in ("outside", "inside")] + ["inside ends", "outside ends"]
+
+
+def test_standard_error_inside_is_standard_error_outside(tmp_path: Path) -> None:
+    ended = run(
+        write_program(
+            tmp_path,
+            """
+            def talk() -> None:
+                print("to output")
+                print("to error", file=sys.stderr)
+                sys.stderr.write("no line end")
+
+            def main() -> None:
+                gosecure(talk).result()
+            """,
+        )
+    )
+    assert (ended.status, ended.output, ended.errors) == (0, "to output\n", "to error\nno line end")
+
+
+def test_what_has_no_line_end_is_shown_at_the_end(tmp_path: Path) -> None:
+    assert (
+        run(
+            write_program(
+                tmp_path,
+                """
+            def talk() -> None:
+                print("a", end="")
+                print("b", end="")
+                go(go_on)
+
+            def go_on() -> None:
+                print("c", end="")
+                Chan[int]().recv()
+
+            def main() -> None:
+                gosecure(talk).result()
+            """,
+            )
+        ).output
+        == "abc"
+    )
+
+
+def test_everything_printed_arrives_whole(tmp_path: Path) -> None:
+    assert (
+        run(
+            write_program(
+                tmp_path,
+                """
+            def talk() -> None:
+                for n in range(5_000):
+                    print(n, "ü€😀" * 10)
+                print("x" * 1_000_000)
+
+            def main() -> None:
+                gosecure(talk)
+                gosecure(talk).result()
+                sleep(0.1)
+            """,
+            )
+        ).output.count("\n")
+        == 10_002
+    )
+
+
+def test_what_is_not_text_is_refused_and_surrogates_are_shown(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        def talk() -> str:
+            print("\\udc80")
+            try:
+                sys.stdout.write(b"x")
+            except TypeError:
+                return "refused"
+            return "written"
+
+        def main() -> None:
+            print(gosecure(talk).result())
+        """,
+    ) == ["\\udc80", "refused"]
+
+
+def test_import_time_prints_of_the_program_are_shown(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        from other import add
+
+        def main() -> None:
+            print(gosecure(add, 1, 2).result())
+        """,
+        {
+            "other.py": """
+            print("imported")
+
+            def add(a: int, b: int) -> int:
+                return a + b
+            """
+        },
+    ) == ["imported", "imported", "3"]
+
+
+def test_what_is_printed_inside_when_nobody_reads_is_dropped_and_calls_go_on(tmp_path: Path) -> None:
+    ended = run(
+        write_program(
+            tmp_path,
+            """
+            def talk(count: int) -> int:
+                for n in range(count):
+                    print(n)
+                return count
+
+            def main() -> None:
+                reader, writer = os.pipe()
+                os.close(reader)
+                os.dup2(writer, 1)
+                routine = gosecure(talk, 100)
+                time.sleep(0.1)
+                results = [routine.result(), gosecure(talk, 5).result()]
+                sys.stdout = None
+                results.append(gosecure(talk, 6).result())
+                print(*results, file=sys.stderr)
+            """,
+        )
+    )
+    assert ended.errors.splitlines()[0] == "100 5 6"

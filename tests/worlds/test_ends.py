@@ -1,0 +1,342 @@
+"""How the two worlds end: with the program, with Ctrl-C, and when one of the processes is killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from .program import Running, run, started, write_program
+
+KILLS = int(os.environ.get("GOTEE_SOAK", "5"))  # GOTEE_SOAK=200 is the long run
+
+WAITERS = """
+        def wait(channel: Chan[int]) -> int:
+            return channel.recv()
+
+        def say(word: str) -> str:
+            return word
+
+        def outcome(what, *args, **kwargs) -> str:
+            try:
+                what(*args, **kwargs)
+            except EnclaveLost:
+                return "lost"
+            return "not lost"
+"""
+
+
+def kill(program: Running, victim: str) -> None:
+    os.kill(program.enclave if victim == "enclave" else program.platform, signal.SIGKILL)
+
+
+def test_the_end_of_main_ends_the_program_whatever_still_runs_inside(tmp_path: Path) -> None:
+    ended = run(
+        write_program(
+            tmp_path,
+            """
+            def forever(channel: Chan[int]) -> None:
+                channel.recv()
+
+            def inside() -> None:
+                Chan[int]().recv()
+
+            def busy() -> None:
+                while True:
+                    pass
+
+            def main() -> None:
+                gosecure(inside)
+                gosecure(forever, Chan[int]())
+                sleep(0.01)
+                gosecure(busy)
+                sleep(0.01)
+                print("main ends")
+            """,
+        )
+    )
+    assert (ended.status, ended.output, ended.errors) == (0, "main ends\n", "")
+
+
+def test_the_exit_status_is_the_programs_own(tmp_path: Path) -> None:
+    ended = run(
+        write_program(
+            tmp_path,
+            """
+            def say(word: str) -> str:
+                return word
+
+            def main() -> None:
+                print(gosecure(say, "x").result())
+                sys.exit(9)
+            """,
+        )
+    )
+    assert (ended.status, ended.output, ended.errors) == (9, "x\n", "")
+
+
+def test_an_uncaught_failure_inside_is_a_traceback_and_status_1(tmp_path: Path) -> None:
+    ended = run(
+        write_program(
+            tmp_path,
+            """
+            def fail() -> None:
+                raise LookupError("no row")
+
+            def main() -> None:
+                gosecure(fail).result()
+            """,
+        )
+    )
+    assert ended.status == 1
+    assert ended.errors.endswith("SecuredRoutineError: LookupError: no row\n")
+
+
+@pytest.mark.parametrize("waiting", ["routine", "channel", "select", "sleep", "time.sleep", "asyncio", "join"])
+def test_ctrl_c_ends_both_worlds_with_status_130(tmp_path: Path, waiting: str) -> None:
+    main = write_program(
+        tmp_path,
+        """
+        def wait(channel: Chan[int]) -> int:
+            return channel.recv()
+
+        def busy() -> None:
+            while True:
+                pass
+
+        async def program(routine: Routine[int]) -> None:
+            await routine
+
+        def main() -> None:
+            channel = Chan[int]()
+            routine = gosecure(wait, channel)
+            other = gosecure(wait, channel)
+            routine.done()
+            print("ready", flush=True)
+            waiting = sys.argv[1]
+            if waiting == "routine":
+                routine.result()
+            elif waiting == "channel":
+                Chan[int]().recv()
+            elif waiting == "select":
+                select(Recv(channel), timeout=1_000)
+            elif waiting == "sleep":
+                sleep(1_000)
+            elif waiting == "time.sleep":
+                time.sleep(1_000)
+            elif waiting == "asyncio":
+                asyncio.run(program(routine))
+            else:
+                thread = threading.Thread(target=outcome, args=(other,), daemon=True)
+                thread.start()
+                thread.join()
+
+        def outcome(routine: Routine[int]) -> None:
+            try:
+                routine.result()
+            except EnclaveLost:
+                pass
+        """,
+    )
+    with started(main, waiting) as program:
+        program.wait_for("ready")
+        time.sleep(0.05)  # most often it waits by then; that it does not is no failure
+        for process in (program.enclave, program.platform, program.process.pid):
+            os.kill(process, signal.SIGINT)  # as the terminal does, to all of its group
+        ended = program.end()
+    assert ended.status in (130, -signal.SIGINT), ended  # a shell shows both as 130
+    assert "KeyboardInterrupt" in ended.errors
+    assert "EnclaveLost" not in ended.errors
+
+
+@pytest.mark.parametrize("victim", ["enclave", "platform"])
+def test_a_killed_enclave_is_enclave_lost_for_every_waiter_at_once(tmp_path: Path, victim: str) -> None:
+    main = write_program(
+        tmp_path,
+        WAITERS
+        + """
+        async def await_all(routine: Routine[int], channel: Chan[int]) -> None:
+            async def one(what) -> str:
+                try:
+                    await what
+                except EnclaveLost:
+                    return "lost"
+                return "not lost"
+
+            print(*await asyncio.gather(one(routine), one(channel.arecv()), one(channel.asend(1))))
+
+        def main() -> None:
+            channel, other, full, both = Chan[int](), Chan[int](), Chan[int](), Chan[int]()
+            routines = [gosecure(wait, Chan[int]()) for _ in range(100)]
+            gosecure(wait, channel)
+            gosecure(wait, both)
+            gosecure(hold, other)
+            gosecure(hold, full)
+            waiters = [go(outcome, routine.result) for routine in routines]
+            waiters.append(go(outcome, other.recv))
+            waiters.append(go(outcome, full.send, 1))
+            waiters.append(go(outcome, lambda: select(Recv(other), Recv(None))))
+            threads = []
+            answers: list[str] = []
+            for what in (routines[0].result, other.recv):
+                threads.append(threading.Thread(target=lambda what=what: answers.append(outcome(what))))
+                threads[-1].start()
+            sleep(0.05)
+            print("ready", flush=True)
+            print(set(waiter.result() for waiter in waiters))
+            for thread in threads:
+                thread.join()
+            print(answers)
+            print(outcome(gosecure, say, "x"), outcome(both.send, 1), outcome(both.recv), outcome(both.close))
+            asyncio.run(await_all(routines[1], both))
+            local = Chan[int](1)
+            local.send(5)
+            print(local.recv())
+
+        def hold(channel: Chan[int]) -> None:
+            wait(Chan[int]())
+            channel.close()
+        """,
+    )
+    with started(main) as program:
+        program.wait_for("ready")
+        kill(program, victim)
+        ended = program.end()
+    assert ended.status == 0, ended
+    assert ended.lines[1:] == [
+        "{'lost'}", "['lost', 'lost']", "lost lost lost lost", "lost lost lost", "5",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("victim", ["enclave", "platform"])
+def test_buffered_values_drain_before_enclave_lost(tmp_path: Path, victim: str) -> None:
+    main = write_program(
+        tmp_path,
+        WAITERS
+        + """
+        def fill(channel: Chan[int], done: Chan[bool]) -> None:
+            for n in range(3):
+                channel.send(n)
+            done.send(True)
+            wait(Chan[int]())
+
+        def main() -> None:
+            channel, done = Chan[int](5), Chan[bool]()
+            gosecure(fill, channel, done)
+            done.recv()
+            waiting = gosecure(wait, Chan[int]())
+            print("ready", flush=True)
+            print(outcome(waiting.result), len(channel))
+            print(channel.recv(), select(Recv(channel)).value, channel.recv_ok())
+            print(outcome(channel.recv), outcome(channel.recv_ok), outcome(select, Recv(channel)))
+            print(outcome(list, channel), outcome(channel.send, 1))
+        """,
+    )
+    with started(main) as program:
+        program.wait_for("ready")
+        kill(program, victim)
+        ended = program.end()
+    assert ended.lines[1:] == ["lost 3", "0 1 (2, True)", "lost lost lost", "lost lost"], ended
+
+
+def test_an_enclave_lost_while_the_host_sleeps_is_seen_after(tmp_path: Path) -> None:
+    main = write_program(
+        tmp_path,
+        WAITERS
+        + """
+        def main() -> None:
+            routine = gosecure(wait, Chan[int]())
+            print("ready", flush=True)
+            while not routine.done():
+                time.sleep(0.01)
+            print(outcome(routine.result), outcome(gosecure, say, "x"))
+        """,
+    )
+    with started(main) as program:
+        program.wait_for("ready")
+        kill(program, "enclave")
+        ended = program.end()
+    assert ended.lines[1:] == ["lost lost"], ended
+
+
+def test_an_enclave_that_ends_itself_is_lost(tmp_path: Path) -> None:
+    main = write_program(
+        tmp_path,
+        WAITERS
+        + """
+        def end() -> None:
+            os._exit(0)
+
+        def main() -> None:
+            waiting = gosecure(wait, Chan[int]())
+            print(outcome(gosecure(end).result), outcome(waiting.result))
+        """,
+    )
+    ended = run(main)
+    assert (ended.status, ended.lines) == (0, ["lost lost"]), ended
+
+
+BUSY = """
+        def serve(requests: Chan[int], replies: Chan[int]) -> None:
+            for request in requests:
+                print("serving", request)
+                replies.send(request + 1)
+
+        def add(a: int, b: int) -> int:
+            return a + b
+
+        def feed(requests: Chan[int]) -> None:
+            for n in range(10**9):
+                requests.send(n)
+
+        def main() -> None:
+            requests, replies = Chan[int](), Chan[int](3)
+            for _ in range(3):
+                gosecure(serve, requests, replies)
+            feeder = go(feed, requests)
+            try:
+                while True:
+                    replies.recv()
+                    gosecure(add, 1, 2).result()
+            except EnclaveLost:
+                pass
+            try:
+                feeder.result()
+            except EnclaveLost:
+                print("enclave lost", file=sys.stderr)
+                raise SystemExit(3)
+"""
+
+
+@pytest.mark.parametrize("victim", ["enclave", "platform", "host"])
+def test_a_kill_at_any_moment_leaves_no_hang_and_no_process(tmp_path: Path, victim: str) -> None:
+    main = write_program(tmp_path, BUSY)
+    chance = random.Random(victim)
+    for _ in range(KILLS):
+        with started(main) as program:
+            program.wait_for("serving 0")
+            pids = {"host": program.process.pid, "platform": program.platform, "enclave": program.enclave}
+            time.sleep(chance.random() * 0.1)
+            os.kill(pids[victim], signal.SIGKILL)
+            ended = program.end()  # which looks for what was left
+        if victim == "host":
+            assert ended.status == -signal.SIGKILL
+        else:
+            assert ended.status == 3, ended
+            assert "enclave lost" in ended.errors
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_host_ended_while_its_enclave_starts_leaves_no_process(tmp_path: Path, sent: signal.Signals) -> None:
+    main = write_program(tmp_path, BUSY)
+    chance = random.Random(sent)
+    for _ in range(KILLS):
+        with started(main) as program:
+            time.sleep(chance.random() * 0.5)
+            program.process.send_signal(sent)
+            ended = program.end()
+        assert ended.status in (-sent, 1), ended  # 1: Ctrl-C while Python itself started
