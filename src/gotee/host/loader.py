@@ -47,13 +47,14 @@ _loading = threading.Lock()
 
 def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[Any]:
     """Run a secured routine in this program's enclave. Raises CompileError, BoundaryTypeError, EnclaveLost."""
-    loaded = _load()
+    loaded = load()
     if loaded.enclave.lost is not None:
         raise EnclaveLost(loaded.enclave.lost)
     return loaded.enclave.call(loaded.entry(function), function, args, kwargs)
 
 
-def _load() -> Loaded:
+def load() -> Loaded:
+    """Build and start the program's enclave, once. Raises CompileError with what the compiler sees."""
     global _loaded
     if _loaded is None:
         with _loading:

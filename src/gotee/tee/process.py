@@ -16,5 +16,6 @@ from gotee.tee.entry import entry_name
 
 def start(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[Any]:
     """Start a secured routine in the program's enclave, which the first call builds and starts."""
+    loader.load()  # first, because the compiler's refusals name place and cure
     entry_name(f)
     return loader.call(f, args, kwargs)
