@@ -27,7 +27,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _SOURCES = str(Path(gotee.__file__).parents[1])
 
 PRELUDE = """\
-import asyncio, os, signal, sys, threading, time
+import asyncio, os, signal, sys, threading, time, warnings
 from dataclasses import dataclass
 from gotee import *
 

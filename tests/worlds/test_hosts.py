@@ -394,6 +394,7 @@ def test_a_forked_child_has_no_enclave_and_the_parent_goes_on(tmp_path: Path) ->
             channel = Chan[int]()
             print(gosecure(add, 1, 2).result(), flush=True)
             routine = gosecure(wait, channel)
+            warnings.simplefilter("ignore", DeprecationWarning)  # there is our service thread
             child = os.fork()
             if child == 0:
                 print("child", lost(gosecure, add, 1, 2), lost(channel.recv), flush=True)
@@ -415,6 +416,7 @@ def test_a_call_in_flight_is_lost_in_a_forked_child(tmp_path: Path) -> None:
         def main() -> None:
             channel = Chan[int]()
             routine = gosecure(wait, channel)
+            warnings.simplefilter("ignore", DeprecationWarning)  # there is our service thread
             child = os.fork()
             if child == 0:
                 try:
