@@ -288,3 +288,18 @@ def test_signals_at_random_moments_leave_the_state_consistent(
 ) -> None:
     ended = run_script(RANDOM_MOMENTS.format(setup=setup, body=body, after=after, interrupt=interrupt))
     assert (ended.status, ended.lines) == (0, ["consistent"]), ended.errors[-2000:]
+
+
+def test_a_signal_that_comes_while_no_python_code_runs_is_not_slept_through() -> None:
+    assert lines_of(
+        """
+        import ctypes
+        def bystander(): sleep(30)
+        go(bystander); yield_now()
+        # Called by compiled code, and followed by nothing but compiled code until the thread sleeps.
+        go(ctypes.CDLL(None).kill, os.getpid(), int(signal.SIGINT))
+        try: Chan().recv()
+        except KeyboardInterrupt: say("interrupted")
+        """,
+        seconds=10,
+    ) == ["interrupted"]

@@ -24,6 +24,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from gotee.errors import Cancelled, UsageError
 
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF
 
 from gotee.runtime.waiting cimport Waiter
@@ -494,7 +495,7 @@ cdef class Scheduler:
                 self.interrupt_main(exception)
 
     def _sleep(self):
-        """Wait until woken, a deadline, or a Deadlock; the judge is asked again as long as we sleep."""
+        """Wait until woken, a deadline, or a Deadlock, with a capped backstop; the judge is asked each time."""
         cdef double judgement = FIRST_JUDGEMENT
         cdef object deadline = self._next_deadline()
         cdef double timeout
@@ -504,19 +505,21 @@ cdef class Scheduler:
             if self.sleeper is not None:
                 self._sleep_outside(deadline)
             while not self.ready and self.sleeper is None:
+                PyErr_CheckSignals()   # one that came since the last line of Python code would be slept through
                 if deadline is None:
                     if _judge is not None:
                         _judge(self)
-                        if self.ready:
-                            break
                     timeout = judgement
                     judgement = min(2 * judgement, LAST_JUDGEMENT)
                 else:
-                    timeout = min(max(<double>deadline - <double>monotonic(), 0.0), threading.TIMEOUT_MAX)
+                    timeout = min(<double>deadline - <double>monotonic(), LAST_JUDGEMENT)
+                    if timeout <= 0:
+                        break
+                if self.ready:
+                    break
                 acquired = self.sleep_lock.acquire(True, timeout)
                 if acquired:
                     self.notified = False
-                if acquired or deadline is not None:
                     break
         finally:
             self.idle = False
