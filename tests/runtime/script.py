@@ -83,5 +83,5 @@ def wait_for_line(process: subprocess.Popen[str], expected: str) -> None:
 def lines_of(source: str, *, warnings: str = "error", seconds: float = SECONDS) -> list[str]:
     """The standard output of a program that ends well and complains of nothing."""
     ended = run_script(source, warnings=warnings, seconds=seconds)
-    assert (ended.status, ended.errors) == (0, "")
+    assert (ended.status, ended.errors) == (0, ""), ended
     return ended.lines

@@ -577,12 +577,12 @@ cdef class Scheduler:
             return
         loop = running_loop()
         self.attach(loop)
+        if loop is self.own_loop:     # routines run outside it, on the hub: never is it suspended in the middle
+            loop.stop()
+            return
         base = self.base
         self.base = getcurrent()
         self.driving = loop
-        if loop is self.own_loop:     # ours runs on the hub: the thread's code must not see it as running
-            _set_running_loop(None)
-            self.driving = None
         try:
             self.fire_timers()
             while self.ready and turns < SWITCHES_PER_CALLBACK and self.driver_throw is None:
@@ -590,8 +590,6 @@ cdef class Scheduler:
                 self.run_one()
                 turns += 1
         finally:
-            if loop is self.own_loop:
-                _set_running_loop(loop)
             self.driving = None
             self.base = base
             self.current = interrupted
@@ -604,10 +602,7 @@ cdef class Scheduler:
             exception = self.driver_throw
             self.driver_throw = None
             raise exception
-        if loop is self.own_loop:
-            if not self.own_tasks:
-                loop.stop()
-        elif self.own_tasks:
+        if self.own_tasks:
             self._step_own_loop(loop)
 
     # -- the loop for `go(async_function)` on a thread that runs none --------------------------------
