@@ -1,7 +1,7 @@
 """`make bench`: what a routine, a channel and a secured call cost, beside what Python users have otherwise.
 
 Every contestant runs in each of several rounds, one after the other, so that a busy moment of the machine hits all of
-them. A line is the median of the rounds with the least and the most; ratios are to the line marked `=1`. The secured
+them. A line is the median of the rounds with the least and the most; ratios are to the first of a group. The secured
 figures are of process enclaves at level development, not of hardware.
 """
 

@@ -12,10 +12,8 @@ threads and for signal handlers. Queues are therefore changed without locks, and
 """
 
 import _thread
-import contextvars
 import sys
 import threading
-import types
 from collections import deque
 from heapq import heapify, heappop, heappush
 from time import monotonic
