@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from gotee.boundary.fast import FastLane, lane_for
+from gotee.boundary.fast import lane_for
 from gotee.boundary.general import ChannelHooks, Compiler, Decoding, Encoding, LimitReached
+from gotee.boundary.lane import FastLane
 from gotee.boundary.limits import DEFAULT_LIMITS, FrameError, Limits, check_frame
 from gotee.boundary.nodes import Node
 from gotee.boundary.types import Scope, name_of
@@ -20,7 +21,7 @@ from gotee.errors import BoundaryTypeError, Overloaded
 
 # A frame of the general lane begins with the one byte that MessagePack never uses, so that a frame of
 # the fast lane, which is a plain MessagePack object, costs nothing to tell apart.
-_GENERAL = b"\xc1"
+GENERAL = b"\xc1"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -38,6 +39,11 @@ class Codec:
     def __repr__(self) -> str:
         return f"codec_for({self.annotation})"
 
+    @property
+    def fast(self) -> FastLane | None:
+        """The lane of exact values; None if the type needs the general one."""
+        return self._fast
+
     def encode(
         self,
         value: Any,
@@ -52,9 +58,8 @@ class Codec:
         cannot be copied, Overloaded if it breaks a limit; no channel in it has been numbered then.
         """
         if self._fast is not None:
-            data = self._fast.encode(value)
+            data = self._fast.encode(value, limits, path or "value")
             if data is not None:
-                self._fast.check(data, limits, path or "value")
                 return data
         return pack(lambda state: self._node.encode(value, state), limits, path, channels)
 
@@ -71,9 +76,8 @@ class Codec:
         Raises BoundaryTypeError for a value of another type, FrameError for bytes that no sender writes,
         Overloaded for a frame beyond the limits.
         """
-        if self._fast is not None and data[:1] != _GENERAL:
-            self._fast.check(data, limits, path or "value")
-            return self._fast.decode(data, path)
+        if self._fast is not None and data[:1] != GENERAL:
+            return self._fast.decode(data, limits, path, path or "value")
         return unpack(self._node.decode, data, limits, path, channels)
 
 
@@ -122,7 +126,7 @@ def pack(walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: C
         raise _too_deep(walk, limits, path) from None
     if state.channels and channels is None:
         raise BoundaryTypeError("A channel cannot cross here", path)
-    data = _GENERAL + _encode(plain)
+    data = GENERAL + _encode(plain)
     check_frame(memoryview(data)[1:], limits, path or "value")
     if channels is not None and state.channels:
         for channel, cell in state.channels:
@@ -130,7 +134,7 @@ def pack(walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: C
                 cell[0] = channels.encode_channel(channel)
             except BoundaryTypeError as error:
                 raise BoundaryTypeError(error.reason, _place_of(channel, walk, limits, path)) from None
-        data = _GENERAL + _encode(plain)
+        data = GENERAL + _encode(plain)
     return data
 
 
@@ -159,7 +163,7 @@ def unpack(
 ) -> Any:
     """The value of a frame of the general lane."""
     where = path or "value"
-    if data[:1] != _GENERAL:
+    if data[:1] != GENERAL:
         raise FrameError(f"{where}: not a frame of this type")
     view = memoryview(data)[1:]
     check_frame(view, limits, where)

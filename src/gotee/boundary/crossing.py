@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from gotee.boundary.copy import Codec, codec_for
+from gotee.boundary.copy import GENERAL, Codec, codec_for
 from gotee.boundary.entries import EntryCodec, entry_codec
 from gotee.boundary.limits import DEFAULT_LIMITS
 from gotee.runtime.channel import Chan, Encoded
 
 _KEPT = 1024
 _codecs: dict[Any, Codec] = {}
+_NO_KEYWORDS: dict[str, Any] = {}
 
 
 class End(Protocol):
@@ -27,6 +28,10 @@ class End(Protocol):
 
     def channel(self, number: int, element: Any) -> Chan[Any]:
         """The channel that a value from the other world names."""
+        ...
+
+    def crosses(self, value: Encoded) -> bytes:
+        """The bytes of a value that leaves now, with the channels in it."""
         ...
 
 
@@ -100,27 +105,42 @@ class ValueCodec:
 
 
 class CallCodec:
-    """Moves the arguments and the result of one entry."""
+    """Moves the arguments and the result of one entry. What the fast lane takes holds no channels."""
 
     def __init__(self, function: Callable[..., Any], end: End) -> None:
         self._end = end
         self._codec: EntryCodec = entry_codec(function)
+        self._call_lane = self._codec.fast
+        self._result_lane = self._codec.result.fast
 
-    def encode_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Encoded:
+    def encode_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """The call, as it travels; BoundaryTypeError if an argument is missing, wrong or cannot cross."""
+        if self._call_lane is not None and not kwargs:
+            data = self._call_lane.encode(args, DEFAULT_LIMITS, "args")
+            if data is not None:
+                return data
         leaving = _Leaving(self._end)
-        return Encoded(Crossed(self._codec.encode_call(args, kwargs, channels=leaving), leaving.channels))
+        payload = self._codec.encode_call(args, kwargs, channels=leaving)
+        return self._end.crosses(Encoded(Crossed(payload, leaving.channels)))
 
     def arguments(self, payload: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of a call of the other world, checked against the entry's annotations."""
+        if self._call_lane is not None and not payload.startswith(GENERAL):
+            return self._call_lane.decode(payload, DEFAULT_LIMITS, "args", "args"), _NO_KEYWORDS
         return self._codec.decode_call(payload, DEFAULT_LIMITS, channels=_Arriving(self._end.channel))
 
     def encode_result(self, value: Any) -> bytes:
         """The result, as it travels."""
+        if self._result_lane is not None:
+            data = self._result_lane.encode(value, DEFAULT_LIMITS, "result")
+            if data is not None:
+                return data
         return self._codec.encode_result(value, channels=_Leaving(self._end))
 
     def result(self, payload: bytes) -> Any:
         """The result from the other world, checked against the entry's annotation."""
+        if self._result_lane is not None and not payload.startswith(GENERAL):
+            return self._result_lane.decode(payload, DEFAULT_LIMITS, "result", "result")
         return self._codec.decode_result(payload, DEFAULT_LIMITS, channels=_Arriving(self._end.channel))
 
 

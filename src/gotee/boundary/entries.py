@@ -12,8 +12,9 @@ from typing import Any
 
 from gotee.boundary.check import at, key_place
 from gotee.boundary.copy import Codec, codec_for, pack, unpack
-from gotee.boundary.fast import FastLane, lane_for_tuple
+from gotee.boundary.fast import lane_for_tuple
 from gotee.boundary.general import ChannelHooks, Compiler, Decoding, Encoding
+from gotee.boundary.lane import FastLane
 from gotee.boundary.limits import DEFAULT_LIMITS, Limits
 from gotee.boundary.nodes import Node, text, untext
 from gotee.boundary.types import Scope
@@ -72,6 +73,11 @@ class EntryCodec:
 
     __slots__ = ("_extra", "_extra_keywords", "_fast", "_keywords", "_nodes", "_signature", "result")
 
+    @property
+    def fast(self) -> FastLane | None:
+        """The lane of calls that give each parameter by position; None if the types need the general one."""
+        return self._fast
+
     def __init__(self, signature: Signature, nodes: Mapping[str, Node], fast: FastLane | None, result: Codec) -> None:
         self._signature = signature
         self._nodes = [nodes[name] for name in signature.positional]
@@ -95,9 +101,8 @@ class EntryCodec:
         Raises what `Codec.encode` does, and BoundaryTypeError for a call that the signature does not take.
         """
         if not kwargs and self._fast is not None:
-            data = self._fast.encode(args)
+            data = self._fast.encode(args, limits, "args")
             if data is not None:
-                self._fast.check(data, limits, "args")
                 return data
         self._signature.bind(len(args), list(kwargs))
         return pack(lambda state: self._pack(args, kwargs, state), limits, "", channels)
@@ -107,8 +112,7 @@ class EntryCodec:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of a frame, ready for `function(*args, **kwargs)`. Raises what `Codec.decode` does."""
         if self._fast is not None and data[:1] != b"\xc1":
-            self._fast.check(data, limits, "args")
-            return self._fast.decode(data, "args"), {}
+            return self._fast.decode(data, limits, "args", "args"), {}
         arguments: tuple[tuple[Any, ...], dict[str, Any]] = unpack(self._unpack, data, limits, "", channels)
         return arguments
 

@@ -11,18 +11,14 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple, Optional
 
-import msgspec
-
-from gotee.boundary.limits import FrameError, Limits, array_items, scan
+from gotee.boundary.lane import FastLane
 from gotee.boundary.types import Scope, Shape, shape_of
-from gotee.errors import BoundaryTypeError, Overloaded
 
 Exact = Callable[[Any], bool]
 
 # Values of exactly these classes come back from msgspec equal in type and bits, or are refused by its
 # encoder (integers beyond 64 bits, lone surrogates), and then take the general lane.
 _SCALARS = (bool, int, float, str, bytes)
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class _Plan(NamedTuple):
@@ -30,12 +26,17 @@ class _Plan(NamedTuple):
 
     `items`: "fixed" if the type says it, "header" if the first bytes do, "scan" if it must be counted.
     `kinds`: if not None, a value is exact if and only if its class is among these.
+    `classes`: if not None, it is so if and only if it is a tuple of values of these classes, in this order.
     """
 
     annotation: Any
     exact: Exact
     items: str = "fixed"
     kinds: frozenset[type] | None = None
+    classes: tuple[type, ...] | None = None
+
+    def lane(self) -> FastLane:
+        return FastLane(self.annotation, self.exact, self.items, self.classes)
 
 
 def is_lossless(annotation: Any, scope: Scope | None = None) -> bool:
@@ -50,63 +51,17 @@ def is_lossless(annotation: Any, scope: Scope | None = None) -> bool:
     return _plan(annotation, scope or Scope()) is not None
 
 
-class FastLane:
-    """Encodes exact values of one type; says None to others, which take the general lane."""
-
-    __slots__ = ("_decode", "_exact", "_items")
-
-    def __init__(self, plan: _Plan) -> None:
-        self._decode = msgspec.msgpack.Decoder(plan.annotation).decode
-        self._exact = plan.exact
-        self._items = plan.items
-
-    def encode(self, value: Any) -> bytes | None:
-        if not self._exact(value):
-            return None
-        try:
-            return _encode(value)
-        except (OverflowError, UnicodeEncodeError):
-            return None
-
-    def check(self, data: bytes, limits: Limits, where: str) -> None:
-        """The limits, before anything is built. Depth is bounded by the type."""
-        size = len(data)
-        if size > limits.frame_bytes:
-            raise Overloaded(f"{where}: {size} bytes encoded, the limit is {limits.frame_bytes}")
-        if size <= limits.items or self._items == "fixed":
-            return
-        if self._items == "header":
-            if array_items(data, where) > limits.items:
-                raise Overloaded(f"{where}: more than {limits.items} items")
-            return
-        scan(data, limits, where)
-
-    def decode(self, data: bytes, path: str) -> Any:
-        try:
-            return self._decode(data)
-        except msgspec.ValidationError as error:
-            raise _mismatch(str(error), path) from None
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise FrameError(f"{path or 'value'}: {error}") from None
-
-
-def _mismatch(message: str, path: str) -> BoundaryTypeError:
-    """msgspec says "Expected `int`, got `str` - at `$[0]`"."""
-    reason, _, place = message.replace("`", "").partition(" - at ")
-    return BoundaryTypeError(reason, path + place.removeprefix("$") if place.startswith("$") else path)
-
-
 def lane_for(annotation: Any, scope: Scope) -> FastLane | None:
     """The fast lane of a type; None if it has none."""
     plan = _plan(annotation, scope)
-    return None if plan is None else FastLane(plan)
+    return None if plan is None else plan.lane()
 
 
 def lane_for_tuple(annotations: list[tuple[Any, Scope]]) -> FastLane | None:
     """The fast lane of the positional arguments of an entry."""
     plans = [_plan(annotation, scope) for annotation, scope in annotations]
     known = [plan for plan in plans if plan is not None]
-    return FastLane(_tuple(known)) if len(known) == len(plans) else None
+    return _tuple(known).lane() if len(known) == len(plans) else None
 
 
 def _plan(annotation: Any, scope: Scope, open_names: frozenset[object] = frozenset()) -> _Plan | None:
@@ -162,7 +117,9 @@ def _tuple(plans: list[_Plan]) -> _Plan:
     items = "fixed" if all(plan.items == "fixed" for plan in plans) else "scan"
     if all(plan.kinds is not None and len(plan.kinds) == 1 for plan in plans):
         kinds = tuple(next(iter(plan.kinds or ())) for plan in plans)
-        return _Plan(annotation, lambda value: type(value) is tuple and tuple(map(type, value)) == kinds, items)
+        return _Plan(
+            annotation, lambda value: type(value) is tuple and tuple(map(type, value)) == kinds, items, classes=kinds
+        )
     tests = [plan.exact for plan in plans]
 
     def exact(value: Any) -> bool:

@@ -8,6 +8,7 @@ docs/explanation/protocol.md.
 from __future__ import annotations
 
 import random
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,7 @@ class Home:
         self._send = send
         self._channels: dict[int, Chan[Any]] = {}  # those that the enclave has a handle of
         self._handles: dict[int, int] = {}  # how often each crossed, less what was released
+        self._counting = threading.Lock()  # callers on any thread, and who dispatches
         self._numbers: weakref.WeakKeyDictionary[Chan[Any], int] = weakref.WeakKeyDictionary()
         self._next = 1
         self._waiting: dict[int, RemoteWaiter] = {}
@@ -56,9 +58,11 @@ class Home:
     def crosses(self, value: Encoded) -> bytes:
         """The bytes of a value that leaves for the enclave, which gets a handle of each channel in it."""
         crossed: Crossed = value.data
-        for number, channel in crossed.channels.items():
-            self._channels[number] = channel
-            self._handles[number] = self._handles.get(number, 0) + 1
+        if crossed.channels:
+            with self._counting:
+                for number, channel in crossed.channels.items():
+                    self._channels[number] = channel
+                    self._handles[number] = self._handles.get(number, 0) + 1
         return crossed.payload
 
     def _known(self, number: int) -> Chan[Any]:
@@ -69,13 +73,14 @@ class Home:
 
     def on_release(self, message: Message) -> None:
         """RELEASE: the enclave dropped a handle that had crossed `argument` times."""
-        left = self._handles.get(message.id, 0) - message.argument
-        if left < 0 or message.argument == 0:
-            raise LinkCorrupt(f"the enclave released channel {message.id} more often than it got it")
-        if left:
-            self._handles[message.id] = left
-        else:
-            del self._handles[message.id], self._channels[message.id]
+        with self._counting:
+            left = self._handles.get(message.id, 0) - message.argument
+            if left < 0 or message.argument == 0:
+                raise LinkCorrupt(f"the enclave released channel {message.id} more often than it got it")
+            if left:
+                self._handles[message.id] = left
+            else:
+                del self._handles[message.id], self._channels[message.id]
 
     # -- operations ---------------------------------------------------------------------------------
 

@@ -47,7 +47,14 @@ class Link(Protocol):
     def closed(self) -> bool: ...
 
     @property
-    def peer_closed(self) -> bool: ...
+    def gone(self) -> bool:
+        """Whether the end of the peer has been noticed, by a `wait` or a failed operation. Asks nobody."""
+        ...
+
+    @property
+    def peer_closed(self) -> bool:
+        """Whether the peer is gone; asks the system."""
+        ...
 
     def try_send(self, frame: Buffer, lane: int = 0) -> bool:
         """Send a frame of at most `piece` bytes. False: there is no room now and nothing was sent."""
@@ -130,6 +137,11 @@ class FrameLink:
     def idle(self) -> bool:
         """Whether nothing waits here, in either direction."""
         return not self._turns and not self._inbox
+
+    @property
+    def arrived(self) -> bool:
+        """Whether a frame waits here that was taken in to make room."""
+        return bool(self._inbox)
 
     def send(self, frame: Buffer, lane: int = 0, *, reply: bool = False) -> None:
         """Send a frame, or queue it. Raises Overloaded above the largest frame, LinkClosed if the peer is gone."""

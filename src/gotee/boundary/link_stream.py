@@ -276,6 +276,11 @@ class StreamLink:
         return self._trouble is not None
 
     @property
+    def gone(self) -> bool:
+        """Whether the end of the peer has been noticed; asks nobody."""
+        return self._gone
+
+    @property
     def peer_closed(self) -> bool:
         """Whether the peer closed its side or died. What it sent before can still be received."""
         if not self._gone and not self.closed:

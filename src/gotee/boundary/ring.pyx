@@ -111,7 +111,7 @@ cdef class Ring:
     cdef shared_u64 woken        # private: wake() was called and no wait has returned since
     cdef shared_u64 asleep       # private: the sleep word is set
     cdef readonly bint waiting   # a thread is in `wait`
-    cdef bint gone
+    cdef readonly bint gone      # the end of the peer has been noticed
     cdef State state
     cdef int bell, peer_bell, control
     cdef int64_t spin_ns         # how long the next spin lasts

@@ -24,7 +24,7 @@ class _Stream(io.TextIOBase):
     def __init__(self, number: int, send: Callable[[bytes], None]) -> None:
         self._number = number
         self._send = send
-        self._parts: list[str] = []
+        self.parts: list[str] = []
         self._length = 0
 
     def writable(self) -> bool:
@@ -34,16 +34,16 @@ class _Stream(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if text:
-            self._parts.append(text)
+            self.parts.append(text)
             self._length += len(text)
             if "\n" in text or self._length > _AT_ONCE:
                 self.flush()
         return len(text)
 
     def flush(self) -> None:
-        if self._parts:
-            text = "".join(self._parts)
-            self._parts.clear()
+        if self.parts:
+            text = "".join(self.parts)
+            self.parts.clear()
             self._length = 0
             self._send(pack(Kind.CONSOLE, self._number, 0, text.encode("utf-8", "backslashreplace")))
 
@@ -58,6 +58,11 @@ class Console:
         self._out, self._err = _Stream(OUT, send), _Stream(ERR, send)
         sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc,assignment]  # the real ones are closed
         sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc,assignment]
+
+    @property
+    def pending(self) -> bool:
+        """Whether something was printed without a line's end."""
+        return bool(self._out.parts or self._err.parts)
 
     def flush(self) -> None:
         """Send what was printed without a line's end."""

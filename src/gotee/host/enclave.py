@@ -7,7 +7,6 @@ link ends, everybody who waits for the enclave is told at once.
 from __future__ import annotations
 
 import atexit
-import itertools
 import os
 import sys
 import threading
@@ -15,12 +14,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gotee.boundary.crossing import CallCodec
-from gotee.boundary.frames import LinkError
 from gotee.boundary.home import Home
-from gotee.boundary.limits import FrameError
-from gotee.boundary.messages import FROM_ENCLAVE, Kind, Message, pack, unpack, unpack_error
+from gotee.boundary.messages import Kind, Message, pack
 from gotee.boundary.wire import Wire
-from gotee.errors import BoundaryTypeError, Cancelled, EnclaveLost, Overloaded, SecuredRoutineError
+from gotee.errors import EnclaveLost
+from gotee.host.calls import Calls
 from gotee.host.lead import Lead, Seat
 from gotee.host.start import Started
 from gotee.runtime.parking import Ticket
@@ -31,27 +29,6 @@ T = TypeVar("T")
 GOODBYE = 2.0  # seconds that an enclave gets at exit to send what it has printed
 
 
-class SecuredRoutine(Routine[T]):
-    """The handle of a routine that runs in an enclave."""
-
-    def __init__(self, call: int, name: str, codec: CallCodec, enclave: Enclave) -> None:
-        self.name_it(name, call)
-        self._codec = codec
-        self._enclave = enclave
-
-    def cancel(self) -> bool:
-        """Ask the enclave to stop the routine at its next park. False if it is done already."""
-        if self.done():
-            return False
-        self._enclave.send(pack(Kind.CANCEL_CALL, self.number))
-        return True
-
-    def decode(self, payload: bytes) -> T:
-        """The result from the enclave."""
-        value: T = self._codec.result(payload)
-        return value
-
-
 class Enclave:
     """One running enclave and everything of this process that waits for it."""
 
@@ -59,17 +36,14 @@ class Enclave:
         self._started = started
         self._wire = Wire(started.link)
         self._home = Home(self._wire.send)
-        self._calls: dict[int, SecuredRoutine[Any]] = {}
-        self._numbers = itertools.count(1)
+        self._calls = Calls(self._wire)
         self._codecs: dict[Callable[..., Any], CallCodec] = {}
-        self._starting = threading.Lock()
         self._ready: Ticket[None] = Ticket()
         self._actions: dict[Kind, Callable[[Message], None]] = {
             Kind.READY: self._on_ready,
-            Kind.RESULT: self._on_end,
-            Kind.FAILED: self._on_end,
-            Kind.REFUSED: self._on_end,
-            Kind.CALL_CANCELLED: self._on_end,
+            Kind.FAILED: self._calls.on_end,
+            Kind.REFUSED: self._calls.on_end,
+            Kind.CALL_CANCELLED: self._calls.on_end,
             Kind.CONSOLE: self._on_console,
             Kind.WANT: self._home.on_want,
             Kind.OFFER: self._home.on_offer,
@@ -82,7 +56,7 @@ class Enclave:
         self.lost: str | None = None
         self._stopping = False
         self._process = os.getpid()
-        self._lead = Lead(self._wire, self._dispatch)
+        self._lead = Lead(self._wire, self._calls, self._act, self._end)
         self._service = threading.Thread(target=self._serve, name="gotee-link", daemon=True)
         self._service.start()
         atexit.register(self.stop)
@@ -104,18 +78,10 @@ class Enclave:
         if codec is None:
             codec = self._codecs[function] = CallCodec(function, self._home)
         arguments = codec.encode_arguments(args, kwargs)
-        with self._starting:  # the enclave wants calls in the order of their numbers
-            number = next(self._numbers)
-            routine: SecuredRoutine[T] = SecuredRoutine(number, function.__qualname__, codec, self)
-            self._calls[number] = routine
-            self.send(pack(Kind.CALL, number, entry, self._home.crosses(arguments)))
-        if self.lost is not None and self._calls.pop(number, None) is not None:
-            routine.finish(None, EnclaveLost(self.lost))
+        routine = self._calls.begin(entry, function.__qualname__, codec, arguments)
+        if self.lost is not None:  # meanwhile: nobody else will tell this call
+            self._calls.lose(self.lost, self._stopping)
         return routine
-
-    def send(self, frame: bytes) -> None:
-        """Send a message; after the end of the enclave it goes nowhere."""
-        self._wire.send(frame)
 
     # -- the service thread -----------------------------------------------------------------------------
 
@@ -129,36 +95,21 @@ class Enclave:
         """The service thread, which also notices the end."""
         self._lead.serve()
         with self._lead.baton:
-            if self.lost is None:
-                self._end("the enclave ended")
+            self._end("the enclave ended")
         self._started.platform.wait()
 
-    def _dispatch(self, enough: Callable[[], bool]) -> None:
-        """Act on what has arrived; the caller leads. It may stop as soon as it has what it waits for."""
-        try:
-            while (frame := self._wire.receive()) is not None:
-                message = unpack(frame, FROM_ENCLAVE)
-                self._actions[message.kind](message)
-                if enough():
-                    return
-        except (LinkError, FrameError, Overloaded, BoundaryTypeError) as error:
-            self._wire.ended = True
-            self._end(f"the enclave broke the protocol and was stopped: {error}")
-        else:
-            if self._wire.ended and self.lost is None:
-                self._end("the enclave ended")
+    def _act(self, message: Message) -> None:
+        """A message that is no result."""
+        self._actions[message.kind](message)
 
     def _end(self, reason: str) -> None:
         """The enclave is gone, or has to go: its platform kills it when our control socket closes."""
+        if self.lost is not None:
+            return
         self.lost = reason
         self._started.control.close()
         self._wire.close()
-        for number in list(self._calls):
-            routine = self._calls.pop(number, None)
-            if routine is not None:
-                if self._stopping:  # as in Go, the program's end ends what runs: nobody has to ask for it
-                    routine.mark_observed()
-                routine.finish(None, EnclaveLost(reason))
+        self._calls.lose(reason, self._stopping)  # as in Go, the program's end ends what runs
         self._home.lose()
         self._ready.give(None)
 
@@ -173,24 +124,6 @@ class Enclave:
                 stream.flush()
             except (OSError, ValueError):
                 pass  # nobody reads it any more: what is printed is dropped, and the link goes on
-
-    def _on_end(self, message: Message) -> None:
-        routine = self._calls.pop(message.id, None)
-        if routine is None:
-            raise LinkError(f"the enclave ended call {message.id}, which is not running")
-        if message.kind is Kind.RESULT:
-            try:
-                routine.finish(routine.decode(message.payload), None)
-            except BoundaryTypeError as error:
-                routine.finish(None, error)
-        elif message.kind is Kind.CALL_CANCELLED:
-            routine.finish(None, Cancelled())
-        else:
-            kind, text = unpack_error(message.payload)
-            if message.kind is Kind.REFUSED:
-                routine.finish(None, BoundaryTypeError(text, kind))
-            else:
-                routine.finish(None, SecuredRoutineError(f"{kind}: {text}" if text else kind, kind, text))
 
     # -- the end ---------------------------------------------------------------------------------------
 
@@ -211,8 +144,5 @@ class Enclave:
         if self.lost is None:
             self.lost = "the enclave belongs to the process that forked this one"
             self._wire.poison()
-            for routine in self._calls.values():
-                routine.mark_observed()  # the parent reports it
-                routine.finish(None, EnclaveLost(self.lost))
-            self._calls.clear()
+            self._calls.lose(self.lost, True)  # the parent reports it
             self._home.lose()

@@ -4,11 +4,12 @@ Both worlds. A frame from the other world is hostile: `unpack` checks its form, 
 The channel messages and their meaning are those of docs/explanation/protocol.md.
 """
 
-from __future__ import annotations
-
 import enum
 import struct
 from typing import NamedTuple
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
 
 from gotee.boundary.frames import LinkCorrupt
 
@@ -17,7 +18,7 @@ class Kind(enum.IntEnum):
     """What a message says. The numbers are the wire format."""
 
     # host to enclave
-    CALL = 1  # id of the call, number of the entry; payload: arguments
+    CALL = CODE_CALL  # id of the call, number of the entry; payload: arguments
     CANCEL_CALL = 2  # id of the call
     GRANT = 3  # op, case; payload: the value received
     TAKEN = 4  # op, case
@@ -30,7 +31,7 @@ class Kind(enum.IntEnum):
     STOP = 11  # the program ends: send what was printed, then end
     # enclave to host
     READY = 32
-    RESULT = 33  # id of the call; payload: the result
+    RESULT = CODE_RESULT  # id of the call; payload: the result
     FAILED = 34  # id of the call; payload: error type, message
     CALL_CANCELLED = 35  # id of the call
     WANT = 36  # op, channel
@@ -40,42 +41,60 @@ class Kind(enum.IntEnum):
     CLOSE = 40  # op, channel
     LEN = 41  # op, channel
     RELEASE = 42  # channel, times
-    REFUSED = 44  # id of the call; payload: path, reason: a value that does not fit its annotation
     CONSOLE = 43  # 1 standard output, 2 standard error; payload: UTF-8
+    REFUSED = 44  # id of the call; payload: path, reason: a value that does not fit its annotation
 
 
-FROM_HOST = frozenset(kind for kind in Kind if kind < 32)
-FROM_ENCLAVE = frozenset(kind for kind in Kind if kind >= 32)
+FROM_HOST = OF_HOST            # whose messages `unpack` lets through
+FROM_ENCLAVE = OF_ENCLAVE
 
-_HEADER = struct.Struct("<BQQ")
+cdef list _KINDS = [None] * 64   # by number: 0 to 31 of the host, 32 to 63 of the enclave
+for _kind in Kind:
+    _KINDS[_kind] = _kind
+
+cdef enum:
+    HEADER = 17     # one byte kind, eight bytes id, eight bytes argument; little endian
 
 
-class Message(NamedTuple):
+cdef class Message:
     """A message as it was received; `id` and `argument` have the meaning that its kind gives them."""
 
-    kind: Kind
-    id: int
-    argument: int
-    payload: bytes
+    def __repr__(self):
+        return f"Message({self.kind!r}, {self.id}, {self.argument}, {self.payload!r})"
 
 
-def pack(kind: Kind, id: int = 0, argument: int = 0, payload: bytes = b"") -> bytes:
+cpdef bytes pack(int kind, uint64_t id=0, uint64_t argument=0, bytes payload=b""):
     """The frame of a message.
 
     >>> unpack(pack(Kind.TAKEN, 7, 1), FROM_HOST)
-    Message(kind=<Kind.TAKEN: 4>, id=7, argument=1, payload=b'')
+    Message(<Kind.TAKEN: 4>, 7, 1, b'')
     """
-    return _HEADER.pack(kind, id, argument) + payload
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
+    cdef bytes frame = PyBytes_FromStringAndSize(NULL, HEADER + size)
+    cdef unsigned char *out = <unsigned char *> PyBytes_AS_STRING(frame)
+    out[0] = kind
+    memcpy(out + 1, &id, 8)
+    memcpy(out + 9, &argument, 8)
+    memcpy(out + HEADER, PyBytes_AS_STRING(payload), size)
+    return frame
 
 
-def unpack(frame: bytes, allowed: frozenset[Kind]) -> Message:
-    """The message in a frame; LinkCorrupt if it has no such form or is not one the sender may send."""
-    if len(frame) < _HEADER.size:
-        raise LinkCorrupt(f"a message of {len(frame)} bytes is shorter than its header")
-    number, id, argument = _HEADER.unpack_from(frame)
-    if number not in allowed:
-        raise LinkCorrupt(f"message kind {number} does not come from that world")
-    return Message(Kind(number), id, argument, frame[_HEADER.size :])
+cpdef Message unpack(bytes frame, int sender):
+    """The message in a frame; LinkCorrupt if it has no such form or is not one that world sends."""
+    cdef Message message
+    cdef unsigned char *data = <unsigned char *> PyBytes_AS_STRING(frame)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(frame)
+    if size < HEADER:
+        raise LinkCorrupt(f"a message of {size} bytes is shorter than its header")
+    if data[0] >= 64 or data[0] >> 5 != sender or _KINDS[data[0]] is None:
+        raise LinkCorrupt(f"message kind {data[0]} does not come from that world")
+    message = Message.__new__(Message)
+    message.code = data[0]
+    message.kind = _KINDS[data[0]]
+    memcpy(&message.id, data + 1, 8)
+    memcpy(&message.argument, data + 9, 8)
+    message.payload = PyBytes_FromStringAndSize(<char *> data + HEADER, size - HEADER)
+    return message
 
 
 class WireCase(NamedTuple):

@@ -1,0 +1,89 @@
+"""One fast lane: msgspec for the exact values of one type. Both worlds; `fast` decides which types have one.
+
+Compiled, because every message passes here: a value is looked at before it is encoded, and counted before it is built.
+"""
+
+from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
+
+import msgspec
+
+from gotee.boundary.limits import FrameError, array_items, scan
+from gotee.errors import BoundaryTypeError, Overloaded
+
+cdef object _encode = msgspec.msgpack.Encoder().encode
+cdef object _Validation = msgspec.ValidationError
+cdef object _Malformed = (msgspec.DecodeError, ValueError, RecursionError)
+
+
+cdef class FastLane:
+    """Encodes exact values of one type; says None to others, which take the general lane.
+
+    `exact(value)` tells which are exact. If `classes` is given, those are the tuples of values of these very classes.
+    `items` is "fixed" if the type says how many items a frame can hold, "header" if the first bytes do, else "scan".
+    """
+
+    cdef object _decode
+    cdef object _exact
+    cdef tuple _classes
+    cdef bint _fixed
+    cdef bint _header
+
+    def __init__(self, annotation, exact, str items, tuple classes=None):
+        self._decode = msgspec.msgpack.Decoder(annotation).decode
+        self._exact = exact
+        self._classes = classes
+        self._fixed = items == "fixed"
+        self._header = items == "header"
+
+    cdef bint is_exact(self, object value) except -1:
+        cdef Py_ssize_t i
+        if self._classes is None:
+            return self._exact(value)
+        if not PyTuple_CheckExact(value) or PyTuple_GET_SIZE(value) != PyTuple_GET_SIZE(self._classes):
+            return False
+        for i in range(PyTuple_GET_SIZE(value)):
+            if type(<object> PyTuple_GET_ITEM(value, i)) is not <object> PyTuple_GET_ITEM(self._classes, i):
+                return False
+        return True
+
+    cpdef bytes encode(self, value, limits, str where):
+        """The frame of an exact value, within the limits; None for any other value."""
+        cdef bytes data
+        if not self.is_exact(value):
+            return None
+        try:
+            data = _encode(value)
+        except (OverflowError, UnicodeEncodeError):
+            return None
+        self.check(data, limits, where)
+        return data
+
+    cdef int check(self, bytes data, limits, str where) except -1:
+        """The limits, before anything is built. Depth is bounded by the type."""
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        if size > <Py_ssize_t> limits.frame_bytes:
+            raise Overloaded(f"{where}: {size} bytes encoded, the limit is {limits.frame_bytes}")
+        if self._fixed or size <= <Py_ssize_t> limits.items:
+            return 0
+        if not self._header:
+            scan(data, limits, where)
+        elif array_items(data, where) > limits.items:
+            raise Overloaded(f"{where}: more than {limits.items} items")
+        return 0
+
+    cpdef object decode(self, bytes data, limits, str path, str where):
+        """The value of a frame; BoundaryTypeError, FrameError or Overloaded if it is none of the type."""
+        self.check(data, limits, where)
+        try:
+            return self._decode(data)
+        except _Validation as error:
+            raise _mismatch(str(error), path) from None
+        except _Malformed as error:
+            raise FrameError(f"{where}: {error}") from None
+
+
+def _mismatch(str message, str path):
+    """msgspec says "Expected `int`, got `str` - at `$[0]`"."""
+    reason, _, place = message.replace("`", "").partition(" - at ")
+    return BoundaryTypeError(reason, path + place.removeprefix("$") if place.startswith("$") else path)

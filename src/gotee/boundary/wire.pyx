@@ -1,0 +1,137 @@
+"""One end of a link, for any number of senders and one receiver. Both worlds.
+
+A link has one owner at a time, and senders never wait for it: a frame is queued in order, and whoever has the link, or
+gets it, sends what is queued. One thread, the receiver, calls receive, wait and drain.
+"""
+
+from collections import deque
+
+from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.pythread cimport (
+    NOWAIT_LOCK,
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_free_lock,
+    PyThread_release_lock,
+    WAIT_LOCK,
+)
+
+from gotee.boundary.frames import LinkClosed
+from gotee.boundary.link import FrameLink
+
+
+cdef class Wire:
+    """A link that any thread may send on."""
+
+    def __cinit__(self):
+        self.owner = PyThread_allocate_lock()
+        if self.owner is NULL:
+            raise MemoryError
+
+    def __init__(self, link):
+        self.link = link
+        self.frames = FrameLink(link)
+        self.outgoing = deque()
+        self.piece = link.piece
+
+    def __dealloc__(self):
+        if self.owner is not NULL:
+            PyThread_free_lock(self.owner)
+
+    cpdef int send(self, bytes frame) except -1:
+        """Send a frame, now or as soon as there is room; frames are delivered in the order of the calls."""
+        self.outgoing.append(frame)
+        return self.hand_over()
+
+    cdef int hand_over(self) except -1:
+        """Give the link what is queued. Who finds the link taken leaves it to its owner, who looks again."""
+        cdef bint stuck
+        while self.outgoing and PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
+            try:
+                stuck = self.send_queued()
+            finally:
+                PyThread_release_lock(self.owner)
+            if stuck:
+                self.link.wake()  # the receiver is to wait for room as well
+        return 0
+
+    cdef bint send_queued(self) except -1:
+        """Send what is queued; True if something is left for want of room. The caller owns the link."""
+        cdef bytes frame
+        try:
+            while self.outgoing:
+                frame = self.outgoing.popleft()
+                if self.queued or PyBytes_GET_SIZE(frame) > self.piece or not self.link.try_send(frame):
+                    self.frames.send(frame)
+                    self.queued = not self.frames.flush()
+            return self.queued
+        except LinkClosed:
+            self.outgoing.clear()
+            self.queued = False
+            return False
+
+    cdef int own(self) except -1:
+        """Become the link's owner; its owner of the moment is a sender, and soon done."""
+        if not PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
+            with nogil:
+                PyThread_acquire_lock(self.owner, WAIT_LOCK)
+        return 0
+
+    cpdef bytes receive(self):
+        """The next frame, or None if there is none now; sets `ended` when there never will be one again."""
+        cdef object frame
+        cdef bint gone
+        self.own()
+        try:
+            gone = self.link.gone   # before the look at what has arrived: what came before the end still counts
+            frame = self.frames.recv() if self.piled else self.link.try_recv()
+            if frame is None:
+                self.piled = False
+                if gone:
+                    self.ended = True
+        finally:
+            PyThread_release_lock(self.owner)
+        if self.outgoing:
+            self.hand_over()
+        return frame
+
+    cpdef int wait(self, object seconds) except -1:
+        """Wait until a frame may have come, room may have come, or `wake`."""
+        if self.queued:
+            self.own()
+            try:
+                self.queued = not self.frames.pump()
+                self.piled = True   # it may have made room here for what the peer sends meanwhile
+            except LinkClosed:
+                return 0
+            finally:
+                PyThread_release_lock(self.owner)
+            if self.frames.arrived:
+                return 0
+        if self.outgoing:
+            self.hand_over()
+        self.link.wait(seconds)
+        return 0
+
+    def wake(self):
+        """End a `wait` early; from any thread."""
+        self.link.wake()
+
+    def drain(self):
+        """Wait until everything queued is sent, or the link has ended."""
+        self.hand_over()
+        try:
+            while not self.frames.pump() and not self.link.peer_closed:
+                self.link.wait(None)
+        except LinkClosed:
+            pass
+
+    def close(self):
+        """Close our end."""
+        self.link.close()
+
+    def poison(self):
+        """After a fork, in the child: this link is the parent's."""
+        self.ended = True
+        self.outgoing.clear()
+        self.link.poison()

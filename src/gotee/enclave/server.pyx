@@ -1,0 +1,184 @@
+"""The ecall server: the enclave's only door. Enclave world.
+
+Every message of the host comes here. An entry may be called at any time with any arguments of its types; whatever else
+arrives is an attack or a defect of the host, and ends the enclave.
+"""
+
+from libc.stdint cimport uint64_t
+
+from gotee.boundary.messages cimport CODE_CALL, CODE_RESULT, Message, OF_HOST, pack, unpack
+from gotee.boundary.wire cimport Wire
+from gotee.runtime.routine cimport Routine
+from gotee.runtime.waiting cimport Waiter
+
+from gotee.boundary.crossing import CallCodec
+from gotee.boundary.frames import LinkCorrupt
+from gotee.boundary.messages import Kind, pack_error
+from gotee.boundary.outside import OutsideChannels
+from gotee.enclave.console import Console
+from gotee.errors import BoundaryTypeError, message_of
+from gotee.runtime import selecting
+from gotee.runtime.parking import Ticket
+from gotee.runtime.routine import spawn
+from gotee.runtime.scheduler import scheduler_of_this_thread
+
+
+class _Stop(Exception):
+    """SystemExit or KeyboardInterrupt of a secured routine: it failed; the enclave goes on."""
+
+
+cdef class _Entry:
+    """One function of the fixed table."""
+
+    cdef object function
+    cdef object codec
+    cdef str name
+
+    def __init__(self, function, codec):
+        self.function = function
+        self.codec = codec
+        self.name = function.__qualname__
+
+    def __call__(self, *args, **kwargs):
+        try:
+            return self.function(*args, **kwargs)
+        except (SystemExit, KeyboardInterrupt) as stop:
+            raise _Stop(type(stop).__name__, str(stop)) from stop
+
+
+cdef class _Call(Waiter):
+    """The host, which waits for one call to end."""
+
+    cdef Server server
+    cdef _Entry entry
+    cdef Routine routine
+    cdef uint64_t number
+
+    cdef int wake(self) except -1:
+        return self.server.on_done(self)
+
+
+cdef class Server:
+    """Serves the entries of one image over one link.
+
+    From its making on, the console is the host's: the program's modules are imported after that.
+    """
+
+    cdef Wire wire
+    cdef object console
+    cdef object channels
+    cdef list entries
+    cdef dict calls
+    cdef uint64_t last_call
+    cdef object ended
+
+    def __init__(self, Wire wire):
+        self.wire = wire
+        self.console = Console((<object> wire).send)
+        self.channels = OutsideChannels(self._send)
+        self.entries = []
+        self.calls = {}
+        self.ended = Ticket()
+
+    def serve(self, table):
+        """Answer the host until the link ends; `table` is the image's fixed table of entries."""
+        self.entries = [_Entry(function, CallCodec(function, self.channels)) for function in table]
+        selecting.set_hooks(self.channels.select)
+        scheduler_of_this_thread().sleep_with(self)
+        self._send(pack(Kind.READY))
+        self.ended.wait("ecalls", None)
+        self.console.flush()
+        self.wire.drain()
+
+    # -- the scheduler sleeps here ------------------------------------------------------------------
+
+    def wait(self, seconds):
+        """Sleep until the host sends something, at most `seconds`."""
+        if self.console.pending:
+            self.console.flush()
+        if not self.dispatch_all():
+            self.wire.wait(seconds)
+            self.dispatch_all()
+
+    def poll(self):
+        """Act on what has arrived."""
+        self.dispatch_all()
+
+    def notify(self):
+        """End a `wait` early."""
+        self.wire.wake()
+
+    cdef bint dispatch_all(self) except -1:
+        cdef bint busy = False
+        cdef bytes frame
+        while True:
+            frame = self.wire.receive()
+            if frame is None:
+                break
+            busy = True
+            self.dispatch(unpack(frame, OF_HOST))
+        if self.wire.ended and not self.ended.answered:
+            self.ended.give(None)
+            busy = True
+        return busy
+
+    # -- messages --------------------------------------------------------------------------------------
+
+    def _send(self, bytes frame):
+        self.send(frame)
+
+    cdef int send(self, bytes frame) except -1:
+        if self.console.pending:
+            self.console.flush()  # what was printed before this message is seen before it
+        return self.wire.send(frame)
+
+    cdef int dispatch(self, Message message) except -1:
+        if message.code == CODE_CALL:
+            self.on_call(message)
+        elif message.kind is Kind.STOP:
+            self.ended.give(None)
+        elif message.kind is Kind.CANCEL_CALL:
+            call = self.calls.get(message.id)
+            if call is not None:  # else its result is on its way
+                (<_Call> call).routine.cancel()
+        else:
+            self.channels.on_answer(message)
+        return 0
+
+    cdef int on_call(self, Message message) except -1:
+        cdef _Call call
+        cdef _Entry entry
+        if message.id <= self.last_call or message.argument >= <uint64_t> len(self.entries):
+            raise LinkCorrupt(f"call {message.id} of entry {message.argument} cannot be")
+        self.last_call = message.id
+        entry = self.entries[message.argument]
+        try:
+            args, kwargs = entry.codec.arguments(message.payload)
+        except BoundaryTypeError as error:
+            self.send(pack(Kind.REFUSED, message.id, 0, pack_error(error.path, error.reason)))
+            return 0
+        call = _Call.__new__(_Call)
+        call.server = self
+        call.entry = entry
+        call.number = message.id
+        call.routine = spawn(entry, args, kwargs, entry.name)
+        self.calls[message.id] = call
+        call.routine.watch(call)
+        return 0
+
+    cdef int on_done(self, _Call call) except -1:
+        cdef Routine routine = call.routine
+        del self.calls[call.number]
+        call.routine = None
+        error = routine.exception
+        if error is None:
+            try:
+                payload = call.entry.codec.encode_result(routine.value)
+            except BoundaryTypeError as refused:
+                return self.send(pack(Kind.REFUSED, call.number, 0, pack_error(refused.path, refused.reason)))
+            return self.send(pack(CODE_RESULT, call.number, 0, payload))
+        routine.mark_observed()
+        if routine.cancelled:
+            return self.send(pack(Kind.CALL_CANCELLED, call.number))
+        name, text = error.args if isinstance(error, _Stop) else (type(error).__qualname__, message_of(error))
+        return self.send(pack(Kind.FAILED, call.number, 0, pack_error(name, text)))

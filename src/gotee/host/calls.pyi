@@ -1,0 +1,16 @@
+from typing import Any, TypeVar
+
+from gotee.boundary.crossing import CallCodec
+from gotee.boundary.messages import Message
+from gotee.boundary.wire import Wire
+from gotee.runtime.routine import Routine
+
+T = TypeVar("T")
+
+class SecuredRoutine(Routine[T]): ...
+
+class Calls:
+    def __init__(self, wire: Wire) -> None: ...
+    def begin(self, entry: int, name: str, codec: CallCodec, arguments: bytes) -> Routine[Any]: ...
+    def on_end(self, message: Message) -> None: ...
+    def lose(self, reason: str, ignored: bool) -> None: ...

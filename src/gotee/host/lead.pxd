@@ -1,0 +1,26 @@
+from gotee.boundary.wire cimport Wire
+from gotee.host.calls cimport Calls
+from gotee.runtime.scheduler cimport Scheduler
+
+
+cdef class Lead:
+    cdef readonly Wire wire
+    cdef Calls calls
+    cdef object act
+    cdef object lost
+    cdef readonly object baton
+    cdef readonly Py_ssize_t terms
+    cdef readonly list wanted
+    cdef object relief
+    cdef bint waits_for_relief
+    cdef int lead(self, double seconds, Scheduler scheduler) except -1
+    cdef bint dispatch(self, Scheduler scheduler, bint everything) except -1
+    cdef bint enough(self, Scheduler scheduler)
+    cdef int leave(self) except -1
+
+
+cdef class Seat:
+    cdef Lead lead
+    cdef Scheduler scheduler
+    cdef bint leading
+    cdef object news

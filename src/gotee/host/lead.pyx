@@ -1,0 +1,163 @@
+"""Who receives from the link: one thread at a time, the *leader*. Host world.
+
+A thread that parks in gotee leads if nobody does: the answer that it waits for then comes without a switch of threads.
+It dispatches for all. When no thread has led for a moment, the service thread takes over, so that code stuck in
+`time.sleep` or a long C call never stops traffic; it gives way to the next thread that parks.
+"""
+
+import _thread
+import threading
+from time import monotonic, sleep
+
+from gotee.boundary.messages cimport CODE_RESULT, Message, OF_ENCLAVE, unpack
+from gotee.boundary.wire cimport Wire
+from gotee.host.calls cimport Calls
+from gotee.runtime.scheduler cimport Scheduler
+
+from gotee.boundary.frames import LinkError
+from gotee.boundary.limits import FrameError
+from gotee.errors import BoundaryTypeError, Overloaded
+
+cdef double MOMENT = 0.002     # seconds without a leader before the service thread takes over
+cdef double LONG_LEAD = 0.05   # seconds after which the service thread waits to be told that a leader has left
+cdef double NO_END = -1.0
+
+
+cdef class Lead:
+    """The right to receive from one link.
+
+    Results go to `calls`, every other message to `act(message)`; `lost(reason)` is told when the link has ended.
+    """
+
+    def __init__(self, Wire wire, Calls calls, act, lost):
+        self.wire = wire
+        self.calls = calls
+        self.act = act
+        self.lost = lost
+        self.baton = _thread.allocate_lock()
+        self.wanted = []               # the seats of threads that parked while the service thread led
+        self.relief = _thread.allocate_lock()
+        self.relief.acquire()
+
+    cdef int lead(self, double seconds, Scheduler scheduler) except -1:
+        """Receive until a routine of `scheduler` is ready, the link ends, or `seconds` (if not negative) have passed.
+
+        The caller holds the baton. Without a scheduler it is the service thread, until somebody wants to lead.
+        """
+        cdef double deadline = 0.0 if seconds < 0 else <double> monotonic() + seconds
+        cdef object left = None
+        while True:
+            if self.dispatch(scheduler, False) or self.wire.ended:
+                return 0
+            if seconds >= 0:
+                left = deadline - <double> monotonic()
+                if left <= 0:
+                    return 0
+            self.wire.wait(left)
+
+    cdef bint dispatch(self, Scheduler scheduler, bint everything) except -1:
+        """Act on what has arrived, or on `everything`; True as soon as the caller has what it waits for."""
+        cdef bytes frame
+        cdef Message message
+        try:
+            while True:
+                frame = self.wire.receive()
+                if frame is None:
+                    break
+                message = unpack(frame, OF_ENCLAVE)
+                if message.code == CODE_RESULT:
+                    self.calls.on_result(message)
+                else:
+                    self.act(message)
+                if not everything and self.enough(scheduler):
+                    return True
+        except (LinkError, FrameError, Overloaded, BoundaryTypeError) as error:
+            self.wire.ended = True
+            self.lost(f"the enclave broke the protocol and was stopped: {error}")
+        else:
+            if self.wire.ended:
+                self.lost("the enclave ended")
+        return self.enough(scheduler)
+
+    cdef bint enough(self, Scheduler scheduler):
+        return len(self.wanted) > 0 if scheduler is None else len(scheduler.ready) > 0
+
+    cdef int leave(self) except -1:
+        """Give the baton back."""
+        self.terms += 1
+        self.baton.release()
+        if self.waits_for_relief:
+            self.waits_for_relief = False
+            self.relief.release()
+        return 0
+
+    def serve(self):
+        """The service thread: lead whenever nobody has for a moment, until the link ends."""
+        while not self.wire.ended:
+            if self.baton.acquire(False):
+                try:
+                    self.lead(NO_END, None)
+                finally:
+                    self.baton.release()
+                while self.wanted:
+                    self.wanted.pop().notify()
+            self._stand_back()
+
+    def _stand_back(self):
+        """Return when no thread has begun or ended to lead for a moment."""
+        since = monotonic()
+        cdef Py_ssize_t terms = -1
+        while not self.wire.ended and (terms != self.terms or self.baton.locked()):
+            if terms != self.terms:
+                terms, since = self.terms, monotonic()
+            elif monotonic() - since > LONG_LEAD:
+                self.waits_for_relief = True
+                self.relief.acquire(timeout=1.0)
+            sleep(MOMENT)
+
+
+cdef class Seat:
+    """How one thread sleeps while an enclave runs: as the leader, or until another thread has news for it."""
+
+    def __init__(self, Lead lead, Scheduler scheduler):
+        self.lead = lead
+        self.scheduler = scheduler
+        self.news = _thread.allocate_lock()
+        self.news.acquire()
+
+    def wait(self, seconds):
+        """Sleep until a routine of this thread is ready, at most `seconds`."""
+        cdef Lead lead = self.lead
+        if lead.wire.ended:
+            self.scheduler.sleep_with(None)
+            return
+        if lead.baton.acquire(False):
+            self.leading = True  # from here on notify() wakes the link
+            try:
+                if not self.news.acquire(False):
+                    lead.lead(NO_END if seconds is None else seconds, self.scheduler)
+            finally:
+                self.leading = False
+                lead.leave()
+        else:
+            if self not in lead.wanted:
+                lead.wanted.append(self)
+                lead.wire.wake()
+            limit = threading.TIMEOUT_MAX if seconds is None else min(seconds, threading.TIMEOUT_MAX)
+            self.news.acquire(timeout=min(limit, 1.0))  # a capped backstop; the hub sleeps again
+
+    def poll(self):
+        """Look for news while routines of this thread are busy: all of it."""
+        cdef Lead lead = self.lead
+        if not lead.wire.ended and lead.baton.acquire(False):
+            try:
+                lead.dispatch(self.scheduler, True)
+            finally:
+                lead.leave()
+
+    def notify(self):
+        """End `wait` early; from any thread."""
+        if self.leading:
+            self.lead.wire.wake()
+        elif self.news.locked():
+            self.news.release()
