@@ -1,4 +1,4 @@
-"""Where and how secured routines run, as the environment says it: GOTEE_TEE, GOTEE_LEVEL, GOTEE_IMAGE.
+"""Where and how secured routines run, as the environment says it: GOTEE_TEE, GOTEE_LEVEL, GOTEE_IMAGE, GOTEE_LINK.
 
 Host world. The one place that knows these variables; `gotee run` writes its options into the same
 variables, so that a program, and every process it starts, sees one answer.
@@ -17,6 +17,7 @@ from gotee.errors import UsageError
 TEE: Final = "GOTEE_TEE"
 LEVEL: Final = "GOTEE_LEVEL"
 IMAGE: Final = "GOTEE_IMAGE"
+LINK: Final = "GOTEE_LINK"
 PREFIX: Final = "GOTEE_"
 
 TEES: Final = ("inline", "process", "vm", "nitro", "sgx")
@@ -27,18 +28,22 @@ RUNNABLE_TEES: Final = ("inline", "process")
 
 LEVELS: Final = ("development", "service")
 
+LINKS: Final = ("ring", "stream")
+"""How a process enclave is connected: shared memory, or the byte stream that other platforms will use."""
+
 
 @dataclass(frozen=True)
 class Config:
     """The validated answer to: where do secured routines run?
 
     >>> Config()
-    Config(tee='inline', level='development', image=None)
+    Config(tee='inline', level='development', image=None, link='ring')
     """
 
     tee: str = "inline"
     level: str = "development"
     image: str | None = None
+    link: str = "ring"
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Config:
@@ -60,6 +65,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         tee=environ.get(TEE) or None,
         level=environ.get(LEVEL) or None,
         image=environ.get(IMAGE) or None,
+        link=environ.get(LINK) or None,
         names=(f"{TEE}=", f"{LEVEL}=", f"{IMAGE}="),
     )
 
@@ -69,6 +75,7 @@ def check(
     level: str | None,
     image: str | None,
     *,
+    link: str | None = None,
     names: tuple[str, str, str] = ("--tee ", "--level ", "--image "),
 ) -> Config:
     """Turn three raw settings into a Config; `names` is how an error spells them.
@@ -91,12 +98,14 @@ def check(
         raise UsageError(
             f"{_spelled(image_name, image)} cannot be run: image files are not built yet; leave the image out"
         )
-    return Config(tee=tee or Config.tee, level=level or Config.level, image=image)
+    if link is not None:
+        _known(f"{LINK}=", link, LINKS)
+    return Config(tee=tee or Config.tee, level=level or Config.level, image=image, link=link or Config.link)
 
 
 def _refuse_near_misses(environ: Mapping[str, str]) -> None:
     """A misspelt GOTEE_TEE that is silently ignored would run a program less isolated than was asked."""
-    known = (TEE, LEVEL, IMAGE)
+    known = (TEE, LEVEL, IMAGE, LINK)
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)

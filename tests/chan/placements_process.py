@@ -115,8 +115,9 @@ def routines_of(module: Path) -> Iterator[str]:
 class Runner:
     """Runs programs of one placement, one after another, all in one process as long as that lives."""
 
-    def __init__(self, main: Path, placement: str) -> None:
+    def __init__(self, main: Path, placement: str, link: str) -> None:
         self.placement = placement
+        self.link = link
         self._command = [sys.executable, str(main), placement]
         self._process: subprocess.Popen[str] | None = None
 
@@ -149,5 +150,10 @@ class Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**kept, "PYTHONPATH": str(Path(gotee.__file__).parents[1]), "GOTEE_TEE": "process"},
+            env={
+                **kept,
+                "PYTHONPATH": str(Path(gotee.__file__).parents[1]),
+                "GOTEE_TEE": "process",
+                "GOTEE_LINK": self.link,
+            },
         )

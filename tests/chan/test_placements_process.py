@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gotee.config import LINKS
+
 from .model import outcomes
 from .placements_process import PLACEMENTS, Runner, write_program
 from .programs import (
@@ -38,9 +40,9 @@ def main_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_program(tmp_path_factory.mktemp("placements"))
 
 
-@pytest.fixture(scope="module", params=PLACEMENTS)
+@pytest.fixture(scope="module", params=[(place, link) for place in PLACEMENTS for link in LINKS], ids="-".join)
 def runner(request: pytest.FixtureRequest, main_file: Path) -> Iterator[Runner]:
-    runner = Runner(main_file, request.param)
+    runner = Runner(main_file, *request.param)
     yield runner
     runner.end()
 

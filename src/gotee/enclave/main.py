@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
-from gotee.boundary.link_ring import RingDescriptors, RingLink
+from gotee.boundary import links
 from gotee.boundary.wire import Wire
 from gotee.enclave.server import Server
 from gotee.runtime import worlds
@@ -62,7 +62,7 @@ def main(image_fd: int, link_fds: tuple[int, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with os.fdopen(image_fd, "rb") as file:
         image = json.load(file)
-    wire = Wire(RingLink.attach(RingDescriptors(*link_fds)))
+    wire = Wire(links.attach(link_fds))
     sys.meta_path.insert(0, ImageImporter(image["modules"]))
     sys.argv = [image["name"]]
     server = Server(wire)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gotee import config
 from gotee.compiler.closure import Partition, partition
 from gotee.compiler.entries import Entry
 from gotee.errors import EnclaveLost, SecuredRoutineError
@@ -27,7 +28,7 @@ class Loaded:
     def __init__(self, trusted: Partition) -> None:
         self._table = {entry: number for number, entry in enumerate(trusted.entries)}
         self._main = trusted.name
-        self.enclave = Enclave(start(trusted, gotee_paths()))
+        self.enclave = Enclave(start(trusted, gotee_paths(), config.from_environment().link))
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""

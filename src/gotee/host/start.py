@@ -11,13 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from gotee.boundary import links
 from gotee.boundary.link import Link
-from gotee.boundary.link_ring import RingLink
 from gotee.compiler.closure import Partition
 
 PLATFORM_BOOT = (
-    "import sys; sys.path += sys.argv[7:]; from gotee.platform.launch import main; "
-    "main(*map(int, sys.argv[1:3]), tuple(map(int, sys.argv[3:7])), sys.argv[7:])"
+    "import sys; sys.path += sys.argv[4:]; from gotee.platform.launch import main; "
+    "main(int(sys.argv[1]), int(sys.argv[2]), tuple(map(int, sys.argv[3].split(','))), sys.argv[4:])"
 )
 
 
@@ -29,22 +29,23 @@ class Started(NamedTuple):
     link: Link
 
 
-def start(partition: Partition, paths: list[str]) -> Started:
+def start(partition: Partition, paths: list[str], link_kind: str = links.RING) -> Started:
     """Start the platform process, which starts the enclave. Raises OSError if it cannot be started."""
     control, platform_control = socket.socketpair()
-    link, theirs = RingLink.create()
+    link, theirs = links.create(link_kind)
     image = os.memfd_create("gotee-image", os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(image), "wb") as file:
             file.write(json.dumps(partition.as_image()).encode())
         os.lseek(image, 0, os.SEEK_SET)
-        inherited = (platform_control.fileno(), image, *theirs)
+        own = (platform_control.fileno(), image)
+        words = [*map(str, own), ",".join(map(str, theirs)), *paths]
         platform = subprocess.Popen(
-            [_base_interpreter(), "-I", "-S", "-c", PLATFORM_BOOT, *map(str, inherited), *paths],
+            [_base_interpreter(), "-I", "-S", "-c", PLATFORM_BOOT, *words],
             env={},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            pass_fds=inherited,
+            pass_fds=(*own, *theirs),
             start_new_session=True,
         )
     except BaseException:
@@ -54,7 +55,7 @@ def start(partition: Partition, paths: list[str]) -> Started:
     finally:
         os.close(image)
         platform_control.close()
-        theirs.close()
+        links.close(theirs)
     return Started(platform, control, link)
 
 

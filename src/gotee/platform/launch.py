@@ -1,10 +1,10 @@
 """The platform process: start one enclave, watch it, end with it. Platform world; started by gotee.host.start.
 
-    python -I -S -c "..." CONTROL IMAGE LINK...
+    python -I -S -c "..." CONTROL IMAGE LINK PATH...
 
 CONTROL is a socket to the host: its end means that the host is gone, and then the enclave is killed. When the enclave
-ends, its status goes to the host as one line. IMAGE and the four descriptors of LINK are handed to the enclave and to
-nobody else.
+ends, its status goes to the host as one line. IMAGE and the descriptors of LINK (with commas between) are handed to the
+enclave and to nobody else.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import sys
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 ENCLAVE_BOOT = (
-    "import sys; sys.path += sys.argv[6:]; from gotee.enclave.main import main; "
-    "main(int(sys.argv[1]), tuple(map(int, sys.argv[2:6])))"
+    "import sys; sys.path += sys.argv[3:]; from gotee.enclave.main import main; "
+    "main(int(sys.argv[1]), tuple(map(int, sys.argv[2].split(','))))"
 )
 
 
@@ -60,7 +60,7 @@ def _start(image_fd: int, link_fds: tuple[int, ...], paths: list[str]) -> subpro
             os._exit(1)
 
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", ENCLAVE_BOOT, str(image_fd), *map(str, link_fds), *paths],
+        [sys.executable, "-I", "-S", "-c", ENCLAVE_BOOT, str(image_fd), ",".join(map(str, link_fds)), *paths],
         env={},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
