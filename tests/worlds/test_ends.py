@@ -21,6 +21,9 @@ WAITERS = """
         def say(word: str) -> str:
             return word
 
+        def no_deadlock() -> None:
+            go(sleep, 1_000)  # what waits below waits for a kill, of which the deadlock rule cannot know
+
         def outcome(what, *args, **kwargs) -> str:
             try:
                 what(*args, **kwargs)
@@ -112,6 +115,7 @@ def test_ctrl_c_ends_both_worlds_with_status_130(tmp_path: Path, waiting: str) -
             await routine
 
         def main() -> None:
+            go(sleep, 1_000)  # else what waits below is a deadlock
             channel = Chan[int]()
             routine = gosecure(wait, channel)
             other = gosecure(wait, channel)
@@ -170,6 +174,7 @@ def test_a_killed_enclave_is_enclave_lost_for_every_waiter_at_once(tmp_path: Pat
             print(*await asyncio.gather(one(routine), one(channel.arecv()), one(channel.asend(1))))
 
         def main() -> None:
+            no_deadlock()
             channel, other, full, both = Chan[int](), Chan[int](), Chan[int](), Chan[int]()
             routines = [gosecure(wait, Chan[int]()) for _ in range(100)]
             gosecure(wait, channel)
@@ -225,6 +230,7 @@ def test_buffered_values_drain_before_enclave_lost(tmp_path: Path, victim: str) 
             wait(Chan[int]())
 
         def main() -> None:
+            no_deadlock()
             channel, done = Chan[int](5), Chan[bool]()
             gosecure(fill, channel, done)
             done.recv()

@@ -6,7 +6,9 @@ cdef enum Sender:
 
 cdef enum Code:      # of the kinds that compiled code acts on; the others are in `Kind` only
     CODE_CALL = 1
+    CODE_PROBE = 12
     CODE_RESULT = 33
+    CODE_PASSIVE = 45
 
 
 cdef class Message:

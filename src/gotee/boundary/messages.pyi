@@ -13,6 +13,7 @@ class Kind(enum.IntEnum):
     ERROR = 9
     LENGTH = 10
     STOP = 11
+    PROBE = 12
     READY = 32
     RESULT = 33
     FAILED = 34
@@ -26,6 +27,7 @@ class Kind(enum.IntEnum):
     RELEASE = 42
     CONSOLE = 43
     REFUSED = 44
+    PASSIVE = 45
 
 FROM_HOST: Final[int]
 FROM_ENCLAVE: Final[int]

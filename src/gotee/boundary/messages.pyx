@@ -29,6 +29,7 @@ class Kind(enum.IntEnum):
     ERROR = 9  # op; payload: error type, message
     LENGTH = 10  # op, length; payload: capacity
     STOP = 11  # the program ends: send what was printed, then end
+    PROBE = CODE_PROBE  # epoch
     # enclave to host
     READY = 32
     RESULT = CODE_RESULT  # id of the call; payload: the result
@@ -43,6 +44,7 @@ class Kind(enum.IntEnum):
     RELEASE = 42  # channel, times
     CONSOLE = 43  # 1 standard output, 2 standard error; payload: UTF-8
     REFUSED = 44  # id of the call; payload: path, reason: a value that does not fit its annotation
+    PASSIVE = CODE_PASSIVE  # epoch of the probe; payload: the table of who waits for what
 
 
 FROM_HOST = OF_HOST            # whose messages `unpack` lets through

@@ -15,4 +15,4 @@ cdef class Wire:
     cdef bint send_queued(self) except -1
     cdef int own(self) except -1
     cpdef bytes receive(self)
-    cpdef int wait(self, object seconds) except -1
+    cpdef bint wait(self, object seconds) except -1

@@ -95,23 +95,22 @@ cdef class Wire:
             self.hand_over()
         return frame
 
-    cpdef int wait(self, object seconds) except -1:
-        """Wait until a frame may have come, room may have come, or `wake`."""
+    cpdef bint wait(self, object seconds) except -1:
+        """Wait until a frame may have come, room may have come, or `wake`; False after `seconds` without any."""
         if self.queued:
             self.own()
             try:
                 self.queued = not self.frames.pump()
                 self.piled = True   # it may have made room here for what the peer sends meanwhile
             except LinkClosed:
-                return 0
+                return True
             finally:
                 PyThread_release_lock(self.owner)
             if self.frames.arrived:
-                return 0
+                return True
         if self.outgoing:
             self.hand_over()
-        self.link.wait(seconds)
-        return 0
+        return self.link.wait(seconds)
 
     def wake(self):
         """End a `wait` early; from any thread."""

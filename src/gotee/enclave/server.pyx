@@ -6,7 +6,7 @@ arrives is an attack or a defect of the host, and ends the enclave.
 
 from libc.stdint cimport uint64_t
 
-from gotee.boundary.messages cimport CODE_CALL, CODE_RESULT, Message, OF_HOST, pack, unpack
+from gotee.boundary.messages cimport CODE_CALL, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack, unpack
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.routine cimport Routine
 from gotee.runtime.waiting cimport Waiter
@@ -18,9 +18,13 @@ from gotee.boundary.outside import OutsideChannels
 from gotee.enclave.console import Console
 from gotee.errors import BoundaryTypeError, message_of
 from gotee.runtime import selecting
+from gotee.runtime.deadlock import waiting_table
 from gotee.runtime.parking import Ticket
 from gotee.runtime.routine import spawn
-from gotee.runtime.scheduler import scheduler_of_this_thread
+from gotee.runtime.scheduler import scheduler_of_this_thread, thread_states
+
+cdef enum:
+    MOST_TABLE = 64 << 10    # bytes of the table of who waits for what
 
 
 class _Stop(Exception):
@@ -71,6 +75,9 @@ cdef class Server:
     cdef dict calls
     cdef uint64_t last_call
     cdef object ended
+    cdef object scheduler
+    cdef bint probed
+    cdef uint64_t epoch          # of the probe that is held
 
     def __init__(self, Wire wire):
         self.wire = wire
@@ -84,7 +91,8 @@ cdef class Server:
         """Answer the host until the link ends; `table` is the image's fixed table of entries."""
         self.entries = [_Entry(function, CallCodec(function, self.channels)) for function in table]
         selecting.set_hooks(self.channels.select)
-        scheduler_of_this_thread().sleep_with(self)
+        self.scheduler = scheduler_of_this_thread()
+        self.scheduler.sleep_with(self)
         self._send(pack(Kind.READY))
         self.ended.wait("ecalls", None)
         self.console.flush()
@@ -97,6 +105,8 @@ cdef class Server:
         if self.console.pending:
             self.console.flush()
         if not self.dispatch_all():
+            if self.probed and self.scheduler.at_rest and thread_states() == 1:
+                self.answer_probe()
             self.wire.wait(seconds)
             self.dispatch_all()
 
@@ -132,9 +142,19 @@ cdef class Server:
             self.console.flush()  # what was printed before this message is seen before it
         return self.wire.send(frame)
 
+    cdef int answer_probe(self) except -1:
+        """At rest: nothing here happens before the host sends something. A probe is held until then."""
+        self.probed = False
+        rows = [row for row in waiting_table() if not row.startswith("  main: ")]   # that is the serving itself
+        table = "\n".join(rows).encode("utf-8", "backslashreplace")
+        return self.send(pack(CODE_PASSIVE, self.epoch, 0, table[:MOST_TABLE]))
+
     cdef int dispatch(self, Message message) except -1:
         if message.code == CODE_CALL:
             self.on_call(message)
+        elif message.code == CODE_PROBE:
+            self.probed = True
+            self.epoch = message.id
         elif message.kind is Kind.STOP:
             self.ended.give(None)
         elif message.kind is Kind.CANCEL_CALL:

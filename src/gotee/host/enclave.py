@@ -20,7 +20,9 @@ from gotee.boundary.wire import Wire
 from gotee.errors import EnclaveLost
 from gotee.host.calls import Calls
 from gotee.host.lead import Lead, Seat
+from gotee.host.probe import Probe
 from gotee.host.start import Started
+from gotee.runtime import deadlock
 from gotee.runtime.parking import Ticket
 from gotee.runtime.routine import Routine
 from gotee.runtime.scheduler import scheduler_of_this_thread
@@ -39,6 +41,7 @@ class Enclave:
         self._calls = Calls(self._wire)
         self._codecs: dict[Callable[..., Any], CallCodec] = {}
         self._ready: Ticket[None] = Ticket()
+        self._probe = Probe(self._wire.send)
         self._actions: dict[Kind, Callable[[Message], None]] = {
             Kind.READY: self._on_ready,
             Kind.FAILED: self._calls.on_end,
@@ -52,12 +55,14 @@ class Enclave:
             Kind.CLOSE: self._home.on_close,
             Kind.LEN: self._home.on_length,
             Kind.RELEASE: self._home.on_release,
+            Kind.PASSIVE: self._probe.on_passive,
         }
         self.lost: str | None = None
         self._stopping = False
         self._process = os.getpid()
         self._lead = Lead(self._wire, self._calls, self._act, self._end)
         self._service = threading.Thread(target=self._serve, name="gotee-link", daemon=True)
+        deadlock.remotes.append(self._probe)
         self._service.start()
         atexit.register(self.stop)
         os.register_at_fork(after_in_child=self._forget)
@@ -93,9 +98,12 @@ class Enclave:
 
     def _serve(self) -> None:
         """The service thread, which also notices the end."""
+        own = threading.get_ident()
+        deadlock.service_threads.add(own)
         self._lead.serve()
         with self._lead.baton:
             self._end("the enclave ended")
+        deadlock.service_threads.discard(own)
         self._started.platform.wait()
 
     def _act(self, message: Message) -> None:
@@ -107,6 +115,7 @@ class Enclave:
         if self.lost is not None:
             return
         self.lost = reason
+        deadlock.remotes.remove(self._probe)
         self._started.control.close()
         self._wire.close()
         self._calls.lose(reason, self._stopping)  # as in Go, the program's end ends what runs

@@ -9,18 +9,21 @@ import _thread
 import threading
 from time import monotonic, sleep
 
-from gotee.boundary.messages cimport CODE_RESULT, Message, OF_ENCLAVE, unpack
+from gotee.boundary.messages cimport CODE_PASSIVE, CODE_RESULT, Message, OF_ENCLAVE, unpack
 from gotee.boundary.wire cimport Wire
 from gotee.host.calls cimport Calls
-from gotee.runtime.scheduler cimport Scheduler
+from gotee.runtime.scheduler cimport Scheduler, moved
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.limits import FrameError
 from gotee.errors import BoundaryTypeError, Overloaded
+from gotee.runtime.scheduler import judge
 
 cdef double MOMENT = 0.002     # seconds without a leader before the service thread takes over
 cdef double LONG_LEAD = 0.05   # seconds after which the service thread waits to be told that a leader has left
 cdef double NO_END = -1.0
+cdef double FIRST_JUDGEMENT = 0.02   # seconds of silence, the next time twice as many, up to the last
+cdef double LAST_JUDGEMENT = 0.5
 
 
 cdef class Lead:
@@ -45,6 +48,7 @@ cdef class Lead:
         The caller holds the baton. Without a scheduler it is the service thread, until somebody wants to lead.
         """
         cdef double deadline = 0.0 if seconds < 0 else <double> monotonic() + seconds
+        cdef double judgement = FIRST_JUDGEMENT
         cdef object left = None
         while True:
             if self.dispatch(scheduler, False) or self.wire.ended:
@@ -53,7 +57,11 @@ cdef class Lead:
                 left = deadline - <double> monotonic()
                 if left <= 0:
                     return 0
-            self.wire.wait(left)
+            elif scheduler is not None:
+                left = judgement
+            if not self.wire.wait(left) and seconds < 0:
+                judge(scheduler)       # nothing happens: is everybody asleep for ever?
+                judgement = min(2 * judgement, LAST_JUDGEMENT)
 
     cdef bint dispatch(self, Scheduler scheduler, bint everything) except -1:
         """Act on what has arrived, or on `everything`; True as soon as the caller has what it waits for."""
@@ -65,6 +73,8 @@ cdef class Lead:
                 if frame is None:
                     break
                 message = unpack(frame, OF_ENCLAVE)
+                if message.code != CODE_PASSIVE:
+                    moved()
                 if message.code == CODE_RESULT:
                     self.calls.on_result(message)
                 else:

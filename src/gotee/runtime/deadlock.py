@@ -1,8 +1,9 @@
 """When is everybody asleep for ever? The judgement, and the table of who waits on what.
 
-Host world. A thread that goes idle without a deadline asks `judge`; SIGQUIT prints the same table. Nothing is
-declared while anything outside gotee could still act: a Python thread that is not parked here (whatever it does), a
-running asyncio loop, a timer, a signal handler of the program's own.
+The host world judges; an enclave only makes its table. A thread that goes idle without a deadline asks `judge`; SIGQUIT
+prints the same table. Nothing is declared while anything outside gotee could still act: a Python thread that is not
+parked here (whatever it does), a running asyncio loop, a timer, a signal handler of the program's own, an enclave that
+is not at rest.
 """
 
 from __future__ import annotations
@@ -14,17 +15,33 @@ import threading
 from collections import Counter
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from gotee.errors import Deadlock
 from gotee.runtime.channel import Chan
 from gotee.runtime.routine import Routine
-from gotee.runtime.scheduler import G, Scheduler, schedulers, thread_states
+from gotee.runtime.scheduler import G, Scheduler, movement, schedulers, thread_states
 from gotee.runtime.selecting import Recv, Send
 
 ROWS = 40  # lines of the table; a program may have 100,000 routines
 _HARMLESS: set[object] = {signal.SIG_DFL, signal.SIG_IGN, None, signal.default_int_handler}
 _ROOM = str(Path(__file__).parent)
 _judging = _thread.allocate_lock()
+
+
+class Remote(Protocol):
+    """Another world that could act."""
+
+    def at_rest(self, epoch: int) -> list[str] | None:
+        """What its routines wait for, if it can do nothing by itself and nothing has moved since `epoch`; else None.
+
+        When it has come to rest later, it calls `reconsider`.
+        """
+        ...
+
+
+remotes: list[Remote] = []
+service_threads: set[int] = set()  # threads of gotee's own that only act on what another world sends
 
 
 def harmless_handler(handler: object) -> None:
@@ -38,15 +55,35 @@ def judge(scheduler: Scheduler) -> None:
         return  # another idle thread is judging
     try:
         if _everybody_sleeps() and not _a_signal_handler_could_act():
-            rows = tuple(waiting_table())
-            for victim in _victims():
-                victim.interrupt_main(Deadlock("all routines are asleep - deadlock!", rows))
+            elsewhere = _rows_of_remotes()
+            if elsewhere is not None:
+                rows = (*waiting_table(), *elsewhere)
+                for victim in _victims():
+                    victim.interrupt_main(Deadlock("all routines are asleep - deadlock!", rows))
     finally:
         _judging.release()
 
 
+def reconsider() -> None:
+    """Another world has come to rest: judge again, on whatever thread."""
+    for victim in _victims():
+        judge(victim)
+
+
+def _rows_of_remotes() -> list[str] | None:
+    """What waits in the other worlds; None if one of them could still act."""
+    epoch = movement()
+    rows: list[str] = []
+    for remote in tuple(remotes):
+        answer = remote.at_rest(epoch)
+        if answer is None:
+            return None
+        rows += answer
+    return rows
+
+
 def _everybody_sleeps() -> bool:
-    parked = set()
+    parked: set[int | None] = set(service_threads)
     for scheduler in list(schedulers):
         if scheduler.thread.is_alive():
             if not scheduler.quiet:
@@ -79,9 +116,11 @@ def _victims() -> list[Scheduler]:
 
 
 def after_fork_in_child() -> None:
-    """Another thread of the parent may have been judging."""
+    """Another thread of the parent may have been judging; its enclaves are its own."""
     global _judging
     _judging = _thread.allocate_lock()
+    remotes.clear()
+    service_threads.clear()
 
 
 def waiting_table() -> list[str]:
@@ -128,6 +167,8 @@ def _case(case: Recv[object] | Send[object]) -> str:
 
 
 def _channel(channel: Chan[object]) -> str:
+    if channel.outside is not None:  # its length is the other world's to tell
+        return f"{channel} (outside)"
     return f"{channel} ({len(channel)}/{channel.capacity}{', closed' if channel.closed else ''})"
 
 

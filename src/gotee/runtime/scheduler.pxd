@@ -81,3 +81,4 @@ cdef GWaiter new_waiter(Scheduler scheduler)
 cdef double deadline_in(object seconds, str what) except? -1
 cdef Scheduler blocking(str instead)
 cdef object running_loop()
+cdef void moved() noexcept

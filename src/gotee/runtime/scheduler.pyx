@@ -24,6 +24,7 @@ from gotee.errors import Cancelled, UsageError
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uint64_t
 
 from gotee.runtime.waiting cimport Waiter
 
@@ -88,6 +89,26 @@ def scheduler_of_this_thread():
 
 def scheduler_of_this_thread_or_none():
     return <Scheduler>gotee_scheduler if gotee_scheduler != NULL else None
+
+
+cdef uint64_t _moves = 0
+
+
+cdef void moved() noexcept:
+    """A routine of any thread was woken or started, or another world sent something."""
+    global _moves
+    _moves += 1
+
+
+def movement():
+    """How often anything has moved: two equal answers mean that nothing has in between."""
+    return _moves
+
+
+def judge(Scheduler scheduler):
+    """Ask whether everybody is asleep for ever; for those who sleep in place of a scheduler."""
+    if _judge is not None:
+        _judge(scheduler)
 
 
 cdef object _get_running_loop = None
@@ -232,6 +253,7 @@ cdef class Scheduler:
         """Make a new routine of this thread ready; it starts when the caller parks."""
         if self.ending:
             raise Cancelled("the thread is ending")
+        moved()
         g.scheduler = self
         g.state = READY
         self.live.add(g)
@@ -241,6 +263,7 @@ cdef class Scheduler:
 
     cdef int add_ready(self, G g) except -1:
         """May be called from any thread."""
+        moved()
         g.state = READY
         self.ready.append(g)
         if self.idle or self.loop is not None or _get_running_loop is not None:
@@ -373,6 +396,11 @@ cdef class Scheduler:
     def quiet(self):
         """Asleep, with nothing that will wake it by itself: the deadlock judge's question."""
         return self.idle and not self.notified and not self.ready and not self.live_timers
+
+    @property
+    def at_rest(self):
+        """Whether no routine of this thread can do anything before somebody wakes it: an enclave's question."""
+        return not self.ready and not self.live_timers and not self.own_tasks
 
     def interrupt_main(self, exception):
         """KeyboardInterrupt, SystemExit, Deadlock and what signal handlers raise go to the thread's own code."""
