@@ -1,4 +1,4 @@
-"""The deadlock rule over two worlds: declared when the enclave, too, can do nothing, and never while anything can act."""
+"""The deadlock rule over two worlds: declared when the enclave, too, is at rest, and never while anything can act."""
 
 from __future__ import annotations
 

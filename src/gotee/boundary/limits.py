@@ -1,4 +1,4 @@
-"""How large a value may be when it crosses. Both worlds; called by `copy` and by whoever sets an image's limits.
+"""How large a value may be when it crosses, and how much may go on at once. Both worlds; `copy` and the images use it.
 
 `check_frame` looks at the private copy of a frame and counts, before a single object is built from it.
 """
@@ -20,6 +20,8 @@ class Limits(NamedTuple):
     * `items`: every object of the frame, containers and tags included, after expansion: an object
       that is reachable twice counts twice. A built item takes up to about 100 bytes of memory,
       whatever it took in the frame; this is the limit that bounds a hostile frame's memory.
+    * `routines`: secured calls that run at the same time.
+    * `channels`: channels of the host of which the enclave has a handle at the same time.
 
     >>> Limits(items=10).frame_bytes == Limits().frame_bytes
     True
@@ -28,6 +30,8 @@ class Limits(NamedTuple):
     frame_bytes: int = 128 * 1024 * 1024
     depth: int = 128
     items: int = 1_000_000
+    routines: int = 100_000
+    channels: int = 1_000_000
 
 
 DEFAULT_LIMITS = Limits()

@@ -134,6 +134,11 @@ class FrameLink:
         return self.queued_bytes >= self._queue_limit
 
     @property
+    def half_full(self) -> bool:
+        """Whether those that wait should go on waiting: not for every piece that is sent."""
+        return self.queued_bytes > self._queue_limit // 2
+
+    @property
     def idle(self) -> bool:
         """Whether nothing waits here, in either direction."""
         return not self._turns and not self._inbox

@@ -27,6 +27,7 @@ class Kind(enum.IntEnum):
     RELEASE = 42
     CONSOLE = 43
     REFUSED = 44
+    OVERLOADED = 46
     PASSIVE = 45
 
 FROM_HOST: Final[int]

@@ -44,6 +44,7 @@ class Kind(enum.IntEnum):
     RELEASE = 42  # channel, times
     CONSOLE = 43  # 1 standard output, 2 standard error; payload: UTF-8
     REFUSED = 44  # id of the call; payload: path, reason: a value that does not fit its annotation
+    OVERLOADED = 46  # id of the call: a limit of the image
     PASSIVE = CODE_PASSIVE  # epoch of the probe; payload: the table of who waits for what
 
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from gotee.boundary.crossing import Crossed, ValueCodec
 from gotee.boundary.frames import LinkCorrupt
+from gotee.boundary.limits import DEFAULT_LIMITS
 from gotee.boundary.messages import Kind, Message, WireCase, pack, pack_cases, unpack_capacity, unpack_error
 from gotee.boundary.mixed import MixedSelect
-from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, UsageError
+from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, Overloaded, UsageError
 from gotee.runtime.channel import Chan, Encoded
 from gotee.runtime.parking import Ticket, cancel_again, check_may_block
 from gotee.runtime.scheduler import scheduler_of_this_thread
@@ -42,8 +43,9 @@ class _Op:
 class OutsideChannels:
     """Every channel of the host that this enclave has a handle of."""
 
-    def __init__(self, send: Callable[[bytes], None]) -> None:
+    def __init__(self, send: Callable[[bytes], None], room: Callable[[], None] = lambda: None) -> None:
         self._send = send
+        self._room = room  # parks until there is room for an operation that carries a value
         self._ops: dict[int, _Op] = {}
         self._next_op = itertools.count(1)
         self._ends: weakref.WeakValueDictionary[int, Chan[Any]] = weakref.WeakValueDictionary()
@@ -63,15 +65,17 @@ class OutsideChannels:
 
     def channel(self, number: int, element: Any) -> Chan[Any]:
         """Our end of the channel that the host names in a value: the same object as long as somebody has it."""
-        self._times[number] = self._times.get(number, 0) + 1
         end = self._ends.get(number)
         if end is None:
+            if len(self._ends) >= DEFAULT_LIMITS.channels:
+                raise Overloaded(f"more than {DEFAULT_LIMITS.channels} channels of the host are in use inside")
             end = Chan[element]() if element is not Any else Chan()
             end.live_outside(self)
             self._ends[number] = end
             self._numbers[end] = number
             self._codecs[end] = ValueCodec(element, self)
             weakref.finalize(end, self._release, number).atexit = False
+        self._times[number] = self._times.get(number, 0) + 1
         return end
 
     def crosses(self, value: Encoded) -> bytes:
@@ -89,6 +93,7 @@ class OutsideChannels:
     def send(self, channel: Chan[Any], value: Any) -> None:
         """Chan.send."""
         payload = self.crosses(self._codecs[channel].encode(value))
+        self._room()
         answer = self._ask(Kind.OFFER, self._numbers[channel], payload, "send", channel)
         if answer.kind is Kind.CLOSED:
             raise ChannelClosed(f"send on closed channel {channel}")
@@ -120,6 +125,8 @@ class OutsideChannels:
         """select() that meets the other world: in one of its cases, or in a partner that waits outside too."""
         crossing = [i for i, case in enumerate(cases) if case.channel is not None and case.channel in self._numbers]
         values = {i: self._value(cases[i]) for i in crossing}  # what cannot cross is refused before anything is asked
+        if not default and timeout is None:
+            self._room()
 
         def ask(select: MixedSelect, places: list[int], nonblocking: bool) -> int:
             wire = [WireCase(self._numbers[_channel(cases[i])], values[i]) for i in places]

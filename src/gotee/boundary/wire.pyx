@@ -32,6 +32,7 @@ cdef class Wire:
         self.link = link
         self.frames = FrameLink(link)
         self.outgoing = deque()
+        self.wanting = []
         self.piece = link.piece
 
     def __dealloc__(self):
@@ -51,6 +52,8 @@ cdef class Wire:
                 stuck = self.send_queued()
             finally:
                 PyThread_release_lock(self.owner)
+            if self.wanting:
+                self.tell_room()
             if stuck:
                 self.link.wake()  # the receiver is to wait for room as well
         return 0
@@ -68,7 +71,33 @@ cdef class Wire:
         except LinkClosed:
             self.outgoing.clear()
             self.queued = False
+            self.tell_room()
             return False
+
+    @property
+    def queued_bytes(self):
+        """What waits here for room on the link, in bytes."""
+        return self.frames.queued_bytes if self.queued else 0
+
+    @property
+    def full(self):
+        """Whether so much waits that new operations should (see `when_room`)."""
+        return self.queued and not self.ended and self.frames.full
+
+    def when_room(self, call):
+        """Call `call(None)` once, as soon as much less waits or the link has ended. From any thread."""
+        self.wanting.append(call)
+        if not self.full:
+            self.tell_room()
+
+    cdef int tell_room(self) except -1:
+        cdef list wanting
+        if self.wanting and not (self.queued and not self.ended and self.frames.half_full):
+            wanting = self.wanting
+            self.wanting = []
+            for call in wanting:
+                call(None)
+        return 0
 
     cdef int own(self) except -1:
         """Become the link's owner; its owner of the moment is a sender, and soon done."""
@@ -89,6 +118,7 @@ cdef class Wire:
                 self.piled = False
                 if gone:
                     self.ended = True
+                    self.tell_room()
         finally:
             PyThread_release_lock(self.owner)
         if self.outgoing:
@@ -106,6 +136,7 @@ cdef class Wire:
                 return True
             finally:
                 PyThread_release_lock(self.owner)
+            self.tell_room()
             if self.frames.arrived:
                 return True
         if self.outgoing:
@@ -127,10 +158,13 @@ cdef class Wire:
 
     def close(self):
         """Close our end."""
+        self.ended = True
         self.link.close()
+        self.tell_room()
 
     def poison(self):
         """After a fork, in the child: this link is the parent's."""
         self.ended = True
         self.outgoing.clear()
         self.link.poison()
+        self.tell_room()

@@ -13,10 +13,12 @@ from gotee.runtime.waiting cimport Waiter
 
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.frames import LinkCorrupt
+from gotee.boundary.limits import DEFAULT_LIMITS
 from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
+from gotee.boundary.room import wait_for_room
 from gotee.enclave.console import Console
-from gotee.errors import BoundaryTypeError, message_of
+from gotee.errors import BoundaryTypeError, Overloaded, message_of
 from gotee.runtime import selecting
 from gotee.runtime.deadlock import waiting_table
 from gotee.runtime.parking import Ticket
@@ -74,6 +76,7 @@ cdef class Server:
     cdef list entries
     cdef dict calls
     cdef uint64_t last_call
+    cdef Py_ssize_t most_calls
     cdef object ended
     cdef object scheduler
     cdef bint probed
@@ -82,9 +85,10 @@ cdef class Server:
     def __init__(self, Wire wire):
         self.wire = wire
         self.console = Console((<object> wire).send)
-        self.channels = OutsideChannels(self._send)
+        self.channels = OutsideChannels(self._send, self._room)
         self.entries = []
         self.calls = {}
+        self.most_calls = DEFAULT_LIMITS.routines
         self.ended = Ticket()
 
     def serve(self, table):
@@ -105,7 +109,7 @@ cdef class Server:
         if self.console.pending:
             self.console.flush()
         if not self.dispatch_all():
-            if self.probed and self.scheduler.at_rest and thread_states() == 1:
+            if self.probed and self.scheduler.at_rest and not self.wire.queued and thread_states() == 1:
                 self.answer_probe()
             self.wire.wait(seconds)
             self.dispatch_all()
@@ -136,6 +140,10 @@ cdef class Server:
 
     def _send(self, bytes frame):
         self.send(frame)
+
+    def _room(self):
+        if self.wire.full:
+            wait_for_room(self.wire)
 
     cdef int send(self, bytes frame) except -1:
         if self.console.pending:
@@ -172,10 +180,16 @@ cdef class Server:
             raise LinkCorrupt(f"call {message.id} of entry {message.argument} cannot be")
         self.last_call = message.id
         entry = self.entries[message.argument]
+        if len(self.calls) >= self.most_calls:
+            self.send(pack(Kind.OVERLOADED, message.id))
+            return 0
         try:
             args, kwargs = entry.codec.arguments(message.payload)
         except BoundaryTypeError as error:
             self.send(pack(Kind.REFUSED, message.id, 0, pack_error(error.path, error.reason)))
+            return 0
+        except Overloaded:
+            self.send(pack(Kind.OVERLOADED, message.id))
             return 0
         call = _Call.__new__(_Call)
         call.server = self

@@ -9,7 +9,7 @@ from gotee.runtime.routine cimport Routine
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import Kind, unpack_error
-from gotee.errors import BoundaryTypeError, Cancelled, EnclaveLost, SecuredRoutineError
+from gotee.errors import BoundaryTypeError, Cancelled, EnclaveLost, Overloaded, SecuredRoutineError
 
 cdef int CANCEL_CALL = Kind.CANCEL_CALL
 
@@ -62,10 +62,15 @@ cdef class Calls:
         return 0
 
     def on_end(self, Message message):
-        """FAILED, REFUSED and CALL_CANCELLED."""
+        """FAILED, REFUSED, OVERLOADED and CALL_CANCELLED."""
         cdef SecuredRoutine routine = self.ended(message)
         if message.kind is Kind.CALL_CANCELLED:
             routine.complete(None, Cancelled())
+            return
+        if message.kind is Kind.OVERLOADED:
+            routine.complete(None, Overloaded(
+                f"the enclave refused a call of {routine.name}: more routines, or larger arguments, than its limits allow"
+            ))
             return
         kind, text = unpack_error(message.payload)
         if message.kind is Kind.REFUSED:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message, pack
+from gotee.boundary.room import wait_for_room
 from gotee.boundary.wire import Wire
 from gotee.errors import EnclaveLost
 from gotee.host.calls import Calls
@@ -47,6 +48,7 @@ class Enclave:
             Kind.FAILED: self._calls.on_end,
             Kind.REFUSED: self._calls.on_end,
             Kind.CALL_CANCELLED: self._calls.on_end,
+            Kind.OVERLOADED: self._calls.on_end,
             Kind.CONSOLE: self._on_console,
             Kind.WANT: self._home.on_want,
             Kind.OFFER: self._home.on_offer,
@@ -77,12 +79,17 @@ class Enclave:
             raise EnclaveLost(self.lost)
 
     def call(self, entry: int, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[T]:
-        """Start an entry. Raises BoundaryTypeError, with nothing sent, if an argument cannot cross."""
+        """Start an entry; parks while too much waits to be sent.
+
+        Raises BoundaryTypeError, with nothing sent, if an argument cannot cross.
+        """
         self.seat()
         codec = self._codecs.get(function)
         if codec is None:
             codec = self._codecs[function] = CallCodec(function, self._home)
         arguments = codec.encode_arguments(args, kwargs)
+        if self._wire.full:
+            wait_for_room(self._wire)
         routine = self._calls.begin(entry, function.__qualname__, codec, arguments)
         if self.lost is not None:  # meanwhile: nobody else will tell this call
             self._calls.lose(self.lost, self._stopping)
