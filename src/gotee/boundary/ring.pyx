@@ -10,6 +10,7 @@ The region is one page of indices, then the bytes of direction 0 (from the side 
     0x000 + 0x400 * direction   tail: bytes ever put in, by the producer
     0x080 + 0x400 * direction   head: bytes ever taken out, by the consumer
     0x800 + 0x080 * side        sleep word of a side: 0 awake, 1 asleep, 1 + n asleep and wanting n bytes of room
+    0x808 + 0x080 * side        1 + the processor on which that side last waited: a hint, for speed only
 
 Each stands on a cache line (and its neighbour, which processors fetch too) of its own. Indices are multiples of 8.
 
@@ -29,6 +30,7 @@ from gotee.boundary.system cimport (
     SHUT_RDWR,
     close_fd,
     fence,
+    leave_cpu,
     load_acquire,
     load_relaxed,
     map_region,
@@ -37,6 +39,7 @@ from gotee.boundary.system cimport (
     now_ns,
     pause_cpu,
     ring_bell,
+    sched_getcpu,
     shared_u64,
     shutdown,
     sleep_on,
@@ -57,6 +60,7 @@ cdef enum:
     DIRECTION = 0x400
     SLEEP = 0x800
     SIDE = 0x080
+    PLACE = 0x808
     INDICES = 0x1000
 
 cdef enum State:
@@ -65,10 +69,16 @@ cdef enum State:
     POISONED
     CORRUPT
 
-# Nanoseconds. A spin is worth less than about two switches of a process; the backstop bounds what any lost wake-up or
-# signal can cost; failed spins may take an eighth of the time, and once a millisecond beyond it.
+# Nanoseconds. Two sides that both sleep answer each other in 50 to 300 us, of which the work is 5: a side that waits
+# SOON spins to find out. What a spin takes beyond CHEAP, and all of one that fails, comes out of a credit of an eighth
+# of the time and once a millisecond beyond it. The backstop bounds what any lost wake-up or signal can cost.
 cdef int64_t SPIN_LEAST = 2_000
-cdef int64_t SPIN_MOST = 50_000
+cdef int64_t SPIN_MOST = 400_000
+cdef int64_t SOON = 400_000
+cdef int64_t CHEAP = 20_000
+cdef int CROWDED = 8                   # waits in a row on the peer's processor before one side leaves it
+cdef int64_t LEAVE_AGAIN = 4_000_000   # after this time at the soonest, then after twice as much, up to
+cdef int64_t LEAVE_LAST = 64_000_000
 cdef int64_t BACKSTOP = 100_000_000
 cdef int64_t CREDIT_MOST = 1_000_000
 cdef int CREDIT_PART = 8
@@ -103,6 +113,12 @@ cdef class Ring:
     cdef shared_u64 *in_head
     cdef shared_u64 *own_sleep
     cdef shared_u64 *peer_sleep
+    cdef shared_u64 *own_place
+    cdef shared_u64 *peer_place
+    cdef bint creator
+    cdef int crowded             # waits in a row on the peer's processor
+    cdef int64_t left            # when this side last left it
+    cdef int64_t leave_again     # how long after that it may again
     cdef uint64_t tail           # ours, outward
     cdef uint64_t freed          # the peer's head as last checked
     cdef uint64_t head           # ours, inward
@@ -147,6 +163,10 @@ cdef class Ring:
         self.in_head = <shared_u64 *> (self.base + HEAD + (1 - outward) * DIRECTION)
         self.own_sleep = <shared_u64 *> (self.base + SLEEP + outward * SIDE)
         self.peer_sleep = <shared_u64 *> (self.base + SLEEP + (1 - outward) * SIDE)
+        self.own_place = <shared_u64 *> (self.base + PLACE + outward * SIDE)
+        self.peer_place = <shared_u64 *> (self.base + PLACE + (1 - outward) * SIDE)
+        self.creator = creator
+        self.leave_again = LEAVE_AGAIN
         self.bell, self.peer_bell, self.control = bell, peer_bell, control
         # On a single processor the peer cannot answer while we spin.
         self.spin_ns = self.spin_most = SPIN_MOST if len(os.sched_getaffinity(0)) > 1 else 0
@@ -366,22 +386,49 @@ cdef class Ring:
         cdef int i
         self.credit = min(CREDIT_MOST, self.credit + (start - self.credited) // CREDIT_PART)
         self.credited = start
-        if self.spin_ns == 0 or self.credit < self.spin_ns:
+        if self.crowds(start) or self.spin_ns == 0 or self.credit < self.spin_ns:
             return False
         end = min(start + self.spin_ns, deadline)
         while now < end:
             for i in range(16):
                 if self.ready():
+                    if now - start > CHEAP:
+                        self.credit -= now - start - CHEAP
                     return True
                 pause_cpu()
             now = now_ns()
         self.credit -= now - start
         return False
 
+    cdef bint crowds(self, int64_t now) noexcept nogil:
+        """Whether the peer stands on this processor: then it can answer only while we sleep.
+
+        The side that was attached leaves; both would, for ever, if both did. It does so rarely: the other processors
+        may be taken by other work.
+        """
+        cdef uint64_t place
+        if self.spin_most == 0:
+            return True
+        place = <uint64_t> (1 + sched_getcpu())
+        store_relaxed(self.own_place, place)
+        if load_relaxed(self.peer_place) != place:
+            self.crowded = 0
+            return False
+        self.crowded += 1
+        if self.crowded >= CROWDED and not self.creator and now - self.left > self.leave_again:
+            self.leave_again = LEAVE_AGAIN if now - self.left > 4 * LEAVE_LAST else min(2 * self.leave_again, LEAVE_LAST)
+            self.left = now
+            self.crowded = 0
+            leave_cpu()
+            store_relaxed(self.own_place, <uint64_t> (1 + sched_getcpu()))
+            return False
+        return True
+
     cdef void learn(self, int64_t waited, bint found) noexcept:
-        """Spin as long as answers have lately taken, and not at all when they take longer than a spin is worth."""
-        if waited <= SPIN_MOST:
+        """Spin as long as answers have lately taken, and not at all when they do not come soon."""
+        if waited <= SOON:
             if found:
+                self.spin_ns -= self.spin_ns >> 3
                 self.spin_ns = min(self.spin_most, max(self.spin_ns, 2 * waited + SPIN_LEAST))
         else:
             self.spin_ns //= 2

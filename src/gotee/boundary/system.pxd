@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t, uint64_t
 cdef extern from *:
     """
     #include <poll.h>
+    #include <sched.h>
     #include <stdatomic.h>
     #include <stdint.h>
     #include <sys/mman.h>
@@ -34,6 +35,17 @@ cdef extern from *:
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    }
+
+    /* Have the scheduler put this thread on another processor, if there is one; it may come back later. */
+    static inline void leave_cpu(void) {
+        cpu_set_t all, others;
+        if (sched_getaffinity(0, sizeof all, &all) < 0)
+            return;
+        others = all;
+        CPU_CLR(sched_getcpu(), &others);
+        if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0)
+            sched_setaffinity(0, sizeof all, &all);
     }
 
     /* Sleep until the bell rings (1), the peer hangs up (2) or the time is over. Data on the control socket does not
@@ -70,6 +82,8 @@ cdef extern from *:
     uint64_t swap(shared_u64 *place, uint64_t value) nogil
     void fence() nogil
     void pause_cpu() nogil
+    int sched_getcpu() nogil
+    void leave_cpu() nogil
     int64_t now_ns() nogil
     int sleep_on(int bell, int control, int64_t ns) nogil
     void ring_bell(int bell) nogil

@@ -9,7 +9,8 @@ cdef class Lead:
     cdef object act
     cdef object lost
     cdef readonly object baton
-    cdef readonly Py_ssize_t terms
+    cdef readonly Py_ssize_t terms   # how often a thread has led so far
+    cdef bint led                    # by a thread that parked, now
     cdef readonly list wanted
     cdef object relief
     cdef bint waits_for_relief

@@ -7,7 +7,9 @@ It dispatches for all. When no thread has led for a moment, the service thread t
 
 import _thread
 import threading
-from time import monotonic, sleep
+from time import monotonic
+
+from posix.time cimport nanosleep, timespec
 
 from gotee.boundary.messages cimport CODE_PASSIVE, CODE_RESULT, Message, OF_ENCLAVE, unpack
 from gotee.boundary.wire cimport Wire
@@ -19,8 +21,10 @@ from gotee.boundary.limits import FrameError
 from gotee.errors import BoundaryTypeError, Overloaded
 from gotee.runtime.scheduler import judge
 
-cdef double MOMENT = 0.002     # seconds without a leader before the service thread takes over
-cdef double LONG_LEAD = 0.05   # seconds after which the service thread waits to be told that a leader has left
+cdef enum:
+    MOMENT = 2_000_000   # nanoseconds without a leader before the service thread takes over
+    LONG_LEAD = 25       # moments of one lead after which the service thread waits to be told that it is over
+
 cdef double NO_END = -1.0
 cdef double FIRST_JUDGEMENT = 0.02   # seconds of silence, the next time twice as many, up to the last
 cdef double LAST_JUDGEMENT = 0.5
@@ -94,6 +98,7 @@ cdef class Lead:
 
     cdef int leave(self) except -1:
         """Give the baton back."""
+        self.led = False
         self.terms += 1
         self.baton.release()
         if self.waits_for_relief:
@@ -114,16 +119,30 @@ cdef class Lead:
             self._stand_back()
 
     def _stand_back(self):
-        """Return when no thread has begun or ended to lead for a moment."""
-        since = monotonic()
+        """Return when no thread has begun or ended to lead for a moment.
+
+        It looks without the GIL: a thread that took that every two milliseconds would delay the leader's answers.
+        """
         cdef Py_ssize_t terms = -1
-        while not self.wire.ended and (terms != self.terms or self.baton.locked()):
-            if terms != self.terms:
-                terms, since = self.terms, monotonic()
-            elif monotonic() - since > LONG_LEAD:
-                self.waits_for_relief = True
-                self.relief.acquire(timeout=1.0)
-            sleep(MOMENT)
+        cdef int looks = 0
+        cdef timespec moment
+        moment.tv_sec, moment.tv_nsec = 0, MOMENT
+        while not self.wire.ended:
+            with nogil:
+                while looks < LONG_LEAD and not self.wire.ended:
+                    nanosleep(&moment, NULL)
+                    if self.terms != terms:
+                        terms = self.terms
+                        looks = 0
+                    elif not self.led:
+                        break
+                    else:
+                        looks += 1
+            if looks < LONG_LEAD:
+                return
+            looks = 0
+            self.waits_for_relief = True
+            self.relief.acquire(timeout=1.0)
 
 
 cdef class Seat:
@@ -142,6 +161,7 @@ cdef class Seat:
             self.scheduler.sleep_with(None)
             return
         if lead.baton.acquire(False):
+            lead.led = True
             self.leading = True  # from here on notify() wakes the link
             try:
                 if not self.news.acquire(False):
@@ -160,6 +180,7 @@ cdef class Seat:
         """Look for news while routines of this thread are busy: all of it."""
         cdef Lead lead = self.lead
         if not lead.wire.ended and lead.baton.acquire(False):
+            lead.led = True
             try:
                 lead.dispatch(self.scheduler, True)
             finally:
