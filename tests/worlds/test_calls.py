@@ -271,6 +271,7 @@ def test_cancel_stops_a_routine_at_its_park_and_tells_whether_there_was_one(tmp_
 
         async def stuck_async(channel: Chan[int], told: Chan[str]) -> None:
             try:
+                await told.asend("async started")
                 await channel.arecv()
             finally:
                 await told.asend("async stopped")
@@ -286,6 +287,7 @@ def test_cancel_stops_a_routine_at_its_park_and_tells_whether_there_was_one(tmp_
                 except Cancelled:
                     print("cancelled", routine.done(), routine.cancel())
             routine = gosecure(stuck_async, channel, told)
+            print(told.recv())
             sleep(0.02)
             print(routine.cancel(), told.recv())
             print(select(Recv(channel), default=True).index, select(Send(channel, 1), default=True).index)
@@ -294,7 +296,7 @@ def test_cancel_stops_a_routine_at_its_park_and_tells_whether_there_was_one(tmp_
         line
         for kind in ("recv", "send", "select", "inside", "sleep")
         for line in (f"True {kind} stopped", "cancelled True False")
-    ] + ["True async stopped", "-1 -1"]
+    ] + ["async started", "True async stopped", "-1 -1"]
 
 
 def test_a_routine_may_be_cancelled_before_it_ran(tmp_path: Path) -> None:

@@ -438,7 +438,7 @@ def test_a_reply_channel_for_every_request(tmp_path: Path) -> None:
         def handles() -> int:
             import gc
             gc.collect()
-            return sum(isinstance(each, Chan) for each in gc.get_objects())
+            return sum(isinstance(each, Chan) for each in gc.get_objects())  # gotee: include=main:handles
 
         def main() -> None:
             for n in range(500):

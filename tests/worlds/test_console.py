@@ -124,10 +124,14 @@ def test_import_time_prints_of_the_program_are_shown(tmp_path: Path) -> None:
         """,
         {
             "other.py": """
-            print("imported")
+            def announced() -> int:
+                print("imported")
+                return 0
+
+            ZERO = announced()
 
             def add(a: int, b: int) -> int:
-                return a + b
+                return a + b + ZERO
             """
         },
     ) == ["imported", "imported", "3"]

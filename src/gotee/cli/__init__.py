@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from gotee.cli import desugar, doctor, new, run
+from gotee.cli import desugar, doctor, new, run, slice, why
 from gotee.cli._version import version
 from gotee.errors import CompileError, GoteeError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-VERBS = {"run": run, "desugar": desugar, "new": new, "doctor": doctor}
+VERBS = {"run": run, "desugar": desugar, "new": new, "doctor": doctor, "slice": slice, "why": why}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,110 +1,246 @@
-"""What goes inside: the modules of the entries and every module of the program that those import. Host world.
+"""The partition: what of a program goes inside. Host world.
 
-Top-level statements that start routines or end the process are host-only: they are blanked, so that lines stay where
-they are. (The issue's next compiler works statement by statement; this one keeps the rest of each module.)
+`partition` takes a program's main file and finds its entries; `slice_of` takes one function. Both raise CompileError.
 """
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gotee.compiler.diagnostics import error_at
+from gotee.compiler.emit import Kept, emitted
 from gotee.compiler.entries import Entry, find_entries
+from gotee.compiler.fixpoint import Fixpoint
+from gotee.compiler.graph import Graph, Node
+from gotee.compiler.outside import Outside, packages_outside
 from gotee.compiler.program import Module, Program
-
-_STARTERS = {"go", "gosecure", "select", "exit", "quit"}
-_OPERATIONS = {"gosecure", "go", "select", "send", "recv", "recv_ok", "result", "exit", "_exit", "run"}
+from gotee.compiler.statements import Unit
+from gotee.errors import CompileError
 
 
 @dataclass(frozen=True)
 class Partition:
-    """The trusted part of a program."""
+    """The trusted part of a program.
+
+    `definitions` are `module:Name`; `host_only` are the statements that only the host runs, `file:line: reason`;
+    `overrides` are the override comments that count, `file:line: module:Name`; `data` are files that trusted code
+    reads, relative to the program's folder.
+    """
 
     name: str
     modules: dict[str, dict[str, Any]]
     entries: list[Entry]
+    definitions: list[str] = field(default_factory=list)
+    host_only: list[str] = field(default_factory=list)
+    overrides: list[str] = field(default_factory=list)
+    data: list[str] = field(default_factory=list)
+    outside: Outside = field(default_factory=Outside)
+    root: Path = Path()
 
     def as_image(self) -> dict[str, Any]:
         """The plain data that the enclave's first code reads."""
         return {"name": self.name, "modules": self.modules, "entries": [list(entry) for entry in self.entries]}
 
 
+@dataclass(frozen=True)
+class Analysis:
+    """A partition with the graph and the fixed point that explain it."""
+
+    partition: Partition
+    graph: Graph
+    fixpoint: Fixpoint
+
+
 def partition(main: Path) -> Partition:
     """The trusted part of the program whose main file this is. Raises CompileError."""
-    program = Program(main)
-    entries = find_entries(program)
-    wanted = [program.modules[entry.module] for entry in entries]
-    inside: dict[str, Module] = {}
-    while wanted:
-        module = wanted.pop()
-        if module.name not in inside:
-            inside[module.name] = module
-            wanted += program.imports(module)
-            wanted += [program.modules[name] for name in _parents(module.name) if name in program.modules]
-    modules = {
-        name: {
-            "source": blank_host_only(inside[name]),
-            "file": str(inside[name].file),
-            "package": inside[name].package,
-        }
-        for name in sorted(inside)
-    }
-    for name in sorted(parent for module in inside for parent in _parents(module)):
-        folder = str(program.root.joinpath(*name.split(".")))
-        modules.setdefault(name, {"source": "", "file": folder, "package": True})  # a package without __init__.py
-    return Partition(program.main.name, modules, entries)
+    return analysis_of(main).partition
 
 
-def _parents(name: str) -> list[str]:
-    """The packages that importing a module imports too.
-
-    >>> _parents("a.b.c")
-    ['a', 'a.b']
-    """
-    parts = name.split(".")
-    return [".".join(parts[:length]) for length in range(1, len(parts))]
+def analysis_of(main: Path) -> Analysis:
+    """The partition of the program whose main file this is, with what explains it. Raises CompileError."""
+    with _no_collection():
+        program = Program(main)
+        return analyse(program, find_entries(program))
 
 
-def blank_host_only(module: Module) -> str:
-    """The module's source without the statements that only the host may run."""
-    reaching = _functions_that_start(module)
-    lines = module.source.splitlines(keepends=True)
-    for statement in module.tree.body:
-        if _is_main_block(statement) or _starts(statement, reaching):
-            for number in range(statement.lineno - 1, statement.end_lineno or statement.lineno):
-                lines[number] = "\n"
-    return "".join(lines)
+def slice_of(root: Path, module: str, function: str) -> Analysis:
+    """What one function of a module under `root` needs. Raises CompileError."""
+    path = root.joinpath(*module.split("."))
+    for file in (path / "__init__.py", path.with_suffix(".py")):
+        if file.is_file():
+            with _no_collection():
+                return analyse(Program(file, root), [Entry(module, function)])
+    raise CompileError("GT306", f"there is no module {module} under {root}", cure="name a module as it is imported")
 
 
-def _is_main_block(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test) and not statement.orelse
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Nothing that the compiler makes is garbage before it ends; looking for some takes half of its time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
-def _starts(statement: ast.stmt, reaching: set[str]) -> bool:
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+def analyse(program: Program, entries: list[Entry]) -> Analysis:
+    """Build the graph, run the fixed point, check it, and emit. Raises CompileError."""
+    graph = Graph(program)
+    for entry in entries:
+        graph.parameters.escape(entry.module, entry.name)
+    graph.build()
+    roots: list[Node] = []
+    for entry in entries:
+        module = program.find(entry.module)
+        if module is None or not graph.resolver.binds(module, entry.name):
+            raise CompileError(
+                "GT306",
+                f"module {entry.module} has no {entry.name}",
+                cure="name a function at the top level of a module",
+            )
+        roots.append(graph.name(module, entry.name))
+    fixpoint = Fixpoint(graph, roots)
+    _refuse_host_only(graph, fixpoint)
+    _refuse_dynamic(graph, fixpoint)
+    return Analysis(_result(graph, fixpoint, entries), graph, fixpoint)
+
+
+def _refuse_dynamic(graph: Graph, fixpoint: Fixpoint) -> None:
+    for node in fixpoint.kept:
+        for dynamic in graph.dynamics.get(node, ()):
+            if dynamic.when is not None and dynamic.when not in fixpoint.kept:
+                continue
+            owner = ("unit", *node[1:]) if node[0] == "unit-body" else node
+            module, _ = graph.unit_of(owner)
+            raise error_at(
+                module, dynamic.node, dynamic.code, f"in trusted code: {dynamic.message}", graph.cure(dynamic)
+            )
+
+
+def _refuse_host_only(graph: Graph, fixpoint: Fixpoint) -> None:
+    for node, parent in fixpoint.wanted_host_only:
+        module, unit = graph.unit_of(node)
+        name = parent[2] if parent[0] == "name" else ", ".join(sorted(unit.binds))
+        reader = _reader(fixpoint, parent)
+        raise error_at(
+            module,
+            unit.node,
+            "GT310",
+            f"only the host runs this statement ({graph.host_only[node]}), but trusted code{reader} reads {name}",
+            "bind what trusted code reads in a statement of its own, or pass it as an argument",
+        )
+    for node, reason in graph.host_only.items():
+        target = fixpoint.touching.get(node)
+        if reason.exits and target is not None and node[1] in fixpoint.live and node in graph.impure:
+            module, unit = graph.unit_of(node)
+            raise error_at(
+                module,
+                unit.node,
+                "GT311",
+                f"this statement may end the process ({reason}) and may also change {_spell(target)}, "
+                "which trusted code uses",
+                'move what ends the process under `if __name__ == "__main__":`',
+            )
+
+
+def _reader(fixpoint: Fixpoint, node: Node) -> str:
+    while node[0] not in ("unit", "unit-body"):
+        parent = fixpoint.kept[node].parent if node in fixpoint.kept else None
+        if parent is None:
+            return ""
+        node = parent
+    module, unit = fixpoint.graph.unit_of(("unit", *node[1:]))
+    return f" ({module.file.name}:{unit.node.lineno})"
+
+
+def _spell(node: Node) -> str:
+    return f"{node[1]}:{node[2]}" if node[0] == "name" else " ".join(str(part) for part in node)
+
+
+def _result(graph: Graph, fixpoint: Fixpoint, entries: list[Entry]) -> Partition:
+    program = graph.program
+    kept = Kept(graph, fixpoint.kept)
+    modules: dict[str, dict[str, Any]] = {}
+    for name in sorted(node[1] for node in fixpoint.kept if node[0] == "exists"):
+        module = program.modules[name]
+        modules[name] = {"source": emitted(kept, module), "file": str(module.file), "package": module.package}
+    return Partition(
+        name=program.main.name,
+        modules=modules,
+        entries=entries,
+        definitions=_definitions(graph, fixpoint),
+        host_only=_host_only(graph, fixpoint),
+        overrides=_overrides(graph, fixpoint),
+        data=_data(graph, fixpoint),
+        outside=packages_outside({node[1] for node in fixpoint.kept if node[0] == "ext"}),
+        root=program.root,
+    )
+
+
+def _definitions(graph: Graph, fixpoint: Fixpoint) -> list[str]:
+    found = []
+    for node in fixpoint.kept:
+        if node[0] == "unit":
+            module, unit = graph.unit_of(node)
+            found += [f"{module.name}:{name}" for name in unit.binds if name not in _imported(unit)]
+    return sorted(set(found))
+
+
+def _imported(unit: Unit) -> set[str]:
+    return {use.name for use in unit.uses.imports if use.global_}
+
+
+def _host_only(graph: Graph, fixpoint: Fixpoint) -> list[str]:
+    found = []
+    for node, reason in graph.host_only.items():
+        if ("exists", node[1]) in fixpoint.kept:
+            module, unit = graph.unit_of(node)
+            found.append(f"{_place(graph, module)}:{unit.node.lineno}: {reason}")
+    return found
+
+
+def _overrides(graph: Graph, fixpoint: Fixpoint) -> list[str]:
+    found = []
+    for node in fixpoint.kept:
+        if node[0] in ("unit", "exec"):
+            module, unit = graph.unit_of(node)
+            found += [f"{_place(graph, module)}:{line}: {target}:{name}" for target, name, line in unit.includes]
+    return sorted(found)
+
+
+def _place(graph: Graph, module: Module) -> str:
+    return module.file.relative_to(graph.program.root).as_posix()
+
+
+def _data(graph: Graph, fixpoint: Fixpoint) -> list[str]:
+    """Files that are not modules: of a package that trusted code reads files of; at the root, only those it names."""
+    found: set[str] = set()
+    for node, owners in graph.data_users.items():
+        if node not in fixpoint.kept:
+            continue
+        _, unit = graph.unit_of(("unit", *node[1:]))
+        for owner in owners:
+            module = graph.program.modules[owner]
+            folder = module.file if module.namespace else module.file.parent
+            if folder == graph.program.root:
+                strings = {child.value for child in ast.walk(unit.node) if isinstance(child, ast.Constant)}
+                found |= {str(s) for s in strings if isinstance(s, str) and s and _is_data(folder / s)}
+            else:
+                files = [file for file in folder.rglob("*") if _is_data(file)]
+                found |= {file.relative_to(graph.program.root).as_posix() for file in files}
+    return sorted(found)
+
+
+def _is_data(file: Path) -> bool:
+    try:
+        return file.is_file() and file.suffix not in (".py", ".pyc")
+    except (OSError, ValueError):
         return False
-    return any(_calls_one_of(node, reaching) for node in ast.walk(statement))
-
-
-def _calls_one_of(node: ast.AST, reaching: set[str]) -> bool:
-    if not isinstance(node, ast.Call):
-        return False
-    if isinstance(node.func, ast.Name):
-        return node.func.id in reaching
-    return isinstance(node.func, ast.Attribute) and node.func.attr in _OPERATIONS
-
-
-def _functions_that_start(module: Module) -> set[str]:
-    """Names that start routines or end the process when called, through functions of the module."""
-    functions = [node for node in module.tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    reaching = set(_STARTERS)
-    grown = True
-    while grown:
-        grown = False
-        for function in functions:
-            if function.name not in reaching and any(_calls_one_of(node, reaching) for node in ast.walk(function)):
-                reaching.add(function.name)
-                grown = True
-    return reaching

@@ -3,87 +3,174 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+from gotee.errors import CompileError
 from gotee.syntax._files import read_source
 from gotee.syntax.rewrite import rewrite
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
-    """One module of the program. `name` is its name inside: the main file goes by its stem."""
+    """One module of the program. `name` is its name inside: the main file goes by its stem.
+
+    A package without `__init__.py` is a module without source whose `file` is its folder.
+    """
 
     name: str
     file: Path
     source: str
     package: bool
     tree: ast.Module
+    encoding: str = "utf-8"
 
     @property
     def parent(self) -> str:
         """The package that relative imports start from."""
         return self.name if self.package else self.name.rpartition(".")[0]
 
+    @property
+    def namespace(self) -> bool:
+        """Whether this is a package without `__init__.py`."""
+        return self.package and self.file.suffix != ".py"
+
 
 class Program:
-    """The main file, and its own modules by name: those found under the directory of the main file."""
+    """The main module, and the program's own modules by name: those found under the root folder.
 
-    def __init__(self, main: Path) -> None:
-        self.root = main.resolve().parent
-        self.main = self._read(main.stem, main.resolve(), package=False)
-        self.modules = {self.main.name: self.main}
-        unread = [self.main]
-        while unread:
-            for name in imported_names(unread.pop()):
-                found = self._find(name)
-                if found is not None:
-                    unread.append(found)
+    `main` is the main file; with `root` given, it may lie in a package under `root`. Raises CompileError.
+    """
+
+    def __init__(self, main: Path, root: Path | None = None) -> None:
+        main = main.resolve()
+        self.root = main.parent if root is None else root.resolve()
+        self.modules: dict[str, Module] = {}
+        self._absent: set[str] = set()
+        parts = main.relative_to(self.root).with_suffix("").parts
+        package = main.name == "__init__.py" and len(parts) > 1
+        name = ".".join(parts[:-1] if package else parts)
+        for parent in parents(name):
+            self.find(parent)
+        self.main = self.modules[name] = self._read(name, main, package)
+        self._read_all()
+
+    def find(self, name: str) -> Module | None:
+        """The program's own module of this name, read when first asked for; None if it is not the program's."""
+        if name in self.modules or name in self._absent:
+            return self.modules.get(name)
+        module = self._search(name)
+        if module is None:
+            self._absent.add(name)
+        else:
+            self.modules[name] = module
+        return module
 
     def imports(self, module: Module) -> list[Module]:
         """The program's own modules that one of them imports, packages on the way included."""
         return [self.modules[name] for name in imported_names(module) if name in self.modules]
 
-    def _find(self, name: str) -> Module | None:
-        if name in self.modules:
+    def below(self, package: str) -> list[Module]:
+        """All modules of a package of the program, those of its packages too."""
+        found = self.find(package)
+        if found is None or not found.package:
+            return []
+        folder = self.root.joinpath(*package.split("."))
+        names = []
+        for file in sorted(folder.rglob("*.py")):
+            parts = file.relative_to(self.root).with_suffix("").parts
+            names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+        return [module for module in map(self.find, names) if module is not None]
+
+    def _read_all(self) -> None:
+        unread = list(self.modules.values())
+        while unread:
+            new = [name for name in imported_names(unread.pop()) if name not in self.modules]
+            found = [self.find(name) for name in dict.fromkeys(new)]
+            unread += [module for module in found if module is not None]
+
+    def _search(self, name: str) -> Module | None:
+        parts = name.split(".")
+        if not all(part.isidentifier() for part in parts) or parts[0] in sys.builtin_module_names:
             return None
-        path = self.root.joinpath(*name.split("."))
+        path = self.root.joinpath(*parts)
         for file, package in ((path / "__init__.py", True), (path.with_suffix(".py"), False)):
             if file.is_file():
-                module = self.modules[name] = self._read(name, file, package)
-                return module
+                return self._read(name, file, package)
+        if path.is_dir() and parts[0] not in sys.stdlib_module_names and any(path.rglob("*.py")):
+            return Module(name, path, "", True, ast.parse(""))
         return None
 
     def _read(self, name: str, file: Path, package: bool) -> Module:
-        source = rewrite(read_source(str(file)).text, str(file))
-        return Module(name, file, source, package, ast.parse(source, str(file)))
+        text = read_source(str(file))
+        source = rewrite(text.text, str(file))
+        try:
+            tree = _parsed(source)
+        except SyntaxError as error:
+            raise CompileError(
+                "GT107",
+                f"the file is not valid Python: {error.msg}",
+                filename=str(file),
+                lineno=error.lineno,
+                cure="run it with Python first",
+            ) from None
+        return Module(name, file, source, package, tree, text.encoding)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+def parents(name: str) -> list[str]:
+    """The packages that importing a module imports too.
+
+    >>> parents("a.b.c")
+    ['a', 'a.b']
+    """
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
 def imported_names(module: Module) -> Iterator[str]:
     """Every module name that an import statement anywhere in the module may mean."""
-    for node in ast.walk(module.tree):
+    for node in _import_statements(module.tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _with_parents(alias.name)
-        elif isinstance(node, ast.ImportFrom):
+                yield from (*parents(alias.name), alias.name)
+        else:
             base = import_base(module, node)
             if base:
-                yield from _with_parents(base)
+                yield from (*parents(base), base)
             for alias in node.names:
                 yield f"{base}.{alias.name}" if base else alias.name
 
 
+def _import_statements(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    """All import statements of a file, in functions too; expressions are not looked at."""
+    stack: list[ast.AST] = list(tree.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                stack += inner
+
+
 def import_base(module: Module, node: ast.ImportFrom) -> str:
     """The module that `from ... import` names, made absolute."""
-    if not node.level:
-        return node.module or ""
-    package = module.parent.split(".")
-    package = package[: len(package) - node.level + 1]
-    return ".".join([*package, *([node.module] if node.module else [])])
+    return absolute(module, node.level, node.module or "")
 
 
-def _with_parents(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    for length in range(1, len(parts) + 1):
-        yield ".".join(parts[:length])
+def absolute(module: Module, level: int, name: str) -> str:
+    """A module name, relative by `level` dots, made absolute."""
+    if not level:
+        return name
+    package = module.parent.split(".") if module.parent else []
+    package = package[: max(len(package) - level + 1, 0)]
+    return ".".join([*package, *([name] if name else [])])

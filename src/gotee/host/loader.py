@@ -13,7 +13,7 @@ from gotee.compiler.closure import Partition, partition
 from gotee.compiler.entries import Entry
 from gotee.errors import EnclaveLost, SecuredRoutineError
 from gotee.host.enclave import Enclave
-from gotee.host.start import gotee_paths, start
+from gotee.host.start import start
 from gotee.runtime.routine import Routine
 
 BANNER = (
@@ -28,7 +28,7 @@ class Loaded:
     def __init__(self, trusted: Partition) -> None:
         self._table = {entry: number for number, entry in enumerate(trusted.entries)}
         self._main = trusted.name
-        self.enclave = Enclave(start(trusted, gotee_paths(), config.from_environment().link))
+        self.enclave = Enclave(start(trusted, config.from_environment().link))
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""

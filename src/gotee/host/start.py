@@ -7,13 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 from typing import NamedTuple
 
 from gotee.boundary import links
 from gotee.boundary.link import Link
 from gotee.compiler.closure import Partition
+from gotee.host.packages import packages_inside
 
 PLATFORM_BOOT = (
     "import sys; sys.path += sys.argv[4:]; from gotee.platform.launch import main; "
@@ -29,17 +28,19 @@ class Started(NamedTuple):
     link: Link
 
 
-def start(partition: Partition, paths: list[str], link_kind: str = links.RING) -> Started:
+def start(partition: Partition, link_kind: str = links.RING) -> Started:
     """Start the platform process, which starts the enclave. Raises OSError if it cannot be started."""
+    packages = packages_inside(partition.outside.distributions, partition.outside.installed)
+    contents = partition.as_image() | {"packages": packages.roots, "distributions": packages.distributions}
     control, platform_control = socket.socketpair()
     link, theirs = links.create(link_kind)
     image = os.memfd_create("gotee-image", os.MFD_CLOEXEC)
     try:
         with os.fdopen(os.dup(image), "wb") as file:
-            file.write(json.dumps(partition.as_image()).encode())
+            file.write(json.dumps(contents).encode())
         os.lseek(image, 0, os.SEEK_SET)
         own = (platform_control.fileno(), image)
-        words = [*map(str, own), ",".join(map(str, theirs)), *paths]
+        words = [*map(str, own), ",".join(map(str, theirs)), *packages_inside().paths]
         platform = subprocess.Popen(
             [_base_interpreter(), "-I", "-S", "-c", PLATFORM_BOOT, *words],
             env={},
@@ -62,9 +63,3 @@ def start(partition: Partition, paths: list[str], link_kind: str = links.RING) -
 def _base_interpreter() -> str:
     """The real interpreter: a virtual environment's would read its pyvenv.cfg before `-I` matters."""
     return getattr(sys, "_base_executable", None) or sys.executable
-
-
-def gotee_paths() -> list[str]:
-    """Where gotee and what it needs inside are imported from."""
-    files = [find_spec(name).origin for name in ("gotee", "greenlet", "msgspec")]  # type: ignore[union-attr]
-    return list(dict.fromkeys(str(Path(str(file)).resolve().parents[1]) for file in files))

@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 ENCLAVE_BOOT = (
     "import sys; sys.path += sys.argv[3:]; from gotee.enclave.main import main; "
-    "main(int(sys.argv[1]), tuple(map(int, sys.argv[2].split(','))))"
+    "main(int(sys.argv[1]), tuple(map(int, sys.argv[2].split(','))), sys.argv[3:])"
 )
 
 

@@ -1,0 +1,339 @@
+"""Which parts of a statement may have an effect when it runs at import. Host world; called by `purity`."""
+
+from __future__ import annotations
+
+import ast
+
+from gotee.compiler import known
+from gotee.compiler.facts import DEFINITIONS, Facts
+from gotee.compiler.program import Module
+from gotee.compiler.scopes import live_function_parts
+from gotee.compiler.statements import Unit
+
+
+class View:
+    """Looks at one statement. `local` are names of comprehensions around the current expression."""
+
+    def __init__(self, facts: Facts, module: Module, unit: Unit) -> None:
+        self._facts = facts
+        self._module = module
+        self._unit = unit
+        self._local: frozenset[str] = frozenset()
+        self._class_names: frozenset[str] = frozenset()
+        self._in_class = False
+
+    # -- statements --------------------------------------------------------------------------------------
+
+    def statement(self, node: ast.AST) -> ast.AST | None:
+        if isinstance(node, DEFINITIONS):
+            return self._function(node)
+        if isinstance(node, ast.ClassDef):
+            return self._class(node)
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if not self._is_target(target, node.value):
+                    return target
+            return self._value(node.value)
+        if isinstance(node, ast.AnnAssign):
+            if not isinstance(node.target, ast.Name):
+                return node
+            return self._calls(node.annotation) or (self._value(node.value) if node.value is not None else None)
+        if isinstance(node, ast.Expr):
+            return self.expression(node.value)
+        if isinstance(node, (ast.Pass, ast.Global, ast.Import, ast.ImportFrom, ast.Break, ast.Continue)):
+            return None
+        if isinstance(node, ast.If):
+            return self._truth(node.test) or self._block(node.body) or self._block(node.orelse)
+        if isinstance(node, ast.Try):
+            handlers = [statement for handler in node.handlers for statement in handler.body]
+            return self._block([*node.body, *handlers, *node.orelse, *node.finalbody])
+        if isinstance(node, ast.For):
+            if not self.plain(node.iter) or not self._is_target(node.target, None):
+                return node.iter
+            return self._block([*node.body, *node.orelse])
+        if type(node).__name__ == "TypeAlias":
+            return None
+        return node
+
+    def _block(self, body: list[ast.stmt]) -> ast.AST | None:
+        for node in body:
+            found = self.statement(node)
+            if found is not None:
+                return found
+        return None
+
+    def _is_target(self, target: ast.expr, value: ast.expr | None) -> bool:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            unpacks = value is None or self.plain(value) or isinstance(value, (ast.Tuple, ast.List))
+            return unpacks and all(self._is_target(element, None) for element in target.elts)
+        return isinstance(target, (ast.Name, ast.Starred))
+
+    def _value(self, node: ast.expr) -> ast.AST | None:
+        if self._in_class and not self._class_value(node):
+            return node
+        return self.expression(node)
+
+    def _class_value(self, node: ast.expr) -> bool:
+        """An object of the program in a class body may have `__set_name__`."""
+        if isinstance(node, ast.Name):
+            found = self._facts.in_program(self._module, node)
+            defined = found is not None and isinstance(found[1].node, (*DEFINITIONS, ast.ClassDef))
+            return defined or self.plain(node) or node.id in self._class_names or self._outside(node) is not None
+        if isinstance(node, ast.Call):
+            return self._outside(node.func) is not None
+        return not isinstance(node, (ast.Attribute, ast.IfExp, ast.BoolOp, ast.NamedExpr))
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST | None:
+        decorators, evaluated = live_function_parts(node)
+        for decorator in decorators:
+            if not self._decorates_only(decorator):
+                return decorator
+        for part in evaluated:
+            found = self.expression(part)
+            if found is not None:
+                return found
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        for annotation in [*(argument.annotation for argument in arguments), node.returns]:
+            found = self._calls(annotation)
+            if found is not None:
+                return found
+        return None
+
+    def _decorates_only(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Call):
+            outside = self._outside(node.func)
+            return outside is not None and known.keeps_arguments(outside) and self.expression(node) is None
+        if isinstance(node, ast.Attribute) and node.attr in ("setter", "getter", "deleter"):
+            return self._in_class and isinstance(node.value, ast.Name)
+        outside = self._outside(node)
+        return outside is not None and known.keeps_arguments(outside)
+
+    def _class(self, node: ast.ClassDef) -> ast.AST | None:
+        for decorator in node.decorator_list:
+            if not self._decorates_only(decorator):
+                return decorator
+        for base in node.bases:
+            if not self._facts.plain_class(self._module, base):
+                return base
+        if any(self._enumerates(base) for base in node.bases) and self._facts.makes_members(self._module, node):
+            return node.bases[0]
+        for keyword in node.keywords:
+            plain = known.plain_metaclass(self._outside(keyword.value) or "")
+            typed = keyword.arg == "total" and isinstance(keyword.value, ast.Constant)
+            if not (keyword.arg == "metaclass" and plain) and not typed:
+                return keyword.value
+        before = self._in_class, self._class_names, self._local
+        bound = {child.name for child in node.body if isinstance(child, (*DEFINITIONS, ast.ClassDef))}
+        bound |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+        self._in_class, self._class_names, self._local = True, frozenset(bound), self._local | bound
+        found = self._block(node.body)
+        self._in_class, self._class_names, self._local = before
+        return found
+
+    def _enumerates(self, base: ast.expr) -> bool:
+        """Whether a base is an enum, as far as is known."""
+        outside = self._outside(base)
+        if outside is not None:
+            return outside.startswith("enum.")
+        found = self._facts.in_program(self._module, base)
+        if found is None or not isinstance(found[1].node, ast.ClassDef):
+            return False
+        view = View(self._facts, found[0], found[1])
+        return any(view._enumerates(inner) for inner in found[1].node.bases)
+
+    def _calls(self, node: ast.expr | None) -> ast.AST | None:
+        """A call in an annotation; the rest of annotations only reads."""
+        if node is not None:
+            for child in ast.walk(node):
+                if isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)):
+                    return child if self.expression(child) is not None else None
+        return None
+
+    # -- expressions -------------------------------------------------------------------------------------
+
+    def _outside(self, node: ast.expr) -> str | None:
+        return self._facts.dotted(self._module, node, self._local)
+
+    def expression(self, node: ast.AST | None) -> ast.AST | None:
+        """The first part of an expression that may have an effect, or None."""
+        if node is None or isinstance(node, (ast.Constant, ast.Name)):
+            return None
+        if isinstance(node, ast.Lambda):
+            defaults = [*node.args.defaults, *node.args.kw_defaults]
+            return self._first(defaults)
+        if isinstance(node, ast.Attribute):
+            return None if self._reads_only(node) else node
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return self._first(node.elts)
+        if isinstance(node, ast.Dict):
+            return self._first([*node.keys, *node.values])
+        if isinstance(node, ast.Set):
+            return self._first(node.elts)
+        if isinstance(node, ast.Subscript):
+            return self._subscript(node)
+        if isinstance(node, ast.IfExp):
+            return self._truth(node.test) or self._first([node.body, node.orelse])
+        if isinstance(node, ast.NamedExpr):
+            return self.expression(node.value)
+        if isinstance(node, ast.Compare) and all(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops):
+            return self._first([node.left, *node.comparators])
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and self._is_type(node):
+            return None
+        if isinstance(node, ast.keyword):
+            return self.expression(node.value)
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            return self._comprehension(node)
+        return None if self.plain(node) else node
+
+    def _first(self, nodes: list[ast.expr | None] | list[ast.expr]) -> ast.AST | None:
+        for node in nodes:
+            found = self.expression(node)
+            if found is not None:
+                return found
+        return None
+
+    def _truth(self, node: ast.expr) -> ast.AST | None:
+        """A test: asking an object of the program for its truth may run its code."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return self._truth(node.operand)
+        if isinstance(node, ast.BoolOp):
+            return next((found for value in node.values if (found := self._truth(value)) is not None), None)
+        identity = isinstance(node, ast.Compare) and all(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops)
+        outside = isinstance(node, (ast.Name, ast.Attribute)) and self._outside(node) is not None
+        return self.expression(node) if identity or outside or self.plain(node) else node
+
+    def _is_type(self, node: ast.expr) -> bool:
+        """A union of types: `int | None`."""
+        if isinstance(node, ast.BinOp):
+            return isinstance(node.op, ast.BitOr) and self._is_type(node.left) and self._is_type(node.right)
+        if isinstance(node, ast.Subscript):
+            return self._is_type(node.value)
+        if isinstance(node, ast.Constant):
+            return node.value is None
+        found = self._facts.in_program(self._module, node)
+        if found is not None:
+            return isinstance(found[1].node, ast.ClassDef) and self._facts.plain_class(self._module, node)
+        return self._outside(node) is not None
+
+    def _reads_only(self, node: ast.Attribute) -> bool:
+        """An attribute of a module, or a simple attribute of a class; others may be properties."""
+        if self._outside(node) is not None:
+            return True
+        if self._facts.in_program(self._module, node) is not None:
+            return True
+        found = self._facts.in_program(self._module, node.value)
+        if found is None or not isinstance(found[1].node, ast.ClassDef):
+            return False
+        for child in found[1].node.body:
+            if isinstance(child, ast.Assign) and any(
+                isinstance(t, ast.Name) and t.id == node.attr for t in child.targets
+            ):
+                return self._facts.plain_class(found[0], _name_of(found[1].node)) and self.plain(child.value)
+            if isinstance(child, DEFINITIONS) and child.name == node.attr:
+                return not child.decorator_list and self._facts.plain_class(found[0], _name_of(found[1].node))
+        return False
+
+    def _subscript(self, node: ast.Subscript) -> ast.AST | None:
+        outside = self._outside(node.value)
+        if outside is not None and (known.touches_nothing(outside) or outside.startswith(("builtins.", "gotee."))):
+            return None
+        if outside == "os.environ":
+            return self.expression(node.slice)
+        found = self._facts.in_program(self._module, node.value)
+        if found is not None and isinstance(found[1].node, ast.ClassDef):
+            plain = self._facts.plain_class(found[0], _name_of(found[1].node))
+            return None if plain else node
+        return None if self.plain(node) else node
+
+    def _comprehension(self, node: ast.expr) -> ast.AST | None:
+        assert isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
+        before = self._local
+        for generator in node.generators:
+            if not self.plain(generator.iter) or generator.is_async:
+                self._local = before
+                return generator.iter
+            self._local = self._local | {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
+        parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        found = self._first(parts)
+        for test in (test for generator in node.generators for test in generator.ifs):
+            found = found or self._truth(test)
+        self._local = before
+        return found
+
+    def _call(self, node: ast.Call) -> ast.AST | None:
+        function = node.func
+        if isinstance(function, ast.Subscript):
+            function = function.value
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        outside = self._outside(function)
+        if outside is not None:
+            if outside == "builtins.print" and not any(keyword.arg in (None, "file") for keyword in node.keywords):
+                return None if all(self.plain(argument) for argument in node.args) else node
+            if not known.computes(outside):
+                return node
+            found = self._first(arguments)
+            if found is not None or known.keeps_arguments(outside):
+                return found
+            if outside == "builtins.type" and len(node.args) == 1:
+                return None
+            return None if all(self.plain(argument) for argument in arguments) else node
+        if isinstance(function, ast.Attribute) and self.plain(function.value):
+            immutable = self._immutable(function.value)
+            return None if immutable and all(self.plain(argument) for argument in arguments) else node
+        return node
+
+    def _immutable(self, node: ast.expr) -> bool:
+        return isinstance(node, (ast.JoinedStr, ast.Constant))
+
+    def plain(self, node: ast.AST | None) -> bool:
+        """Whether an expression is made of built-in values only, so that no operator on it runs the program's code."""
+        if node is None or isinstance(node, ast.Constant):
+            return True
+        if isinstance(node, ast.Name):
+            if node.id in self._local:
+                return not self._in_class
+            return self._facts.plain_name(self._module, node.id) or node.id in ("__name__", "__file__", "__doc__")
+        if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+            return all(self.plain(element) for element in node.elts)
+        if isinstance(node, ast.Dict):
+            return all(self.plain(part) for part in [*node.keys, *node.values])
+        if isinstance(node, ast.BinOp):
+            return self.plain(node.left) and self.plain(node.right)
+        if isinstance(node, ast.UnaryOp):
+            return self.plain(node.operand)
+        if isinstance(node, ast.BoolOp):
+            return all(self.plain(value) for value in node.values)
+        if isinstance(node, ast.Compare):
+            return self.plain(node.left) and all(self.plain(part) for part in node.comparators)
+        if isinstance(node, ast.JoinedStr):
+            return all(self.plain(value) for value in node.values)
+        if isinstance(node, (ast.FormattedValue, ast.Starred)):
+            return self.plain(node.value)
+        if isinstance(node, ast.Subscript):
+            return self.plain(node.value) and self.plain(node.slice)
+        if isinstance(node, ast.Slice):
+            return self.plain(node.lower) and self.plain(node.upper) and self.plain(node.step)
+        if isinstance(node, ast.IfExp):
+            return self.plain(node.test) and self.plain(node.body) and self.plain(node.orelse)
+        if isinstance(node, ast.Attribute):
+            outside = self._outside(node)
+            return outside is not None and outside in (
+                "os.sep",
+                "sys.version_info",
+                "sys.platform",
+                "math.pi",
+                "os.name",
+            )
+        if isinstance(node, ast.Call):
+            outside = self._outside(node.func)
+            computed = outside is not None and outside.startswith("builtins.") and known.computes(outside)
+            return bool(computed and outside not in ("builtins.type", "builtins.super")) and all(
+                self.plain(part) for part in [*node.args, *(keyword.value for keyword in node.keywords)]
+            )
+        return False
+
+
+def _name_of(node: ast.ClassDef) -> ast.expr:
+    return ast.Name(node.name, ast.Load())

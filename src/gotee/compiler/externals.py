@@ -1,0 +1,359 @@
+"""The edges of names outside of the program: shared state, and functions that refer to code by strings. Host world."""
+
+from __future__ import annotations
+
+import ast
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from gotee.compiler import known
+from gotee.compiler.collect import uses_of_code
+from gotee.compiler.dynamic import DATA_READERS, DYNAMIC, GLOBALS_ATTRIBUTES
+from gotee.compiler.imports import External
+from gotee.compiler.names import Ref, Step
+from gotee.compiler.parameters import Wanted
+from gotee.compiler.program import Module, absolute
+from gotee.compiler.scopes import constant_text
+from gotee.compiler.statements import Unit
+
+if TYPE_CHECKING:
+    from gotee.compiler.graph import Graph
+
+Node = tuple[Any, ...]
+_ALWAYS: Node = ("always",)
+_READS = ("get", "pop", "setdefault", "__getitem__")
+_WRITES = ("update", "setdefault", "__setitem__", "pop", "clear", "__delitem__")
+_FILE_CHANGES = {"write_text", "write_bytes", "mkdir", "touch", "unlink", "rename", "symlink_to", "rmdir", "chmod"}
+
+
+class Externals:
+    """Adds edges to one graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def use(self, module: Module, unit: Unit, node: Node, ref: Ref, event: External) -> None:
+        """The edges of one use of a name outside of the program."""
+        dotted, steps = event
+        if dotted.startswith("sys.modules."):
+            dotted, steps = "sys.modules", (*dotted.split(".")[2:], *steps)
+        if dotted.startswith("builtins.__builtins__"):
+            dotted = "builtins"
+        special = _SPECIAL.get(dotted)
+        if special is not None and special(self, module, unit, node, ref, steps):
+            return
+        if dotted in DYNAMIC and not self._harmless(module, dotted, ref, steps):
+            code, message = DYNAMIC[dotted]
+            self._graph.dynamic(node, code, ref.node, message)
+        if any(step in GLOBALS_ATTRIBUTES for step in steps if isinstance(step, str)):
+            self._graph.dynamic(node, "GT305", ref.node, "it reaches the globals of a module that is not known")
+        if dotted.startswith(DATA_READERS):
+            self._data(module, node, steps)
+        self._state(unit, node, ref, dotted, steps)
+
+    def bare(self, node: Node, dotted: str) -> None:
+        """An import binds a name of it."""
+        graph = self._graph
+        graph.need(node, ("ext", known.top(dotted)))
+
+    def file(self, module: Module, unit: Unit, node: Node) -> None:
+        """A use of `__file__`: its folder is looked at, or, if it may be opened, the file keeps its text."""
+        self._graph.data_users[node].add(module.name)
+        if not _only_folder(unit.node):
+            self._graph.need(node, ("text", module.name))
+
+    def _state(self, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> None:
+        graph = self._graph
+        called = any(isinstance(step, ast.Call) for step in steps)
+        package = known.top(dotted)
+        if package == "gotee":
+            return
+        if package == "builtins":
+            opens = dotted == "builtins.open" and steps and isinstance(steps[0], ast.Call) and _writes_file(steps[0])
+            if opens or (ref.store and dotted != "builtins"):
+                graph.reach(node, _ALWAYS)
+            if dotted == "builtins":
+                graph.reach(node, _ALWAYS)
+            return
+        graph.need(node, ("ext", package))
+        parts = dotted.split(".")
+        for length in range(2, len(parts) + 1):
+            graph.need(node, ("loaded", ".".join(parts[:length])))
+        changes_files = any(step in _FILE_CHANGES for step in steps if isinstance(step, str))
+        direct = isinstance(unit.node, ast.Expr) and ref.immediate and called
+        if ref.store or known.shares_state(dotted) or changes_files:
+            graph.reach(node, _ALWAYS)
+        elif known.touches_nothing(dotted):
+            if not steps and not ref.exempt:
+                graph.reach(node, ("ext", package))
+        else:
+            graph.reach(node, ("ext", package))
+            if direct:
+                graph.reach(node, _ALWAYS)
+
+    def _data(self, module: Module, node: Node, steps: tuple[Step, ...]) -> None:
+        self._graph.data_users[node].add(module.name)
+        if steps and isinstance(steps[0], ast.Call):
+            for argument in steps[0].args:
+                text = constant_text(argument)
+                if text is not None and (target := self._graph.program.find(text)) is not None:
+                    self._graph.data_users[node].add(target.name)
+                    self._graph.link(node, ("active", target.name))
+
+    def _harmless(self, module: Module, dotted: str, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """Pickled data that is made on the spot refers to what exists."""
+        if dotted != "pickle.loads" or not steps or not isinstance(steps[0], ast.Call) or not steps[0].args:
+            return False
+        made = steps[0].args[0]
+        if not isinstance(made, ast.Call) or not isinstance(made.func, (ast.Name, ast.Attribute)):
+            return False
+        return self._graph.purity.dotted(module, made.func) == "pickle.dumps"
+
+    # -- by string ---------------------------------------------------------------------------------------
+
+    def _own_namespace(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`globals()`, and `locals()`, `vars()`, `dir()` at the top level of a module."""
+        if not steps or not isinstance(steps[0], ast.Call):
+            return False
+        rest = steps[1:]
+        graph = self._graph
+        first = rest[0] if rest else None
+        name = constant_text(first.slice) if isinstance(first, ast.Subscript) else None
+        after = rest[1:]
+        if isinstance(first, str) and len(rest) > 1 and isinstance(rest[1], ast.Call):
+            call = rest[1]
+            if first in _WRITES:
+                graph.reach(node, ("writer", module.name))
+            if first in ("update", "__setitem__") and len(rest) == 2:
+                return True
+            name = constant_text(call.args[0]) if first in _READS and call.args else None
+            after = rest[2:]
+        if name is not None:
+            inner = Ref(name, after, ref.node, ref.store, ref.immediate, in_function=ref.in_function)
+            graph.reference(module, unit, node, inner)
+        elif ref.store and len(rest) == 1:
+            graph.reach(node, ("writer", module.name))
+        else:
+            graph.value(unit, node, module)
+        return True
+
+    def _local_namespace(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        call = steps[0] if steps else None
+        if ref.in_function or (isinstance(call, ast.Call) and call.args):
+            return True
+        return self._own_namespace(module, unit, node, ref, steps)
+
+    def _code(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`eval` and `exec` of a constant text; one that is no Python raises SyntaxError inside as outside."""
+        call = steps[0] if steps else None
+        text = constant_text(call.args[0]) if isinstance(call, ast.Call) and call.args else None
+        if text is None:
+            return False
+        uses = uses_of_code(text)
+        if uses is None:
+            return True
+        moved = [
+            used._replace(node=ref.node, immediate=ref.immediate, in_function=ref.in_function) for used in uses.refs
+        ]
+        uses.refs[:] = moved
+        self._graph.uses(module, unit, node, uses, only_immediate_reach=False)
+        if ref.in_function or ref.immediate:
+            self._graph.reach(node, ("writer", module.name))
+        return True
+
+    def _import_by_name(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`importlib.import_module` and `__import__`, with a name that is known or begins with a package's."""
+        call = steps[0] if steps else None
+        if not isinstance(call, ast.Call) or not call.args:
+            return False
+        name = self._module_name(module, call)
+        if name is not None:
+            self.imported(
+                module, unit, node, ref, name, steps[1:], isinstance(ref.base, str) and ref.base == "__import__"
+            )
+            return True
+        prefix = _prefix(call.args[0], module)
+        if prefix is None:
+            return self._parameter(module, unit, node, ref, call.args[0], steps[1:], "importlib.import_module")
+        package = prefix.rpartition(".")[0]
+        if self._graph.program.find(known.top(package)) is None:
+            self._graph.need(node, ("ext", known.top(package)))
+            return True
+        for inner in self._graph.program.below(package):
+            self._graph.value(None, node, inner)
+        return True
+
+    def _parameter(
+        self, module: Module, unit: Unit, node: Node, ref: Ref, key: ast.expr, rest: tuple[Step, ...], used: str
+    ) -> bool:
+        if not isinstance(key, ast.Name) or ref.store:
+            return False
+        return self._graph.parameters.wait(Wanted(node, module, unit, ref, key.id, rest, *DYNAMIC[used]))
+
+    def _module_name(self, module: Module, call: ast.Call) -> str | None:
+        argument = call.args[0]
+        text = constant_text(argument)
+        if text is None and isinstance(argument, ast.Name) and argument.id == "__name__":
+            text = module.name
+        if text is None or not text.startswith("."):
+            return text
+        package = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords), None)
+        base = constant_text(package)
+        if isinstance(package, ast.Name) and package.id in ("__name__", "__package__"):
+            base = module.name if package.id == "__name__" else module.parent
+        if base is None:
+            return None
+        level = len(text) - len(text.lstrip("."))
+        found = self._graph.program.find(base)
+        return absolute(found, level, text.lstrip(".")) if found is not None else None
+
+    def imported(
+        self,
+        module: Module,
+        unit: Unit,
+        node: Node,
+        ref: Ref,
+        name: str,
+        rest: tuple[Step, ...],
+        top_only: bool = False,
+    ) -> None:
+        """The edges of loading a module whose name is known, and of the steps after it."""
+        graph = self._graph
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            loaded = ".".join(parts[:length])
+            if graph.program.find(loaded) is not None:
+                graph.link(node, ("active", loaded))
+            else:
+                graph.need(node, ("ext", parts[0]))
+                graph.reach(node, ("loaded", loaded))
+        for target in {name, parts[0]} if top_only else {name}:
+            for event in list(graph.resolver.module(target, rest, set())):
+                if event != External(name, ()):
+                    graph.event(module, unit, node, ref, event)
+
+    def _loaded_modules(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`sys.modules`, with a name that is known."""
+        if ref.store:
+            self._graph.reach(node, _ALWAYS)
+        first = steps[0] if steps else None
+        key: ast.expr | None = first.slice if isinstance(first, ast.Subscript) else None
+        rest = steps[1:]
+        if isinstance(first, str) and first in _READS and len(steps) > 1 and isinstance(steps[1], ast.Call):
+            key, rest = (steps[1].args or [None])[0], steps[2:]  # type: ignore[list-item]
+        if key is None:
+            return False
+        name = constant_text(key)
+        if isinstance(key, ast.Name) and key.id == "__name__":
+            name = module.name
+        if name is None:
+            return self._parameter(module, unit, node, ref, key, rest, "sys.modules")
+        if name == "__main__":
+            return True
+        if ref.store and not rest:
+            return True
+        graph = self._graph
+        if graph.program.find(name) is None:
+            graph.need(node, ("ext", known.top(name)))
+            graph.need(node, ("loaded", name))
+            graph.reach(node, ("ext", known.top(name)))
+            return True
+        self.imported(module, unit, node, ref, name, rest, False)
+        return True
+
+
+def _prefix(node: ast.expr, module: Module) -> str | None:
+    """How a computed text begins, up to its last dot: `f"plugins.{name}"` is `plugins.`."""
+    text: str | None = None
+    if isinstance(node, ast.JoinedStr) and node.values:
+        first = node.values[0]
+        text = constant_text(first)
+        if isinstance(first, ast.FormattedValue):
+            text = _own_name(first.value, module)
+            following = constant_text(node.values[1]) if len(node.values) > 1 else None
+            text = text + following if text is not None and following else None
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Mod)):
+        text = constant_text(node.left) or _own_name(node.left, module) or _prefix(node.left, module)
+        if isinstance(node.op, ast.Add) and text is not None and not text.endswith("."):
+            following = constant_text(node.right)
+            text = text + following if following else text
+        if isinstance(node.op, ast.Mod) and text is not None:
+            text = text.partition("%")[0]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        text = (constant_text(node.func.value) or "").partition("{")[0]
+    if text is None or "." not in text[1:]:
+        return None
+    return text[: text.rindex(".") + 1]
+
+
+def _own_name(node: ast.expr, module: Module) -> str | None:
+    if isinstance(node, ast.Name) and node.id in ("__name__", "__package__"):
+        return module.name if node.id == "__name__" else module.parent
+    return None
+
+
+def _writes_file(call: ast.Call) -> bool:
+    mode = call.args[1] if len(call.args) > 1 else None
+    for keyword in call.keywords:
+        if keyword.arg == "mode":
+            mode = keyword.value
+    if mode is None:
+        return False
+    text = constant_text(mode)
+    return text is None or any(letter in text for letter in "wax+")
+
+
+def _only_folder(node: ast.AST) -> bool:
+    """Whether every `__file__` in a statement is only used for the folder that it names."""
+    parent: dict[ast.AST, ast.AST] = {}
+    for outer in ast.walk(node):
+        for inner in ast.iter_child_nodes(outer):
+            parent[inner] = outer
+    for name in list(parent):
+        if isinstance(name, ast.Name) and name.id == "__file__" and not _folder_of(name, parent):
+            return False
+    return True
+
+
+def _folder_of(node: ast.AST, parent: dict[ast.AST, ast.AST]) -> bool:
+    while True:
+        outer = parent.get(node)
+        if isinstance(outer, ast.Call) and node in outer.args:
+            last = outer.func.attr if isinstance(outer.func, ast.Attribute) else getattr(outer.func, "id", "")
+            if last in ("dirname", "basename"):
+                return True
+            if last not in ("abspath", "realpath", "Path", "PurePath", "resolve", "fspath", "str", "normpath"):
+                return False
+        elif isinstance(outer, ast.Attribute):
+            if outer.attr in ("parent", "parents", "name", "stem", "with_name", "joinpath"):
+                return True
+            if outer.attr not in ("resolve", "absolute"):
+                return False
+        elif not (isinstance(outer, ast.Call) and node is outer.func):
+            return False
+        node = outer
+
+
+_SPECIAL = {
+    "builtins.globals": Externals._own_namespace,
+    "builtins.locals": Externals._local_namespace,
+    "builtins.vars": Externals._local_namespace,
+    "builtins.dir": Externals._local_namespace,
+    "builtins.eval": Externals._code,
+    "builtins.exec": Externals._code,
+    "builtins.__import__": Externals._import_by_name,
+    "importlib.__import__": Externals._import_by_name,
+    "importlib.import_module": Externals._import_by_name,
+    "sys.modules": Externals._loaded_modules,
+}
+
+
+def distribution_needs(package: str) -> set[str]:
+    """The top-level packages that a third-party package declares it needs."""
+    by_package = metadata.packages_distributions()
+    needed = set()
+    for distribution in by_package.get(package, []):
+        for requirement in metadata.requires(distribution) or []:
+            project = requirement.split(";")[0].split("[")[0].strip(" ()<>=!~0123456789.,*").lower().replace("_", "-")
+            needed |= {name for name, owners in by_package.items() if project in [o.lower() for o in owners]}
+    return needed

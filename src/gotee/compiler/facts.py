@@ -1,0 +1,159 @@
+"""What names and classes are known to be: outside of the program, plain values, classes without hooks. Host world."""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+
+from gotee.compiler import known
+from gotee.compiler.imports import External, Name, Resolver
+from gotee.compiler.names import Ref, Step
+from gotee.compiler.program import Module
+from gotee.compiler.statements import Unit
+
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_MEMBER_HOOKS = {"__init__", "__new__", "_generate_next_value_", "_missing_", "__init_subclass__", "__set_name__"}
+_HOOKS = {"__init_subclass__", "__set_name__", "__class_getitem__", "__mro_entries__", "__prepare__"}
+
+
+class Facts(ABC):
+    """Answers for the modules of one program; what a plain value is, `purity` says."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._plain_names: dict[tuple[str, str], bool] = {}
+        self._plain_classes: dict[tuple[str, str], bool] = {}
+
+    @abstractmethod
+    def plain_value(self, module: Module, unit: Unit, node: ast.expr) -> bool:
+        """Whether an expression of a statement is made of built-in values only."""
+
+    def dotted(self, module: Module, node: ast.expr, local: frozenset[str] = frozenset()) -> str | None:
+        """The one name outside of the program that an expression is, or None."""
+        steps: list[Step] = []
+        while isinstance(node, ast.Attribute):
+            steps.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id in local:
+            return None
+        events = list(self._resolver.follow(module, Ref(node.id, tuple(reversed(steps)), node)))
+        outside = {event.dotted for event in events if isinstance(event, External) and not event.steps}
+        others = any(not isinstance(event, (External, Name)) for event in events)
+        bound = [event for event in events if isinstance(event, Name) and self._assigned(event.module, event.name)]
+        return outside.pop() if len(outside) == 1 and not others and not bound else None
+
+    def _assigned(self, module: Module, name: str) -> bool:
+        table = self._resolver.table(module)
+        return any(binder.imported is None for binder in table.binders.get(name, [])) or name in table.late
+
+    def in_program(self, module: Module, node: ast.expr) -> tuple[Module, Unit] | None:
+        """The one statement of the program that binds what a name or a chain of modules means, or None."""
+        steps: list[Step] = []
+        while isinstance(node, ast.Attribute):
+            steps.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return None
+        found = []
+        for event in self._resolver.follow(module, Ref(node.id, tuple(reversed(steps)), node)):
+            if isinstance(event, Name):
+                table = self._resolver.table(event.module)
+                for binder in table.binders.get(event.name, []):
+                    if binder.imported is None:
+                        if not event.last:
+                            return None
+                        found.append((event.module, table.statements.units[binder.unit]))
+            else:
+                return None
+        return found[0] if len(found) == 1 else None
+
+    def plain_name(self, module: Module, name: str) -> bool:
+        """Whether a global is bound to plain built-in values only."""
+        key = (module.name, name)
+        if key not in self._plain_names:
+            self._plain_names[key] = False
+            self._plain_names[key] = self._plain_name(module, name)
+        return self._plain_names[key]
+
+    def _plain_name(self, module: Module, name: str) -> bool:
+        events = list(self._resolver.name(module, name, (), set()))
+        if any(not isinstance(event, Name) for event in events):
+            return False
+        found = False
+        for event in events:
+            assert isinstance(event, Name)
+            table = self._resolver.table(event.module)
+            if event.name in table.late:
+                return False
+            for binder in table.binders.get(event.name, []):
+                if binder.imported is not None:
+                    continue
+                unit = table.statements.units[binder.unit]
+                node = unit.node
+                single = isinstance(node, ast.Assign) and all(isinstance(target, ast.Name) for target in node.targets)
+                if not single and not (isinstance(node, ast.AnnAssign) and node.value is not None):
+                    return False
+                assert isinstance(node, (ast.Assign, ast.AnnAssign))
+                if node.value is None or not self.plain_value(event.module, unit, node.value):
+                    return False
+                found = True
+        return found
+
+    def plain_class(self, module: Module, node: ast.expr) -> bool:
+        """Whether deriving from a class has no effect."""
+        if isinstance(node, ast.Subscript):
+            return self.plain_class(module, node.value)
+        outside = self.dotted(module, node)
+        if outside is not None:
+            return known.plain_base(outside)
+        found = self.in_program(module, node)
+        if found is None or not isinstance(found[1].node, ast.ClassDef):
+            return False
+        key = (found[0].name, found[1].node.name)
+        if key not in self._plain_classes:
+            self._plain_classes[key] = False
+            self._plain_classes[key] = self._plain_definition(found[0], found[1].node)
+        return self._plain_classes[key]
+
+    def makes_members(self, module: Module, node: ast.ClassDef) -> bool:
+        """Whether defining the class makes instances with the program's own methods: an enum with `__init__`."""
+        own, enumerates = self._members(module, node, 0)
+        return own and enumerates
+
+    def _members(self, module: Module, node: ast.ClassDef, depth: int) -> tuple[bool, bool]:
+        own = any(isinstance(child, DEFINITIONS) and child.name in _MEMBER_HOOKS for child in node.body)
+        enumerates = False
+        for base in node.bases if depth < 50 else ():
+            outside = self.dotted(module, base)
+            found = self.in_program(module, base) if outside is None else None
+            if found is not None and isinstance(found[1].node, ast.ClassDef):
+                more = self._members(found[0], found[1].node, depth + 1)
+                own, enumerates = own or more[0], enumerates or more[1]
+            enumerates = enumerates or (outside or "").startswith("enum.")
+        return own, enumerates
+
+    def _plain_definition(self, module: Module, node: ast.ClassDef) -> bool:
+        defined = {child.name for child in node.body if isinstance(child, DEFINITIONS)}
+        stored = {
+            target.id
+            for child in node.body
+            if isinstance(child, ast.Assign)
+            for target in child.targets
+            if isinstance(target, ast.Name)
+        }
+        if (defined | stored) & _HOOKS or node.decorator_list:
+            return (
+                not (defined | stored) & _HOOKS
+                and all(
+                    (self.dotted(module, decorator) or "").startswith("dataclasses.")
+                    for decorator in node.decorator_list
+                )
+                and self._plain_heads(module, node)
+            )
+        return self._plain_heads(module, node)
+
+    def _plain_heads(self, module: Module, node: ast.ClassDef) -> bool:
+        for keyword in node.keywords:
+            if keyword.arg != "metaclass" or not known.plain_metaclass(self.dotted(module, keyword.value) or ""):
+                return False
+        return all(self.plain_class(module, base) for base in node.bases)

@@ -1,0 +1,397 @@
+"""The graph of a program: what each statement needs to run, and what it may touch. Host world.
+
+Nodes are tuples whose first word says the kind:
+  unit M i      statement i of module M runs         exec M i      import statement i runs
+  unit-body M i the functions in it                  load M i      what running import statement i loads
+  alias M i k   its k-th name is bound               name M x      the global x of M has its value
+  active M      importing M does something that matters            exists M      M can be imported
+  whole M       every global of M                    writer M      something may write any global of M
+  raises M      importing M must fail where it does  soft M i      annotations of statement i that are not evaluated
+  ext T         package T outside of the program     loaded D      its submodule D has been loaded
+  always        state of the whole process           text M        M's file has its own text
+`needs` says what a kept node keeps; `touchers` says who may change it: (by reverse reachability) a statement that
+reaches something kept.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from gotee.compiler import known
+from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, SOURCE_READERS, cure_of
+from gotee.compiler.externals import Externals
+from gotee.compiler.hostonly import HostOnly, Reason
+from gotee.compiler.imports import MODULE_ATTRIBUTES, Event, External, Missing, Name, Resolver, Submodule, Value
+from gotee.compiler.loading import Loading
+from gotee.compiler.names import Ref, Uses
+from gotee.compiler.parameters import Parameters
+from gotee.compiler.program import Module, Program, absolute, parents
+from gotee.compiler.purity import Purity
+from gotee.compiler.scopes import Imported, own_nodes
+from gotee.compiler.statements import Unit
+
+Node = tuple[Any, ...]
+ALWAYS: Node = ("always",)
+ANNOTATIONS: Node = ("annotations",)
+SUBCLASSES: Node = ("subclasses",)
+
+
+class Dynamic(NamedTuple):
+    """A feature that the compiler cannot look through."""
+
+    code: str
+    node: ast.AST
+    message: str
+    when: Node | None = None  # only if this is kept too
+
+
+class Graph:
+    """All nodes and edges of a program's modules; modules are read as they are met."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.resolver = Resolver(program)
+        self.purity = Purity(self.resolver)
+        self.host = HostOnly(self.resolver)
+        self.needs: dict[Node, list[Node]] = defaultdict(list)
+        self.touchers: dict[Node, list[Node]] = defaultdict(list)
+        self.impure: dict[Node, ast.AST] = {}
+        self.sensitive: set[Node] = set()  # pure, but what it computes depends on when it runs
+        self.host_only: dict[Node, Reason] = {}
+        self.dynamics: dict[Node, list[Dynamic]] = defaultdict(list)
+        self.classes: dict[str, list[Node]] = defaultdict(list)
+        self.star_names: dict[tuple[str, int], list[str]] = defaultdict(list)  # star import -> names asked of it
+        self.data_users: dict[Node, set[str]] = defaultdict(set)  # who reads files of which modules
+        self._names: set[Node] = set()
+        self._built: set[str] = set()
+        self._edges: set[tuple[Node, Node]] = set()
+        self.externals = Externals(self)
+        self.loading = Loading(self)
+        self.parameters = Parameters()
+
+    # -- edges -------------------------------------------------------------------------------------------
+
+    def need(self, node: Node, other: Node) -> None:
+        """If `node` is kept, so is `other`."""
+        self.needs[node].append(other)
+
+    def reach(self, node: Node, other: Node) -> None:
+        """`node` may change what `other` is."""
+        if (node, other) not in self._edges:
+            self._edges.add((node, other))
+            self.touchers[other].append(node)
+
+    def link(self, node: Node, other: Node) -> None:
+        """Both."""
+        self.need(node, other)
+        self.reach(node, other)
+
+    def unit_of(self, node: Node) -> tuple[Module, Unit]:
+        """The statement of a unit, exec, alias or soft node."""
+        module = self.program.modules[node[1]]
+        return module, self.resolver.table(module).statements.units[node[2]]
+
+    # -- modules -----------------------------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Build every module of the program, those found on the way too."""
+        while left := [module for module in self.program.modules.values() if module.name not in self._built]:
+            for module in left:
+                self._built.add(module.name)
+                self._module(module)
+            if len(self._built) == len(self.program.modules):
+                self.parameters.resolve(self)
+        for module in self.program.modules.values():
+            if module.parent != module.name or "." in module.name:
+                self._inside_package(module)
+
+        self._spread_host_only()
+
+    def _spread_host_only(self) -> None:
+        """A statement that reads, when it runs, what only host-only statements bind is host-only itself."""
+        readers: dict[Node, list[Node]] = defaultdict(list)
+        for node in self.impure:
+            _, unit = self.unit_of(node)
+            if not isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                for ref in unit.uses.refs:
+                    if ref.immediate and isinstance(ref.base, str):
+                        readers["name", node[1], ref.base].append(node)
+        work = list(self.host_only)
+        while work:
+            node = work.pop()
+            module, unit = self.unit_of(node)
+            for name in unit.binds:
+                binders = self.resolver.table(module).binders.get(name, [])
+                if all(("unit", module.name, binder.unit) in self.host_only for binder in binders):
+                    reason = Reason(f"{name}, which a host-only statement binds", (), False)
+                    for reader in readers["name", module.name, name]:
+                        if reader not in self.host_only:
+                            self.host_only[reader] = reason
+                            work.append(reader)
+
+    def _inside_package(self, module: Module) -> None:
+        """A package used as an object leads to its modules too."""
+        package = module.name.rpartition(".")[0]
+        if package in self.program.modules:
+            self.need(("whole", package), ("whole", module.name))
+            self.need(("whole", package), ("active", module.name))
+            self.reach(("writer", package), ("writer", module.name))
+
+    def _module(self, module: Module) -> None:
+        exists: Node = ("exists", module.name)
+        for parent in parents(module.name):
+            if self.program.find(parent) is not None:
+                self.need(exists, ("exists", parent))
+        self.need(("active", module.name), exists)
+        self.need(("text", module.name), ("whole", module.name))
+        for unit in self.resolver.table(module).statements.units:
+            if unit.is_import:
+                self.loading.statement(module, unit)
+            elif not unit.dead:
+                self._unit(module, unit)
+
+    def _unit(self, module: Module, unit: Unit) -> None:
+        node: Node = ("unit", module.name, unit.index)
+        self.need(node, ("exists", module.name))
+        reason = self.host.reason(module, unit)
+        if reason is not None:
+            self.host_only[node] = reason
+        impurity = self.purity.impurity(module, unit)
+        if impurity is not None:
+            self.impure[node] = impurity
+        elif any(use.immediate for use in unit.uses.imports):
+            self.impure[node] = unit.node
+        elif self.purity.order_matters(module, unit):
+            self.sensitive.add(node)
+        if node in self.impure or node in self.sensitive:
+            self.need(node, ("active", module.name))
+        if isinstance(unit.node, ast.ClassDef) and unit.node.bases:
+            self.classes[module.name].append(node)
+        for name in unit.binds:
+            self.reach(node, self.name(module, name))
+        if any(isinstance(child, (ast.Raise, ast.Assert)) for child in own_nodes([unit.node])):
+            self.reach(node, ("exists", module.name))  # if the module is imported inside, it fails as it does outside
+        starts = isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and (
+            self.host.function_reason(module, unit) is not None or self._decorated_outside(module, unit)
+        )
+        self.uses(module, unit, node, unit.uses, only_immediate_reach=starts)
+        for target, name, _ in unit.includes:
+            self.include(node, target, name)
+
+    def _decorated_outside(self, module: Module, unit: Unit) -> bool:
+        """A function handed to a third-party decorator: it is registered there, not run at import."""
+        for decorator in getattr(unit.node, "decorator_list", []):
+            for ref in unit.uses.refs:
+                if ref.node is decorator:
+                    for event in self._origins(module, ref):
+                        if not known.is_standard(event.dotted):
+                            return True
+        return False
+
+    def _origins(self, module: Module, ref: Ref) -> list[External]:
+        """The names outside of the program that a reference, or the variable that it names, comes from."""
+        found = []
+        for event in self.resolver.follow(module, ref):
+            if isinstance(event, External):
+                found.append(event)
+            elif isinstance(event, Name) and event.steps:
+                table = self.resolver.table(event.module)
+                for binder in table.binders.get(event.name, []):
+                    node = table.statements.units[binder.unit].node
+                    if binder.imported is None and isinstance(node, ast.Assign):
+                        for other in table.statements.units[binder.unit].uses.refs:
+                            events = self.resolver.follow(event.module, other)
+                            found += [inner for inner in events if isinstance(inner, External)]
+        return found
+
+    def include(self, node: Node, target: str, name: str) -> None:
+        module = self.program.find(target)
+        if module is None:
+            return
+        self.link(node, ("active", target))
+        if name == "*":
+            self.link(node, ("whole", target))
+            self.reach(node, ("writer", target))
+        else:
+            self.link(node, self.name(module, name))
+
+    # -- names -------------------------------------------------------------------------------------------
+
+    def name(self, module: Module, name: str) -> Node:
+        """The node of a global, with its edges to all statements that bind it."""
+        node: Node = ("name", module.name, name)
+        if node in self._names:
+            return node
+        self._names.add(node)
+        table = self.resolver.table(module)
+        for binder in table.binders.get(name, []):
+            if binder.alias is not None:
+                self.link(node, ("alias", module.name, binder.unit, binder.alias))
+            else:
+                self.link(node, ("unit", module.name, binder.unit))
+        for unit, target in self.resolver.stars_with(module, name):
+            self.loading.starred(module, unit, target, name, node)
+        if name not in table.binders:
+            for unit, _ in self.resolver.external_stars(module):
+                self.need(node, ("exec", module.name, unit))
+        self.reach(("writer", module.name), node)
+        self.need(("whole", module.name), node)
+        return node
+
+    # -- uses --------------------------------------------------------------------------------------------
+
+    def uses(self, module: Module, unit: Unit, node: Node, uses: Uses, only_immediate_reach: bool) -> None:
+        """The edges of everything that a statement uses."""
+        quiet: Node = ("unit-body", *node[1:]) if only_immediate_reach else node
+        if only_immediate_reach:
+            self.need(node, quiet)
+        for ref in uses.refs:
+            if ref.soft:
+                self.reference(module, unit, ("soft", *node[1:]), ref)
+            else:
+                self.reference(module, unit, node if ref.immediate else quiet, ref)
+        for name in uses.writes:
+            self.reach(quiet, self.name(module, name))
+        for use in uses.imports:
+            user = node if use.immediate else quiet
+            self.loading.loads(module, use.imported, user, user)
+            if not use.immediate:
+                self._loads_when_called(module, use.imported, user)
+            self.loading.bound(module, use.imported, user)
+            if use.in_class and (
+                target := self.program.find(absolute(module, use.imported.level, use.imported.module))
+            ):
+                self.value(unit, user, target)
+            if use.name == "*":
+                target = self.program.find(absolute(module, use.imported.level, use.imported.module))
+                if target is not None:
+                    self.link(user, ("whole", target.name))
+        self._mentions(quiet, uses)
+
+    def _loads_when_called(self, module: Module, imported: Imported, node: Node) -> None:
+        target = absolute(module, imported.level, imported.module)
+        for name in (target, f"{target}.{imported.attr}"):
+            if self.program.find(name) is not None:
+                self.need(node, ("active", name))
+
+    def _mentions(self, node: Node, uses: Uses) -> None:
+        if "__subclasses__" in uses.mentions:
+            self.need(node, SUBCLASSES)
+        if uses.mentions & ANNOTATION_READERS or any(
+            isinstance(ref.base, str) and ref.base in ANNOTATION_READERS for ref in uses.refs
+        ):
+            self.need(node, ANNOTATIONS)
+        for text in uses.mentions:
+            if "." in text or ":" in text:
+                self._spelled(node, text)
+
+    def _spelled(self, node: Node, text: str) -> None:
+        """A string that spells a dotted name of the program counts as its use."""
+        parts = text.replace(":", ".").split(".")
+        if not all(part.isidentifier() for part in parts) or self.program.find(parts[0]) is None:
+            return
+        for length in range(len(parts) - 1, 0, -1):
+            module = self.program.find(".".join(parts[:length]))
+            if module is not None:
+                if self.resolver.binds(module, parts[length]):
+                    self.link(node, self.name(module, parts[length]))
+                    self.link(node, ("active", module.name))
+                return
+
+    def reference(self, module: Module, unit: Unit, node: Node, ref: Ref) -> None:
+        """The edges of one reference."""
+        for event in list(self.resolver.follow(module, ref)):
+            self.event(module, unit, node, ref, event)
+        if not (ref.steps or ref.immediate) and ref.base in GLOBALS_ATTRIBUTES:
+            return
+        if isinstance(ref.base, str) and ref.base == "__file__":
+            self.externals.file(module, unit, node)
+
+    def event(self, module: Module, unit: Unit, node: Node, ref: Ref, event: Event) -> None:
+        """The edges of one thing that a reference may mean."""
+        if isinstance(event, Name):
+            target = self.name(event.module, event.name)
+            self.parameters.note(module, event, ref.store)
+            if ref.store and event.last:
+                self.reach(node, target)
+                return
+            self._load(node, event, target)
+        elif isinstance(event, Value):
+            self.value(unit, node, event.module)
+        elif isinstance(event, Submodule):
+            self.link(node, ("active", event.module.name))
+        elif isinstance(event, Missing):
+            self.missing(module, node, event, ref)
+        elif isinstance(event, External):
+            self.externals.use(module, unit, node, ref, event)
+
+    def _load(self, node: Node, event: Name, target: Node) -> None:
+        self.need(node, target)
+        if event.steps or not self._constant(event):
+            self.reach(node, target)
+        for step in event.steps:
+            if isinstance(step, str) and step in GLOBALS_ATTRIBUTES:
+                self.value(None, node, event.module)
+
+    def _constant(self, event: Name) -> bool:
+        """A global that holds one immutable value for ever: reading it touches nothing."""
+        table = self.resolver.table(event.module)
+        binders = table.binders.get(event.name, [])
+        if len(binders) != 1 or event.name in table.late or binders[0].imported is not None:
+            return False
+        node = table.statements.units[binders[0].unit].node
+        return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+
+    def value(self, unit: Unit | None, node: Node, module: Module) -> None:
+        """A module used as an object: any of its names may be read or written."""
+        self.link(node, ("whole", module.name))
+        self.link(node, ("active", module.name))
+        self.reach(node, ("writer", module.name))
+        for special in ("__getattr__", "__dir__"):
+            if self.resolver.binds(module, special):
+                self.need(node, self.name(module, special))
+        if unit is not None and unit.uses.mentions & SOURCE_READERS:
+            self.need(node, ("text", module.name))
+
+    def missing(self, module: Module, node: Node, event: Missing, ref: Ref | None) -> None:
+        owner = event.module
+        if event.name in MODULE_ATTRIBUTES:
+            if event.name == "__doc__":
+                self.need(node, ("doc", owner.name))
+            elif event.name in ("__path__", "__spec__", "__file__", "__loader__"):
+                self.data_users[node].add(owner.name)
+            return
+        if event.name.startswith("__"):
+            self.value(None, node, owner)
+        self.link(node, self.name(owner, event.name))
+        self.reach(node, ("writer", owner.name))
+        self.link(node, ("active", owner.name))
+        if self.resolver.binds(owner, "__getattr__"):
+            self.link(node, self.name(owner, "__getattr__"))
+
+    def dynamic(self, node: Node, code: str, where: ast.AST, message: str, when: Node | None = None) -> None:
+        """Note a feature that cannot be resolved; it may reach anything."""
+        module, unit = self.unit_of(node)
+        if when is None:
+            self.reach(node, ALWAYS)
+        if not self._overridden(module, unit, where):
+            self.dynamics[node].append(Dynamic(code, where, message, when))
+
+    def _overridden(self, module: Module, unit: Unit, where: ast.AST) -> bool:
+        lines = {line for _, _, line in unit.includes}
+        if not lines:
+            return False
+        best = (unit.first_line, unit.last_line)
+        for child in ast.walk(unit.node):
+            if isinstance(child, ast.stmt) and not isinstance(child, (ast.FunctionDef, ast.ClassDef)):
+                inside = child.lineno <= getattr(where, "lineno", 0) <= (child.end_lineno or child.lineno)
+                span = (child.lineno, child.end_lineno or child.lineno)
+                if inside and span[1] - span[0] <= best[1] - best[0]:
+                    best = span
+        return any(best[0] - 1 <= line <= best[1] for line in lines)
+
+    def cure(self, dynamic: Dynamic) -> str:
+        """What to do about it."""
+        return cure_of(dynamic.code)

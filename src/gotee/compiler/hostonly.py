@@ -1,0 +1,245 @@
+"""Which statements only the host may run: those whose execution starts routines, uses channels or ends the process.
+
+Host world. A call graph by name: functions of the program that the statement calls, constructors, methods of the
+classes it names, and functions that it hands to code outside of the program.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+from gotee.compiler.imports import External, Name, Resolver
+from gotee.compiler.names import Body, Ref, Step
+from gotee.compiler.program import Module
+from gotee.compiler.statements import Unit
+
+_STARTERS = {"gotee.go", "gotee.gosecure", "gotee.select", "gotee.aselect", "gotee.sleep", "gotee.yield_now"}
+_EXITS = {"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"}
+_CHANNEL = {"send", "recv", "recv_ok", "close", "asend", "arecv", "arecv_ok", "__iter__"}
+_ONLY_CHANNEL = {"recv_ok", "asend", "arecv", "arecv_ok"}
+_CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__call__")
+
+
+class Reason(NamedTuple):
+    """Why a statement is the host's: what it reaches, through which functions, and whether that ends the process."""
+
+    what: str
+    via: tuple[str, ...]
+    exits: bool
+
+    def __str__(self) -> str:
+        way = "".join(f"{name}() -> " for name in self.via)
+        return f"its execution reaches {way}{self.what}"
+
+
+class HostOnly:
+    """Answers for one program."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._known: dict[tuple[str, int], Reason | None] = {}
+        self._uses_gotee: dict[str, bool] = {}
+
+    def reason(self, module: Module, unit: Unit) -> Reason | None:
+        """Why only the host may run a statement, or None."""
+        if unit.dead or isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or unit.is_import:
+            return None
+        reason = self._body(module, unit, unit.body)
+        if reason is not None and reason.exits and _is_optional_import(unit.node):
+            return None
+        return reason
+
+    def function_reason(self, module: Module, unit: Unit) -> Reason | None:
+        """Why some function of a definition is the host's, or None; ending the process is no reason here."""
+        for body in unit.uses.bodies[1:]:
+            reason = self._body(module, unit, body)
+            if reason is not None and not reason.exits:
+                return reason
+        return None
+
+    def _body(self, module: Module, unit: Unit, body: Body) -> Reason | None:
+        key = (module.name, id(body))
+        if key not in self._known:
+            self._known[key] = None
+            self._known[key] = self._search(module, unit, body)
+        return self._known[key]
+
+    def _search(self, module: Module, unit: Unit, body: Body) -> Reason | None:
+        """What a body reaches; starting a routine counts before ending the process."""
+        ends: Reason | None = None
+        for node in body.exits:
+            ends = Reason(ast.unparse(node), (), True)
+        for ref in body.calls:
+            reason = self._call(module, ref)
+            if reason is not None and not reason.exits:
+                return reason
+            ends = ends or reason
+        return self._channel_use(module, body) or self._own(module, unit, body, ends)
+
+    def _channel_use(self, module: Module, body: Body) -> Reason | None:
+        for method, node, channel in body.methods:
+            if method in _CHANNEL and (channel or self._global_channel(module, node)):
+                return Reason(f"a channel operation, {method}", (), False)
+            if method in _ONLY_CHANNEL and self._knows_gotee(module):
+                return Reason(f"a channel operation, {method}", (), False)
+        return None
+
+    def _own(self, module: Module, unit: Unit, body: Body, ends: Reason | None) -> Reason | None:
+        """Functions inside this one that it calls, methods of its class, methods of classes that it names."""
+        owner = body.name.rpartition(".")[0]
+        inner = {f"{body.name}.{name}" for name in body.local_calls}
+        methods = {name for name, _, _ in body.methods}
+        siblings = {f"{owner}.{name}" for name in methods} if owner else set()
+        for other in unit.uses.bodies[1:]:
+            if other is not body and other.name in inner | siblings:
+                reason = self._body(module, unit, other)
+                if reason is not None and not reason.exits:
+                    return _through(other.name, reason)
+                ends = ends or (reason and _through(other.name, reason))
+        if methods and not body.name:
+            return self._methods(module, unit, methods) or ends
+        return ends
+
+    def _methods(self, module: Module, unit: Unit, methods: set[str]) -> Reason | None:
+        for owner, definition in self._classes_near(module, unit):
+            for body in definition.uses.bodies[1:]:
+                if body.name.rpartition(".")[2] in methods:
+                    reason = self._body(owner, definition, body)
+                    if reason is not None:
+                        return _through(body.name, reason)
+        return None
+
+    def _classes_near(self, module: Module, unit: Unit) -> list[tuple[Module, Unit]]:
+        """The classes that a statement names, itself or through the variables that it names."""
+        found, seen, wanted = [], {(module.name, unit.index)}, [(module, unit)]
+        while wanted:
+            owner, current = wanted.pop()
+            for ref in current.uses.refs:
+                for event in self._resolver.follow(owner, ref) if ref.immediate else ():
+                    if not isinstance(event, Name):
+                        continue
+                    for other in self._binding(event):
+                        key = (event.module.name, other.index)
+                        if key in seen or isinstance(other.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                            continue
+                        seen.add(key)
+                        wanted.append((event.module, other))
+                        if isinstance(other.node, ast.ClassDef):
+                            found.append((event.module, other))
+        return found
+
+    def _call(self, module: Module, ref: Ref) -> Reason | None:
+        for event in self._resolver.follow(module, ref):
+            if isinstance(event, External):
+                reason = self._external(module, event)
+            elif isinstance(event, Name):
+                reason = self._in_program(module, event)
+            else:
+                reason = None
+            if reason is not None:
+                return reason
+        return None
+
+    def _external(self, module: Module, event: External) -> Reason | None:
+        call = event.steps[0] if event.steps else None
+        if event.dotted.startswith("gotee.") and isinstance(call, ast.Call) and event.dotted in _STARTERS:
+            return Reason(event.dotted, (), False)
+        if isinstance(call, ast.Call) and (event.dotted in _EXITS or event.dotted.startswith("os.exec")):
+            return Reason(event.dotted, (), True)
+        if event.dotted.startswith("gotee."):
+            return None
+        for step in event.steps:
+            if isinstance(step, ast.Call):
+                reason = self._handed_over(module, step)
+                if reason is not None:
+                    return reason
+        return None
+
+    def _handed_over(self, module: Module, call: ast.Call) -> Reason | None:
+        """A function given to code that may call it."""
+        for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
+            if isinstance(argument, (ast.Name, ast.Attribute)):
+                chain = _chain(argument)
+                events = self._resolver.follow(module, chain) if chain is not None else ()
+                for event in events:
+                    if isinstance(event, Name) and event.last:
+                        reason = self._called(event)
+                        if reason is not None:
+                            return reason
+        return None
+
+    def _in_program(self, module: Module, event: Name) -> Reason | None:
+        steps = event.steps
+        if not steps:
+            return None
+        first = steps[0]
+        if len(steps) > 1 and isinstance(first, str) and isinstance(steps[1], ast.Call):
+            if first in _CHANNEL and any(event.name in unit.channels for unit in self._binding(event)):
+                return Reason(f"a channel operation, {event.name}.{first}", (), False)
+            return self._method(event, first)
+        if not isinstance(first, ast.Call):
+            return None
+        reason = self._called(event)
+        if reason is None and any(body.calls_parameter for unit in self._binding(event) for body in unit.uses.bodies):
+            reason = self._handed_over(module, first)
+        return reason
+
+    def _called(self, event: Name) -> Reason | None:
+        for unit in self._binding(event):
+            node = unit.node
+            names = {event.name}
+            if isinstance(node, ast.ClassDef):
+                names = {f"{node.name}.{constructor}" for constructor in _CONSTRUCTORS[:3]}
+            for body in unit.uses.bodies[1:]:
+                if body.name in names:
+                    reason = self._body(event.module, unit, body)
+                    if reason is not None:
+                        return _through(body.name, reason)
+        return None
+
+    def _method(self, event: Name, method: str) -> Reason | None:
+        for unit in self._binding(event):
+            if isinstance(unit.node, ast.ClassDef):
+                for body in unit.uses.bodies[1:]:
+                    if body.name == f"{unit.node.name}.{method}":
+                        reason = self._body(event.module, unit, body)
+                        if reason is not None:
+                            return _through(body.name, reason)
+        return None
+
+    def _binding(self, event: Name) -> list[Unit]:
+        table = self._resolver.table(event.module)
+        units = table.statements.units
+        return [units[binder.unit] for binder in table.binders.get(event.name, []) if binder.imported is None]
+
+    def _global_channel(self, module: Module, node: ast.expr) -> bool:
+        if not isinstance(node, ast.Name):
+            return False
+        events = self._resolver.name(module, node.id, (), set())
+        return any(
+            event.name in unit.channels for event in events if isinstance(event, Name) for unit in self._binding(event)
+        )
+
+    def _knows_gotee(self, module: Module) -> bool:
+        if module.name not in self._uses_gotee:
+            self._uses_gotee[module.name] = "gotee" in module.source
+        return self._uses_gotee[module.name]
+
+
+def _chain(node: ast.expr) -> Ref | None:
+    steps: list[Step] = []
+    inner = node
+    while isinstance(inner, ast.Attribute):
+        steps.append(inner.attr)
+        inner = inner.value
+    return Ref(inner.id, tuple(reversed(steps)), node) if isinstance(inner, ast.Name) else None
+
+
+def _through(name: str, reason: Reason) -> Reason:
+    return Reason(reason.what, (name, *reason.via), reason.exits)
+
+
+def _is_optional_import(node: ast.stmt) -> bool:
+    """`try: import x` with an `except` that ends the process: decided by the import, which is checked elsewhere."""
+    return isinstance(node, ast.Try) and all(isinstance(child, (ast.Import, ast.ImportFrom)) for child in node.body)

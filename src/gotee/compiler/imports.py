@@ -1,0 +1,256 @@
+"""What a name means across the files of a program: follows imports, re-exports, stars and chains. Host world.
+
+`Resolver.follow` turns one reference into a stream of events: a global of a module that it needs, a module used as
+a value, an attribute that no statement binds, or a name outside the program with the steps that remain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gotee.compiler.names import Ref, Step
+from gotee.compiler.program import Module, Program, absolute
+from gotee.compiler.scopes import Imported
+from gotee.compiler.statements import Statements, statements_of
+
+# Attributes that every module has; they need no statement.
+MODULE_ATTRIBUTES = {
+    "__name__",
+    "__package__",
+    "__file__",
+    "__doc__",
+    "__spec__",
+    "__loader__",
+    "__path__",
+    "__cached__",
+}
+
+
+class Name(NamedTuple):
+    """A global of a module of the program, and the steps of the reference that go beyond it."""
+
+    module: Module
+    name: str
+    steps: tuple[Step, ...]
+
+    @property
+    def last(self) -> bool:
+        return not self.steps
+
+
+class Value(NamedTuple):
+    """A module of the program, used as an object."""
+
+    module: Module
+    steps: tuple[Step, ...]
+
+
+class Submodule(NamedTuple):
+    """A module that is reached as an attribute of its package."""
+
+    module: Module
+
+
+class Missing(NamedTuple):
+    """An attribute of a module of the program that no statement of it binds."""
+
+    module: Module
+    name: str
+
+
+class External(NamedTuple):
+    """Something outside of the program, `builtins` included."""
+
+    dotted: str
+    steps: tuple[Step, ...]
+
+
+Event = Name | Value | Submodule | Missing | External
+
+
+class Binder(NamedTuple):
+    """A statement that binds a name: its number, the alias if it is an import, and what that imports."""
+
+    unit: int
+    alias: int | None
+    imported: Imported | None
+
+
+@dataclass
+class Table:
+    """Who binds what in one module. `late` are imports that a function makes for a `global`."""
+
+    statements: Statements
+    binders: dict[str, list[Binder]] = field(default_factory=dict)
+    stars: list[tuple[int, Imported]] = field(default_factory=list)
+    late: dict[str, list[Imported]] = field(default_factory=dict)
+    loads: set[str] = field(default_factory=set)  # `import a.b.c` loads a.b and a.b.c
+
+
+class Resolver:
+    """Answers what names mean in the modules of a program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._tables: dict[str, Table] = {}
+        self._exported: dict[tuple[str, str], bool] = {}
+
+    def table(self, module: Module) -> Table:
+        """Who binds what in a module."""
+        table = self._tables.get(module.name)
+        if table is None:
+            table = self._tables[module.name] = _table(statements_of(module))
+        return table
+
+    def binds(self, module: Module, name: str) -> bool:
+        """Whether some statement of the module binds the name, a star import included."""
+        return name in self.table(module).binders or any(True for _ in self.stars_with(module, name))
+
+    def stars_with(self, module: Module, name: str) -> Iterator[tuple[int, Module]]:
+        """The star imports of a module that bring a name, with the module that it comes from."""
+        for unit, imported in self.table(module).stars:
+            target = self.program.find(absolute(module, imported.level, imported.module))
+            if target is not None and target is not module and self.exports(target, name):
+                yield unit, target
+
+    def external_stars(self, module: Module) -> list[tuple[int, str]]:
+        """The star imports of a module from outside of the program."""
+        stars = ((unit, absolute(module, i.level, i.module)) for unit, i in self.table(module).stars)
+        return [(unit, name) for unit, name in stars if self.program.find(name) is None]
+
+    def exports(self, module: Module, name: str) -> bool:
+        """Whether `from module import *` may bind the name."""
+        key = (module.name, name)
+        if key not in self._exported:
+            self._exported[key] = False  # star imports may go in circles
+            self._exported[key] = self._exports(module, name)
+        return self._exported[key]
+
+    def _exports(self, module: Module, name: str) -> bool:
+        statements = self.table(module).statements
+        if statements.exports is not None:
+            return name in statements.exports
+        if name.startswith("_") and not statements.computed_exports:
+            return False
+        return self.binds(module, name) or (
+            statements.computed_exports and self.program.find(f"{module.name}.{name}") is not None
+        )
+
+    # -- following ---------------------------------------------------------------------------------------
+
+    def follow(self, module: Module, ref: Ref) -> Iterator[Event]:
+        """What a reference in a module means; all that it may mean when there are several."""
+        if isinstance(ref.base, str):
+            yield from self.name(module, ref.base, ref.steps, set())
+        else:
+            yield from self.imported(module, ref.base, ref.steps, set())
+
+    def name(self, module: Module, name: str, steps: tuple[Step, ...], seen: set[tuple[str, str]]) -> Iterator[Event]:
+        """What a global name of a module means."""
+        if (module.name, name) in seen:
+            return
+        seen.add((module.name, name))
+        yield Name(module, name, steps)
+        table = self.table(module)
+        binders = table.binders.get(name, [])
+        for binder in binders:
+            if binder.imported is not None:
+                yield from self.imported(module, binder.imported, steps, seen)
+        for imported in table.late.get(name, []):
+            yield from self.imported(module, imported, steps, seen)
+        starred = False
+        for _, target in self.stars_with(module, name):
+            starred = True
+            yield from self.attribute(target, name, steps, seen)
+        if not binders and not starred:
+            for _, outside in self.external_stars(module):
+                yield from _external(f"{outside}.{name}", steps)
+            yield from _external(f"builtins.{name}", steps)
+
+    def imported(
+        self, module: Module, imported: Imported, steps: tuple[Step, ...], seen: set[tuple[str, str]]
+    ) -> Iterator[Event]:
+        """What an import binds."""
+        target = absolute(module, imported.level, imported.module)
+        if imported.attr is None:
+            yield from self.module(target, steps, seen, self.table(module).loads)
+        elif imported.attr not in ("", "*"):
+            source = self.program.find(target)
+            if source is None:
+                yield from _external(f"{target}.{imported.attr}", steps)
+            else:
+                yield from self.attribute(source, imported.attr, steps, seen, loaded={f"{target}.{imported.attr}"})
+
+    def module(
+        self, name: str, steps: tuple[Step, ...], seen: set[tuple[str, str]], loaded: Collection[str] = ()
+    ) -> Iterator[Event]:
+        """What the steps after a module lead to."""
+        target = self.program.find(name)
+        if target is None:
+            yield from _external(name, steps)
+        elif not steps or not isinstance(steps[0], str) or steps[0] == "__dict__":
+            yield Value(target, steps)
+        else:
+            yield from self.attribute(target, steps[0], steps[1:], seen, loaded)
+
+    def attribute(
+        self,
+        module: Module,
+        name: str,
+        steps: tuple[Step, ...],
+        seen: set[tuple[str, str]],
+        loaded: Collection[str] = (),
+    ) -> Iterator[Event]:
+        """What an attribute of a module of the program means."""
+        bound = self.binds(module, name) or name in self.table(module).late
+        inner = self.program.find(f"{module.name}.{name}") if module.package else None
+        if bound:
+            yield from self.name(module, name, steps, seen)
+        if inner is not None:
+            if inner.name not in loaded:
+                yield Submodule(inner)
+            yield from self.module(inner.name, steps, seen, loaded)
+        if not bound and inner is None:
+            yield Missing(module, name)
+
+
+def _external(dotted: str, steps: tuple[Step, ...]) -> Iterator[External]:
+    length = 0
+    while length < len(steps) and isinstance(steps[length], str):
+        length += 1
+    yield External(".".join([dotted, *(str(step) for step in steps[:length])]), steps[length:])
+
+
+def _table(statements: Statements) -> Table:
+    table = Table(statements)
+    for unit in statements.units:
+        if unit.is_import:
+            for number, (name, imported) in enumerate(unit.aliases):
+                _note_loaded(table, imported)
+                if name == "*":
+                    table.stars.append((unit.index, imported))
+                else:
+                    table.binders.setdefault(name, []).append(Binder(unit.index, number, imported))
+            continue
+        brought: dict[str, list[Imported]] = {}
+        for use in unit.uses.imports:
+            _note_loaded(table, use.imported)
+            if use.global_ and use.name == "*":
+                table.stars.append((unit.index, use.imported))
+            elif use.global_:
+                brought.setdefault(use.name, []).append(use.imported)
+        for name in sorted(unit.binds):
+            table.binders.setdefault(name, []).append(Binder(unit.index, None, None))
+        for name, several in brought.items():
+            table.binders.setdefault(name, []).extend(Binder(unit.index, None, imported) for imported in several)
+        for name, imported in unit.uses.late:
+            table.late.setdefault(name, []).append(imported)
+    return table
+
+
+def _note_loaded(table: Table, imported: Imported) -> None:
+    if imported.attr in (None, "") and not imported.level:
+        parts = imported.module.split(".")
+        table.loads |= {".".join(parts[:length]) for length in range(2, len(parts) + 1)}

@@ -1,0 +1,155 @@
+"""What is known of the language and the standard library: which calls only make a value, which state is shared.
+
+Host world. Everything that is not listed is taken to have an effect: a missing entry costs precision, a wrong one
+would make a slice that answers differently, so only what is plainly so is listed.
+"""
+
+from __future__ import annotations
+
+import builtins
+import enum
+import importlib
+import re
+import sys
+
+# fmt: off
+# Modules whose functions only compute: a call without effect on anything but its arguments.
+_COMPUTING = [
+    "__future__", "abc", "array", "ast", "base64", "binascii", "bisect", "cmath", "collections", "collections.abc",
+    "colorsys", "contextlib", "contextvars", "copy", "dataclasses", "datetime", "difflib", "dis", "enum",
+    "fractions", "functools", "graphlib", "hashlib", "heapq", "hmac", "html", "ipaddress", "itertools", "keyword",
+    "math", "numbers", "operator", "os.path", "posixpath", "pprint", "queue", "re", "reprlib", "secrets",
+    "statistics", "string", "struct", "textwrap", "time", "token", "tokenize", "traceback", "types", "typing",
+    "typing_extensions", "unicodedata", "urllib.parse", "uuid", "weakref", "zlib",
+]
+
+# Shared state of the whole process: what touches it may change the answer of any code.
+_AMBIENT = [
+    "_thread", "atexit", "builtins", "codecs", "copyreg", "ctypes", "decimal", "encodings", "faulthandler", "gc",
+    "gettext", "importlib", "linecache", "locale", "logging", "mimetypes", "multiprocessing", "os", "pkgutil",
+    "random", "readline", "resource", "runpy", "shutil", "signal", "site", "socket", "subprocess", "sys",
+    "tempfile", "threading", "tracemalloc", "unittest", "warnings", "zoneinfo", "asyncio",
+]
+
+# Of the modules above: what only computes, or only reads what does not change.
+_INERT = {
+    "decimal.Decimal", "json.dumps", "json.loads", "io.StringIO", "io.BytesIO", "pathlib.PurePath",
+    "pathlib.PurePosixPath", "pathlib.Path", "threading.Lock", "threading.RLock", "threading.Condition",
+    "threading.Event", "threading.Semaphore", "threading.BoundedSemaphore", "threading.local", "threading.Barrier",
+    "threading.get_ident", "asyncio.Lock", "asyncio.Event", "asyncio.Queue", "asyncio.Semaphore",
+    "sys.version_info", "sys.version", "sys.platform", "sys.maxsize", "sys.byteorder", "sys.implementation",
+    "sys.hexversion", "sys.float_info", "sys.executable", "sys.stdout.write", "sys.stderr.write",
+    "sys.stdout.flush", "sys.intern", "sys.getsizeof", "sys.argv", "sys.exit", "os._exit", "os.abort", "os.sep",
+    "os.linesep", "os.name", "os.getenv", "os.getcwd", "os.fspath", "os.getpid", "os.cpu_count", "os.environ.get",
+    "os.urandom", "os.curdir", "os.pardir", "os.pathsep", "os.extsep", "os.altsep", "os.devnull", "os.PathLike",
+    "os.fsencode", "os.fsdecode", "os.uname", "decimal.ROUND_HALF_UP", "decimal.ROUND_HALF_EVEN",
+    "decimal.ROUND_DOWN", "decimal.ROUND_UP", "decimal.InvalidOperation", "decimal.DivisionByZero", "asyncio.sleep",
+    "asyncio.CancelledError", "asyncio.TimeoutError", "logging.DEBUG", "logging.INFO", "logging.WARNING",
+    "logging.ERROR", "logging.CRITICAL", "logging.Logger", "logging.NullHandler", "logging.Formatter",
+    "importlib.resources.files", "importlib.metadata.version", "socket.AF_INET", "socket.SOCK_STREAM",
+    "importlib.import_module",
+}
+
+# Calls that only make a value, but one that leads to shared state.
+_PURE_BUT_SHARED = {"logging.getLogger", "decimal.getcontext", "sys.getrecursionlimit", "threading.current_thread"}
+
+# Calls that keep their arguments without calling them, so the arguments may be anything.
+_KEEP_ARGUMENTS = {
+    "functools.partial", "functools.wraps", "functools.lru_cache", "functools.cache", "functools.cached_property",
+    "functools.singledispatch", "functools.partialmethod", "functools.singledispatchmethod", "functools.cmp_to_key",
+    "functools.update_wrapper", "collections.namedtuple", "dataclasses.dataclass", "dataclasses.field",
+    "contextlib.contextmanager", "contextlib.asynccontextmanager", "abc.abstractmethod", "enum.auto", "enum.unique",
+    "enum.nonmember", "enum.member", "re.compile", "functools.total_ordering", "contextvars.ContextVar",
+    "operator.itemgetter", "operator.attrgetter", "operator.methodcaller", "weakref.WeakKeyDictionary",
+    "weakref.WeakValueDictionary", "weakref.WeakSet", "types.SimpleNamespace", "types.MappingProxyType",
+    "types.MethodType", "itertools.count", "itertools.repeat", "itertools.cycle", "collections.defaultdict",
+    "gotee.Chan", "gotee.public_error", "builtins.property", "builtins.staticmethod", "builtins.classmethod",
+    "builtins.object", "builtins.super", "builtins.isinstance", "builtins.issubclass", "builtins.id",
+    "builtins.callable", "builtins.lambda", "builtins.enumerate", "builtins.zip", "builtins.slice",
+}
+
+# Builtins that only compute when their arguments are plain values.
+_COMPUTING_BUILTINS = {
+    "abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "chr", "complex", "dict", "divmod", "float",
+    "format", "frozenset", "hash", "hex", "int", "len", "list", "max", "min", "oct", "ord", "pow", "print", "range",
+    "repr", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "type", "memoryview",
+} | {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)}
+# fmt: on
+
+_MUTATING = re.compile(
+    r"^(heapq\.heap|bisect\.insort|functools\.reduce|contextvars\.copy_context|weakref\.finalize|time\.(sleep|tzset)"
+    r"|re\.purge|array\.array\..|copy\.(copy|deepcopy)$|types\.(new_class|prepare_class|FunctionType|CodeType))"
+)
+
+# fmt: off
+_PLAIN_CLASS_MODULES = {
+    "abc", "argparse", "ast", "base64", "builtins", "cmd", "codecs", "collections", "collections.abc",
+    "configparser", "contextlib", "csv", "ctypes", "datetime", "dataclasses", "decimal", "email.message", "enum",
+    "fractions", "functools", "html.parser", "http.server", "io", "ipaddress", "json", "json.decoder",
+    "json.encoder", "logging", "numbers", "os", "pathlib", "pickle", "queue", "random", "socketserver", "string",
+    "threading", "types", "typing", "unittest", "uuid", "weakref", "xml.sax",
+}
+# fmt: on
+
+
+def top(dotted: str) -> str:
+    """The top-level package of a dotted name."""
+    return dotted.partition(".")[0]
+
+
+def is_standard(dotted: str) -> bool:
+    """Whether a dotted name is the interpreter's or the standard library's."""
+    return top(dotted) in sys.stdlib_module_names or top(dotted) == "builtins"
+
+
+def _within(dotted: str, modules: list[str]) -> bool:
+    return any(dotted == module or dotted.startswith(module + ".") for module in modules)
+
+
+def computes(dotted: str) -> bool:
+    """Whether a name outside of the program, when called, only computes from plain arguments."""
+    if dotted.startswith("builtins."):
+        return dotted[9:] in _COMPUTING_BUILTINS or dotted in _KEEP_ARGUMENTS
+    if _MUTATING.match(dotted):
+        return False
+    known = dotted in _INERT or dotted in _PURE_BUT_SHARED or dotted in _KEEP_ARGUMENTS
+    return known or _within(dotted, _COMPUTING)
+
+
+def keeps_arguments(dotted: str) -> bool:
+    """Whether a call only keeps what it is given, whatever that is."""
+    return dotted in _KEEP_ARGUMENTS or _within(dotted, ["typing", "typing_extensions"]) or dotted in _PURE_BUT_SHARED
+
+
+def shares_state(dotted: str) -> bool:
+    """Whether a use of a standard-library name may touch state of the whole process."""
+    if dotted in _INERT or dotted.startswith("builtins.") or dotted == "builtins":
+        return dotted == "builtins"
+    return _within(dotted, _AMBIENT) and not _within(dotted, _COMPUTING)
+
+
+def touches_nothing(dotted: str) -> bool:
+    """Whether calling or reading a name outside of the program leads to no state that others see."""
+    return (dotted in _INERT or _within(dotted, _COMPUTING) or dotted in _KEEP_ARGUMENTS) and not _MUTATING.match(
+        dotted
+    )
+
+
+def plain_base(dotted: str) -> bool:
+    """Whether a class outside of the program can be derived from without effect: no hook, no special metaclass."""
+    if dotted in ("typing.Generic", "typing.Protocol", "typing.NamedTuple", "typing.TypedDict", "gotee.Chan"):
+        return True
+    module, _, name = dotted.rpartition(".")
+    if module not in _PLAIN_CLASS_MODULES:
+        return False
+    found = getattr(importlib.import_module(module), name, None)
+    if not isinstance(found, type):
+        return module == "typing"
+    plain_kind = type(found) is type or type(found).__name__ == "ABCMeta" or isinstance(found, enum.EnumMeta)
+    own_hook = any("__init_subclass__" in vars(base) for base in found.__mro__[:-1])
+    return plain_kind and (not own_hook or module in ("typing", "enum"))
+
+
+def plain_metaclass(dotted: str) -> bool:
+    """Whether a metaclass outside of the program does nothing but make the class."""
+    return dotted in ("abc.ABCMeta", "enum.EnumMeta", "enum.EnumType", "builtins.type")

@@ -1,0 +1,66 @@
+"""The records of what a piece of code uses: names, with what is done to them. Host world; filled by `collect`.
+
+A reference is a global name, or a module that was imported inside a function, followed by steps: attributes, calls,
+subscripts.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gotee.compiler.scopes import (
+    Imported,
+)
+
+Step = str | ast.Call | ast.Subscript
+
+
+class Ref(NamedTuple):
+    """One use of a name. `base` is a global's name, or what a function-level import bound."""
+
+    base: str | Imported
+    steps: tuple[Step, ...]
+    node: ast.expr | ast.stmt
+    store: bool = False
+    immediate: bool = True
+    soft: bool = False  # in an annotation that is not evaluated
+    in_function: bool = False
+    exempt: bool = False  # a decorator, a base class, an annotation: the object itself is not handed on
+
+
+class ImportUse(NamedTuple):
+    """One name that an import statement inside a function, a class or a block binds."""
+
+    name: str
+    imported: Imported
+    node: ast.Import | ast.ImportFrom
+    immediate: bool
+    global_: bool  # the name is a global
+    in_class: bool  # the name is an attribute of a class, and what it binds can be reached through that
+
+
+@dataclass
+class Uses:
+    """Everything that one piece of code uses."""
+
+    refs: list[Ref] = field(default_factory=list)
+    writes: set[str] = field(default_factory=set)  # globals that functions rebind
+    imports: list[ImportUse] = field(default_factory=list)  # inside functions and blocks
+    late: list[tuple[str, Imported]] = field(default_factory=list)  # `global np; import numpy as np`
+    mentions: set[str] = field(default_factory=set)  # attribute names and short strings
+    bodies: list[Body] = field(default_factory=list)
+
+
+@dataclass
+class Body:
+    """What one function, or the import-time part of a statement (name ""), executes."""
+
+    name: str
+    calls: list[Ref] = field(default_factory=list)
+    methods: list[tuple[str, ast.expr, bool]] = field(default_factory=list)  # name, call, receiver looks like a Chan
+    exits: list[ast.AST] = field(default_factory=list)
+    parameters: frozenset[str] = frozenset()
+    calls_parameter: bool = False
+    local_calls: set[str] = field(default_factory=set)

@@ -1,0 +1,60 @@
+"""Which statements do nothing at import but bind their names, so that leaving them out changes nothing. Host world.
+
+Everything else is impure, and the effect rule (`closure`) decides. `impurity` names the part that may have an effect.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from gotee.compiler.effects import View
+from gotee.compiler.facts import DEFINITIONS, Facts
+from gotee.compiler.imports import Missing, Name, Value
+from gotee.compiler.names import Ref
+from gotee.compiler.program import Module
+from gotee.compiler.statements import Unit, live_parts
+
+
+class Purity(Facts):
+    """Answers for the modules of one program."""
+
+    def impurity(self, module: Module, unit: Unit) -> ast.AST | None:
+        """The first part of a statement that may have an effect when it runs, or None."""
+        if unit.dead or unit.is_import:
+            return None
+        view = View(self, module, unit)
+        for part in live_parts(unit.node)[0]:
+            found = view.statement(part) if isinstance(part, ast.stmt) else view.expression(part)
+            if found is not None:
+                return found
+        return None
+
+    def order_matters(self, module: Module, unit: Unit) -> bool:
+        """Whether a pure statement reads what others may have changed before it."""
+        if isinstance(unit.node, (*DEFINITIONS, ast.ClassDef)):
+            return any(
+                isinstance(ref.base, str) and self._changes(module, ref) for ref in unit.uses.refs if ref.immediate
+            )
+        return any(ref.immediate and self._changes(module, ref) for ref in unit.uses.refs)
+
+    def _changes(self, module: Module, ref: Ref) -> bool:
+        for event in self._resolver.follow(module, ref):
+            if isinstance(event, (Value, Missing)):
+                return True
+            if isinstance(event, Name) and not self._settled(event.module, event.name):
+                return True
+        return False
+
+    def _settled(self, module: Module, name: str) -> bool:
+        table = self._resolver.table(module)
+        binders = table.binders.get(name, [])
+        if len(binders) > 1:
+            return False
+        for binder in binders:
+            node = table.statements.units[binder.unit].node
+            if not isinstance(node, (*DEFINITIONS, ast.ClassDef, ast.Import, ast.ImportFrom)):
+                return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        return True
+
+    def plain_value(self, module: Module, unit: Unit, node: ast.expr) -> bool:
+        return View(self, module, unit).plain(node)

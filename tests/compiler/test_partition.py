@@ -1,0 +1,120 @@
+"""The partition as a whole: names as Python's compiler sees them, order inside, checks after emission, size."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import os
+import subprocess
+import symtable
+import sys
+from pathlib import Path
+
+import pytest
+
+from gotee.compiler import closure, collect, emit, verify
+from gotee.compiler.closure import slice_of
+from gotee.errors import CompileError
+
+MODULES = [closure, collect, emit, verify, ast, symtable, subprocess]
+
+
+def global_reads(table: symtable.SymbolTable) -> set[str]:
+    names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return names.union(*(global_reads(child) for child in table.get_children()))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_names_used_are_those_of_symtable(module: object) -> None:
+    source = Path(str(module.__file__)).read_text()  # type: ignore[attr-defined]
+    future = "from __future__ import annotations" in source
+    expected = global_reads(symtable.symtable(source, "module", "exec"))
+    found = set()
+    for statement in ast.parse(source).body:
+        uses = collect.uses_of(statement, future)
+        found |= {ref.base for ref in uses.refs if isinstance(ref.base, str)} | uses.writes
+    assert expected - found - {"__class__", "main"} == set()  # main: in a block that never runs inside
+
+
+def test_modules_run_inside_in_the_order_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "log.py").write_text("LOG = []\n")
+    (tmp_path / "first.py").write_text("import log\nlog.LOG.append('first')\n")
+    (tmp_path / "work.py").write_text(
+        "import log\nlog.LOG.append('work')\ndef read() -> list[str]:\n    return log.LOG\n"
+    )
+    (tmp_path / "main.py").write_text(
+        "import first\nimport work\nfrom gotee import gosecure\n\n\ndef main():\n    print(gosecure(work.read).result())\n\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    environment = {**os.environ, "GOTEE_TEE": "process", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "main.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "['first', 'work']\n", done.stderr
+
+
+def test_a_lost_name_is_found_after_emission(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("K = 1\ndef f():\n    return K\n")
+    analysis = slice_of(tmp_path, "m", "f")
+    verify.unbound_names(analysis)
+    analysis.partition.modules["m"]["source"] = "\ndef f():\n    return K\n"
+    with pytest.raises(CompileError, match="GT320"):
+        verify.unbound_names(analysis)
+
+
+def test_a_module_that_no_longer_imports_is_found_after_emission(tmp_path: Path) -> None:
+    full, out = tmp_path / "full", tmp_path / "out"
+    full.mkdir()
+    (full / "m.py").write_text("K = 1\nL = K\ndef f():\n    return L\n")
+    analysis = slice_of(full, "m", "f")
+    verify.write_tree(analysis.partition, out)
+    verify.imports_work(analysis.partition, out)
+    (out / "m.py").write_text("L = K\ndef f():\n    return L\n")
+    with pytest.raises(CompileError, match="GT321"):
+        verify.imports_work(analysis.partition, out)
+
+
+def test_a_module_that_fails_as_in_the_program_is_no_error(tmp_path: Path) -> None:
+    full, out = tmp_path / "full", tmp_path / "out"
+    full.mkdir()
+    (full / "m.py").write_text("raise ValueError('as ever')\ndef f():\n    return 1\n")
+    analysis = slice_of(full, "m", "f")
+    verify.write_tree(analysis.partition, out)
+    verify.verify(analysis, out)
+
+
+def test_an_override_comment_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "ops.py").write_text("def g():\n    return 1\n")
+    (tmp_path / "m.py").write_text(
+        "import importlib\ndef f(n):\n    return importlib.import_module(n).g()  # gotee: include=ops:g\n"
+    )
+    trusted = slice_of(tmp_path, "m", "f").partition
+    assert trusted.overrides == ["m.py:3: ops:g"]
+    assert "ops:g" in trusted.definitions
+
+
+def test_the_same_program_gives_the_same_partition(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        "import json, os\nR = {}\ndef d(f):\n    R[f] = 1\n    return f\n@d\ndef f():\n    return R\n"
+    )
+    first, second = (slice_of(tmp_path, "m", "f").partition for _ in range(2))
+    assert first == second
+
+
+def test_the_collector_of_garbage_is_as_it_was_before(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("def f():\n    return 1\n")
+    slice_of(tmp_path, "m", "f")
+    assert gc.isenabled()
+
+
+def test_a_missing_entry_is_an_error_with_a_cure(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("def f():\n    return 1\n")
+    with pytest.raises(CompileError, match="GT306"):
+        slice_of(tmp_path, "m", "g")
+    with pytest.raises(CompileError, match="GT306"):
+        slice_of(tmp_path, "n", "g")

@@ -1,0 +1,76 @@
+"""A slice answers as the whole program does, or is refused: tiny hostile programs, run full and sliced."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cases_combined import CASES as COMBINED
+from cases_dynamic import CASES as DYNAMIC
+from cases_dynamic import MAY_REFUSE
+from cases_imports import CASES as IMPORTS
+from cases_registration import CASES as REGISTRATION
+from cases_state import CASES as STATE
+
+from gotee.compiler.closure import slice_of
+from gotee.compiler.verify import verify, write_tree
+from gotee.errors import CompileError
+
+CASES = {**COMBINED, **REGISTRATION, **STATE, **IMPORTS, **DYNAMIC}
+RUN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import main
+print(repr(main.entry()))
+"""
+
+
+def files_of(text: str) -> dict[str, str]:
+    """`=== name` begins a file."""
+    files = {}
+    for part in text.split("=== ")[1:]:
+        name, _, content = part.partition("\n")
+        files[name.strip()] = content
+    return files
+
+
+def write_case(text: str, folder: Path) -> Path:
+    for name, content in files_of(text).items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    return folder
+
+
+def answer(folder: Path) -> str:
+    """What the program says, or the last line of its error."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", RUN, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_slice_answers_as_the_program_does(name: str, tmp_path: Path) -> None:
+    full = write_case(CASES[name], tmp_path / "full")
+    sliced = tmp_path / "sliced"
+    sliced.mkdir()
+    try:
+        analysis = slice_of(full, "main", "entry")
+    except CompileError:
+        if name not in MAY_REFUSE:
+            raise
+        return
+    write_tree(analysis.partition, sliced)
+    expected = answer(full)
+    assert not expected.startswith(("NameError", "SyntaxError", "AttributeError")), expected
+    assert answer(sliced) == expected
+    verify(analysis, sliced)
+    unused = [line for line in analysis.partition.definitions if "planted" in line]
+    assert unused == []
