@@ -3,7 +3,7 @@
 Both worlds. Only gotee.runtime.aio uses it.
 """
 
-import threading
+from _thread import get_ident    # the thread's, also where an enclave tells routines apart by it
 
 from gotee.runtime.channel cimport Chan, Outcome
 from gotee.runtime.routine cimport Routine
@@ -26,7 +26,7 @@ cdef class FutureWaiter(Waiter):
     cdef object thread
 
     cdef int wake(self) except -1:
-        if threading.get_ident() == self.thread and current_scheduler().driving is not None:
+        if get_ident() == self.thread and current_scheduler().driving is not None:
             _settle(self.future)       # from a routine that this very loop drives: no need to wake the loop
             return 0
         try:
@@ -71,7 +71,7 @@ cdef FutureWaiter _waiter(object loop, object subject, object what):
     cdef FutureWaiter waiter = FutureWaiter.__new__(FutureWaiter)
     waiter.loop = loop
     waiter.future = loop.create_future()
-    waiter.thread = threading.get_ident()
+    waiter.thread = get_ident()
     waiter.subject = subject
     waiter.what = what
     return waiter

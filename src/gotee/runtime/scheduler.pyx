@@ -15,6 +15,7 @@ import _thread
 import sys
 import threading
 from collections import deque
+from _thread import get_ident    # the thread's, also where an enclave tells routines apart by it
 from heapq import heapify, heappop, heappush
 from time import monotonic
 
@@ -180,6 +181,16 @@ cdef GWaiter new_waiter(Scheduler scheduler):
     return waiter
 
 
+def check_routine():
+    """Whether the caller may park: it is a routine, or the thread's own code, and no event loop's stack."""
+    cdef Scheduler scheduler = current_scheduler()
+    cdef G g = scheduler.current
+    if g is None or getcurrent() is not g.worker:
+        return False
+    loop = running_loop()
+    return loop is None or scheduler.driving is loop
+
+
 cdef double deadline_in(object seconds, str what) except? -1:
     """The monotonic time `seconds` from now; UsageError, before anything waits, if that is no time."""
     cdef double number
@@ -228,7 +239,7 @@ cdef class Timer:
 cdef class Scheduler:
     def __cinit__(self):
         self.thread = threading.current_thread()
-        self.ident = _thread.get_ident()
+        self.ident = get_ident()
         self.main = G.__new__(G)
         self.main.scheduler = self
         root = getcurrent()
@@ -684,7 +695,7 @@ cdef class Scheduler:
         cdef G g
         if self.ending or sys.is_finalizing():
             return
-        if _thread.get_ident() != self.ident:   # after a fork, in the child: the locals of threads it does not have
+        if get_ident() != self.ident:   # after a fork, in the child: the locals of threads it does not have
             self.forget()
             schedulers.discard(self)
             return

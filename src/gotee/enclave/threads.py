@@ -1,0 +1,155 @@
+"""`threading` inside an enclave, where routines take the place of threads. Enclave world; `main` calls `install` once.
+
+An enclave has one thread and many routines. With Python's own primitives a routine that parks while it holds a lock
+would stop the thread at the next `acquire` of it, for ever. So, before the program's modules are imported, `Lock` and
+`time.sleep` park, `get_ident`, `current_thread` and `local` tell routines apart, and a `Thread` is a routine. What is
+built on these in Python (`RLock`, `Condition`, `Event`, `Semaphore`, `Barrier`, `Timer`, `queue.Queue`, thread pools)
+follows.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from gotee.enclave.locks import Lock
+from gotee.errors import UsageError
+from gotee.runtime.routine import Routine, go
+from gotee.runtime.scheduler import G, check_routine, scheduler_of_this_thread
+from gotee.runtime.scheduler import sleep as park_for
+
+_IDENTS = 1 << 62  # no real thread has such a number: Linux's are addresses
+_real_ident = _thread.get_ident
+_real_sleep = time.sleep
+_main = threading.main_thread()
+_threads: weakref.WeakKeyDictionary[G, threading.Thread] = weakref.WeakKeyDictionary()
+
+
+def install() -> None:
+    """Replace the primitives, also where modules that are imported already hold them by name."""
+    scheduler_of_this_thread()
+    replaced: dict[Any, Any] = {
+        _thread.allocate_lock: Lock,
+        _thread.get_ident: get_ident,
+        _thread.start_new_thread: start_new_thread,
+        threading.current_thread: current_thread,
+        time.sleep: sleep,
+    }
+    pure_rlock: Any = threading._PyRLock  # type: ignore[attr-defined]  # of Lock and get_ident, by the names in its module
+    replaced[_thread.RLock] = pure_rlock
+    for name, method in (("start", _start), ("join", _join), ("is_alive", _is_alive)):
+        setattr(threading.Thread, name, method)
+    _replace(replaced)
+    threading._CRLock = None  # type: ignore[attr-defined]
+    import _queue
+    import _threading_local
+    import queue
+
+    _replace({_thread._local: _threading_local.local, _queue.SimpleQueue: queue._PySimpleQueue})  # type: ignore[attr-defined]
+
+
+def _replace(replaced: dict[Any, Any]) -> None:
+    """In every module but gotee's own and the import system, which must not wait for routines."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("gotee.", "_frozen_importlib", "importlib._bootstrap", "greenlet")) or module is None:
+            continue
+        for attribute, value in list(vars(module).items()):
+            try:
+                other = replaced.get(value)
+            except TypeError:  # not hashable
+                continue
+            if other is not None:
+                setattr(module, attribute, other)
+
+
+def _routine() -> Routine[Any] | None:
+    """The routine that runs; None on the enclave's own stack."""
+    current = scheduler_of_this_thread().current
+    return current if isinstance(current, Routine) else None
+
+
+def get_ident() -> int:
+    """The number of the routine that runs, as a thread's."""
+    routine = _routine()
+    return _real_ident() if routine is None else _IDENTS + routine.number
+
+
+def current_thread() -> threading.Thread:
+    """The Thread whose routine runs; any other routine has one of its own, too, as foreign threads have."""
+    routine = _routine()
+    if routine is None:
+        return _main
+    thread = _threads.get(routine)
+    if thread is None:
+        thread = _threads[routine] = threading.Thread(name=str(routine), daemon=True)
+        thread._started.set()  # type: ignore[attr-defined]
+        thread._ident = get_ident()  # type: ignore[attr-defined]
+    return thread
+
+
+def sleep(seconds: float, /) -> None:
+    """time.sleep: other routines run meanwhile."""
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    if check_routine():
+        park_for(seconds)
+    else:  # on an event loop's own stack, or while the enclave starts
+        _real_sleep(seconds)
+
+
+def start_new_thread(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, /
+) -> int:
+    """_thread.start_new_thread: a routine."""
+    return _IDENTS + go(function, *args, **(kwargs or {})).number
+
+
+# -- threading.Thread -----------------------------------------------------------------------------------
+
+
+def _start(self: Any) -> None:
+    if not getattr(self, "_initialized", False):
+        raise RuntimeError("thread.__init__() not called")
+    if self._started.is_set():
+        raise RuntimeError("threads can only be started once")
+    self._ended = threading.Event()
+    self._started.set()
+    routine = go(_run, self)
+    self._ident = self._native_id = _IDENTS + routine.number
+    _threads[routine] = self
+
+
+def _run(self: Any) -> None:
+    threading._active[self._ident] = self  # type: ignore[attr-defined]
+    try:
+        self.run()
+    except SystemExit:
+        pass
+    except Exception:
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
+    finally:
+        threading._active.pop(self._ident, None)  # type: ignore[attr-defined]
+        self._ended.set()
+
+
+def _join(self: Any, timeout: float | None = None) -> None:
+    if not getattr(self, "_initialized", False):
+        raise RuntimeError("Thread.__init__() not called")
+    if not self._started.is_set():
+        raise RuntimeError("cannot join thread before it is started")
+    if self is current_thread():
+        raise RuntimeError("cannot join current thread")
+    ended = getattr(self, "_ended", None)
+    if ended is None:
+        raise UsageError("the thread of an ecall ends with its call: wait for that instead of joining it")
+    ended.wait(None if timeout is None else max(timeout, 0))
+
+
+def _is_alive(self: Any) -> bool:
+    ended = getattr(self, "_ended", None)
+    return bool(self._started.is_set()) and (ended is None or not ended.is_set())
