@@ -43,7 +43,8 @@ def test_modules_run_inside_in_the_order_of_the_program(tmp_path: Path) -> None:
         "import log\nlog.LOG.append('work')\ndef read() -> list[str]:\n    return log.LOG\n"
     )
     (tmp_path / "main.py").write_text(
-        "import first\nimport work\nfrom gotee import gosecure\n\n\ndef main():\n    print(gosecure(work.read).result())\n\n\n"
+        "import first\nimport work\nfrom gotee import gosecure\n\n\n"
+        "def main():\n    print(gosecure(work.read).result())\n\n\n"
         "if __name__ == '__main__':\n    main()\n"
     )
     environment = {**os.environ, "GOTEE_TEE": "process", "PYTHONDONTWRITEBYTECODE": "1"}
