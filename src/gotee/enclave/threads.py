@@ -35,6 +35,7 @@ def install() -> None:
     scheduler_of_this_thread()
     replaced: dict[Any, Any] = {
         _thread.allocate_lock: Lock,
+        _thread.LockType: Lock,  # what threading.Lock is from 3.13 on
         _thread.get_ident: get_ident,
         _thread.start_new_thread: start_new_thread,
         threading.current_thread: current_thread,
