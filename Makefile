@@ -51,10 +51,8 @@ demo: $(VENV)/for-demo
 	@$(BIN)/gotee run examples/hello/hello.py
 	@echo "--- examples/hello/hello_keyword.py: the keyword form"
 	@$(BIN)/gotee run examples/hello/hello_keyword.py
-	@echo "--- the same with --tee process: the secured routine runs in another process"
-	@$(BIN)/gotee run --tee process examples/hello/hello.py
 	@echo "--- examples/notary: every file of docs hashed and listed inside, the list signed with a key made inside"
-	@$(BIN)/gotee run --tee process examples/notary/notary.py docs --out build/notary
+	@$(BIN)/gotee run examples/notary/notary.py docs --out build/notary
 	@openssl pkeyutl -verify -pubin -inkey build/notary/pub.pem -rawin \
 		-in build/notary/manifest -sigfile build/notary/manifest.sig
 

@@ -37,10 +37,10 @@ class Config:
     """The validated answer to: where do secured routines run?
 
     >>> Config()
-    Config(tee='inline', level='development', image=None, link='ring')
+    Config(tee='process', level='development', image=None, link='ring')
     """
 
-    tee: str = "inline"
+    tee: str = "process"
     level: str = "development"
     image: str | None = None
     link: str = "ring"
@@ -100,7 +100,20 @@ def check(
         )
     if link is not None:
         _known(f"{LINK}=", link, LINKS)
-    return Config(tee=tee or Config.tee, level=level or Config.level, image=image, link=link or Config.link)
+    return Config(tee=tee or _default_tee, level=level or Config.level, image=image, link=link or Config.link)
+
+
+_default_tee = Config.tee
+
+
+def default_tee(tee: str) -> str:
+    """Say where secured routines run when nobody says it, for this process only; answers what it was before.
+
+    The pytest plugin asks for `inline`: the main file of a test run is pytest's, not the program's.
+    """
+    global _default_tee
+    before, _default_tee = _default_tee, tee
+    return before
 
 
 def _refuse_near_misses(environ: Mapping[str, str]) -> None:

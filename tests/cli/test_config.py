@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
-from gotee.config import Config, check, from_environment
+from gotee.config import Config, check, default_tee, from_environment
 from gotee.errors import UsageError
 
 
+@pytest.fixture
+def _as_a_program() -> Iterator[None]:
+    """The default of programs, not that of pytest runs."""
+    before = default_tee("process")
+    yield
+    default_tee(before)
+
+
+def test_secured_routines_of_a_pytest_run_are_inline_unless_said_otherwise() -> None:
+    assert from_environment({}).tee == "inline"
+    assert from_environment({"GOTEE_TEE": "process"}).tee == "process"
+
+
+@pytest.mark.usefixtures("_as_a_program")
 @pytest.mark.parametrize("environ", [{}, {"GOTEE_TEE": "", "GOTEE_LEVEL": "", "GOTEE_IMAGE": ""}], ids=str)
 def test_absent_and_empty_variables_mean_the_defaults(environ: dict[str, str]) -> None:
     assert from_environment(environ) == Config()
@@ -34,6 +49,7 @@ def test_bad_values_are_refused_by_the_variables_name(environ: dict[str, str], p
     assert all(part in str(caught.value) for part in parts), caught.value
 
 
+@pytest.mark.usefixtures("_as_a_program")
 def test_a_foreign_variable_with_our_prefix_is_let_be() -> None:
     assert from_environment({"GOTEE_DATABASE_URL": "x"}) == Config()
 

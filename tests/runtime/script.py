@@ -45,6 +45,7 @@ def start_script(source: str, *, warnings: str = "error") -> subprocess.Popen[st
         **{name: value for name, value in os.environ.items() if not name.startswith(("GOTEE_", "PYTHON"))},
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "GOTEE_TEE": "inline",  # `python -c` has no main file
     }
     return subprocess.Popen(
         [sys.executable, "-X", "faulthandler", "-W", warnings, "-c", program],

@@ -395,3 +395,81 @@ def test_the_enclave_runs_the_base_interpreter(tmp_path: Path) -> None:
     )
     first, second = line.split()
     assert first == second != os.fspath(Path(sys.prefix))
+
+
+def test_functions_of_the_standard_library_and_of_packages_can_be_secured_routines(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        import os.path
+        import textwrap
+        from base64 import b64encode as encode
+
+        def main() -> None:
+            print(gosecure(textwrap.dedent, "  hello").result())
+            print(gosecure(os.path.join, "a", "b").result())
+            print(gosecure(encode, b"hello").result())
+        """,
+    ) == ["hello", "a/b", "b'aGVsbG8='"]
+
+
+def test_builtin_function_of_a_module_is_refused_and_stops_no_other_entry(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        import math
+        from textwrap import dedent
+
+        def main() -> None:
+            try:
+                gosecure(math.sqrt, 2.0)
+            except SecuredRoutineError as error:
+                print(error)
+            print(gosecure(dedent, " x").result())
+        """,
+    ) == [
+        "sqrt is a builtin_function_or_method, not a Python function: write a module-level function that calls it",
+        "x",
+    ]
+
+
+def test_annotation_that_means_nothing_fails_its_own_entry_only(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        def odd(x: "Decimal") -> int:
+            return 1
+
+        def even(x: int) -> int:
+            return x
+
+        def main() -> None:
+            try:
+                gosecure(odd, 2)
+            except UsageError as error:
+                print(error)
+            print(gosecure(even, 2).result())
+        """,
+    ) == ["annotation 'Decimal': name 'Decimal' is not defined where it is needed", "2"]
+
+
+def test_why_an_enclave_cannot_start_is_said_to_the_caller(tmp_path: Path) -> None:
+    ended = run(
+        write_program(
+            tmp_path,
+            """
+        LIMIT = int("x" if __name__ != "__main__" else "1")
+
+        def over(x: int) -> bool:
+            return x > LIMIT
+
+        def main() -> None:
+            try:
+                gosecure(over, 2)
+            except EnclaveLost as error:
+                print(error)
+        """,
+        )
+    )
+    assert ended.lines == ["the enclave could not start: ValueError: invalid literal for int() with base 10: 'x'"]
+    assert "LIMIT = int(" in ended.errors  # the traceback of the trusted module

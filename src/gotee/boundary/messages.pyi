@@ -28,6 +28,7 @@ class Kind(enum.IntEnum):
     CONSOLE = 43
     REFUSED = 44
     OVERLOADED = 46
+    UNREADY = 47
     PASSIVE = 45
 
 FROM_HOST: Final[int]

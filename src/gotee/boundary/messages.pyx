@@ -45,6 +45,7 @@ class Kind(enum.IntEnum):
     CONSOLE = 43  # 1 standard output, 2 standard error; payload: UTF-8
     REFUSED = 44  # id of the call; payload: path, reason: a value that does not fit its annotation
     OVERLOADED = 46  # id of the call: a limit of the image
+    UNREADY = 47  # payload: error type, message: what the image's modules raised; the enclave ends
     PASSIVE = CODE_PASSIVE  # epoch of the probe; payload: the table of who waits for what
 
 

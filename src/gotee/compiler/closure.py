@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gotee.compiler import known
 from gotee.compiler.diagnostics import error_at
 from gotee.compiler.emit import Kept, emitted
 from gotee.compiler.entries import Entry, find_entries
@@ -95,11 +96,15 @@ def analyse(program: Program, entries: list[Entry]) -> Analysis:
     """Build the graph, run the fixed point, check it, and emit. Raises CompileError."""
     graph = Graph(program)
     for entry in entries:
-        graph.parameters.escape(entry.module, entry.name)
+        if program.find(entry.module) is not None:
+            graph.parameters.escape(entry.module, entry.name)
     graph.build()
     roots: list[Node] = []
     for entry in entries:
         module = program.find(entry.module)
+        if module is None and program.find(known.top(entry.module)) is None:
+            roots.append(("ext", known.top(entry.module)))  # a function of the standard library or of a package
+            continue
         if module is None or not graph.resolver.binds(module, entry.name):
             raise CompileError(
                 "GT306",

@@ -56,7 +56,8 @@ def _resolve(program: Program, module: Module, node: ast.expr) -> Entry | None:
         for other in program.imports(module):
             if ast.unparse(node.value) in _names_of_module(module, other):
                 return _resolve_name(program, other, node.attr, node)
-        return None  # an attribute of an object: seen at run time
+        elsewhere = _module_elsewhere(program, module, ast.unparse(node.value))
+        return Entry(elsewhere, node.attr) if elsewhere else None  # an attribute of an object: seen at run time
     if isinstance(node, ast.Lambda):
         raise _error(
             module,
@@ -92,9 +93,12 @@ def _resolve_name(program: Program, module: Module, name: str, node: ast.expr, d
         if isinstance(statement, ast.ImportFrom) and depth < 100:
             for alias in statement.names:
                 if (alias.asname or alias.name) == name:
-                    source = program.modules.get(import_base(module, statement))
+                    base = import_base(module, statement)
+                    source = program.modules.get(base)
                     if source is not None:
                         return _resolve_name(program, source, alias.name, node, depth + 1)
+                    if not statement.level and program.find(base.partition(".")[0]) is None:
+                        return Entry(base, alias.name)
     if depth == 0 and _defined_in_function(module, name):
         raise _error(
             module,
@@ -155,6 +159,16 @@ def _names_of_module(module: Module, other: Module) -> set[str]:
                 if f"{base}.{alias.name}".lstrip(".") == other.name:
                     names.add(alias.asname or alias.name)
     return names
+
+
+def _module_elsewhere(program: Program, module: Module, spelled: str) -> str | None:
+    """The module outside of the program that a spelling means in one of its modules."""
+    for node in _top_level(module.tree.body):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if (alias.asname or alias.name) == spelled and program.find(alias.name.partition(".")[0]) is None:
+                    return alias.name
+    return None
 
 
 def _error(module: Module, node: ast.expr, code: str, message: str, cure: str) -> CompileError:

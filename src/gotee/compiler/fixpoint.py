@@ -31,7 +31,7 @@ class Fixpoint:
         self.kept: dict[Node, Why] = {}
         self.touching: dict[Node, Node] = {}  # and what kept node it was that they touch
         self.wanted_host_only: list[tuple[Node, Node]] = []
-        self.live = _live_modules(graph, [str(root[1]) for root in roots])
+        self.live = _live_modules(graph, [str(root[1]) for root in roots if root[0] != "ext"])
         self._circular = _circular_modules(graph)
         self._work: deque[tuple[bool, Node]] = deque()
         self._waiting: dict[str, list[tuple[Node, Node]]] = defaultdict(list)
@@ -42,7 +42,8 @@ class Fixpoint:
         self._keep(("active", main), None)
         for root in roots:
             self._keep(root, None)
-            self._keep_signature(root)
+            if root[0] != "ext":
+                self._keep_signature(root)
         self._run()
 
     def _keep_signature(self, root: Node) -> None:

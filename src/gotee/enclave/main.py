@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from typing import Any
 
 from gotee.boundary import links
@@ -34,9 +35,14 @@ def main(image_fd: int, link_fds: tuple[int, ...], boot_paths: list[str]) -> Non
     threads.install()
     sys.argv = [image["name"]]
     server = Server(wire)
-    if image["name"] in image["modules"]:
-        importlib.import_module(image["name"])  # first, so that kept modules are imported in the program's order
-    table = [_entry(module, name) for module, name in image["entries"]]
+    try:
+        if image["name"] in image["modules"]:
+            importlib.import_module(image["name"])  # first, so that kept modules are imported in the program's order
+        table = [_entry(module, name) for module, name in image["entries"]]
+    except BaseException as error:
+        traceback.print_exc()
+        server.fail(error)
+        os._exit(1)
     gc.freeze()
     server.serve(table)
     os._exit(0)  # as in Go, the end of main ends the program, whatever still waits

@@ -18,7 +18,7 @@ from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
 from gotee.boundary.room import wait_for_room
 from gotee.enclave.console import Console
-from gotee.errors import BoundaryTypeError, Overloaded, message_of
+from gotee.errors import BoundaryTypeError, Overloaded, UsageError, message_of
 from gotee.runtime import selecting
 from gotee.runtime.deadlock import waiting_table
 from gotee.runtime.parking import Ticket
@@ -93,12 +93,25 @@ cdef class Server:
 
     def serve(self, table):
         """Answer the host until the link ends; `table` is the image's fixed table of entries."""
-        self.entries = [_Entry(function, CallCodec(function, self.channels)) for function in table]
+        self.entries = [self._entry(function) for function in table]
         selecting.set_hooks(self.channels.select)
         self.scheduler = scheduler_of_this_thread()
         self.scheduler.sleep_with(self)
         self._send(pack(Kind.READY))
         self.ended.wait("ecalls", None)
+        self.console.flush()
+        self.wire.drain()
+
+    def _entry(self, function):
+        """An entry that nobody can call, because its annotations mean nothing, does not stop the others."""
+        try:
+            return _Entry(function, CallCodec(function, self.channels))
+        except UsageError as error:
+            return error
+
+    def fail(self, error):
+        """Tell the host why the image cannot be served."""
+        self._send(pack(Kind.UNREADY, 0, 0, pack_error(type(error).__qualname__, message_of(error))))
         self.console.flush()
         self.wire.drain()
 
@@ -176,10 +189,15 @@ cdef class Server:
     cdef int on_call(self, Message message) except -1:
         cdef _Call call
         cdef _Entry entry
+        cdef object found
         if message.id <= self.last_call or message.argument >= <uint64_t> len(self.entries):
             raise LinkCorrupt(f"call {message.id} of entry {message.argument} cannot be")
         self.last_call = message.id
-        entry = self.entries[message.argument]
+        found = self.entries[message.argument]
+        if not isinstance(found, _Entry):
+            self.send(pack(Kind.FAILED, message.id, 0, pack_error("UsageError", str(found))))
+            return 0
+        entry = found
         if len(self.calls) >= self.most_calls:
             self.send(pack(Kind.OVERLOADED, message.id))
             return 0

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.home import Home
-from gotee.boundary.messages import Kind, Message, pack
+from gotee.boundary.messages import Kind, Message, pack, unpack_error
 from gotee.boundary.room import wait_for_room
 from gotee.boundary.wire import Wire
 from gotee.errors import EnclaveLost
@@ -45,6 +45,7 @@ class Enclave:
         self._probe = Probe(self._wire.send)
         self._actions: dict[Kind, Callable[[Message], None]] = {
             Kind.READY: self._on_ready,
+            Kind.UNREADY: self._on_unready,
             Kind.FAILED: self._calls.on_end,
             Kind.REFUSED: self._calls.on_end,
             Kind.CALL_CANCELLED: self._calls.on_end,
@@ -131,6 +132,10 @@ class Enclave:
 
     def _on_ready(self, message: Message) -> None:
         self._ready.give(None)
+
+    def _on_unready(self, message: Message) -> None:
+        name, text = unpack_error(message.payload)
+        self._end(f"the enclave could not start: {name}: {text}")
 
     def _on_console(self, message: Message) -> None:
         stream = sys.stderr if message.id == 2 else sys.stdout

@@ -35,11 +35,21 @@ class Loaded:
         module = self._main if function.__module__ == "__main__" else function.__module__
         number = self._table.get(Entry(module, function.__qualname__))
         if number is None:
+            number = self._imported(function)
+        if number is None:
             raise SecuredRoutineError(
                 f"{module}.{function.__qualname__} is not in the image's table of entries: name it in a "
                 f"gosecure({function.__name__}, ...) call of the program, so that the compiler sees it"
             )
         return number
+
+    def _imported(self, function: Callable[..., Any]) -> int | None:
+        """A function that the table knows by another name than its own: `os.path.join` is `posixpath.join`."""
+        for entry, number in self._table.items():
+            module = sys.modules.get(entry.module)
+            if module is not None and vars(module).get(entry.name) is function:
+                return number
+        return None
 
 
 _loaded: Loaded | None = None
@@ -71,5 +81,8 @@ def load() -> Loaded:
 def _main_file() -> Path:
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     if file is None:
-        raise SecuredRoutineError("the program has no main file, so there is nothing to build an enclave from")
+        raise SecuredRoutineError(
+            "the program has no main file, so there is nothing to build an enclave from; in an interactive session, "
+            "or with python -c, set GOTEE_TEE=inline, which protects nothing"
+        )
     return Path(file)

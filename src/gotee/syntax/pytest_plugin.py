@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gotee import config
 from gotee.syntax.hook import install, is_own_source
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ _KeyAndCode = tuple[Any, "CodeType"]  # the key is a hash of the source or, in o
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Install both hooks before the first conftest.py, until the end of this run."""
+    """Install both hooks before the first conftest.py, until the end of this run; secured routines run inline."""
     root = early_config.rootpath
+    before = config.default_tee("inline")
+    early_config.add_cleanup(lambda: _restore(before))
     early_config.add_cleanup(install(root))
     rewriting = sys.modules.get("_pytest.assertion.rewrite")
     compile_test = getattr(rewriting, "_rewrite_test", None)
@@ -34,6 +37,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         return
     vars(rewriting)["_rewrite_test"] = _through_the_rewrite(compile_test, root)
     early_config.add_cleanup(lambda: vars(rewriting).update(_rewrite_test=compile_test))
+
+
+def _restore(tee: str) -> None:
+    config.default_tee(tee)
 
 
 def _through_the_rewrite(

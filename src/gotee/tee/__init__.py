@@ -26,8 +26,9 @@ def gosecure(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Routine[Any
     `f` is a module-level function. If it fails, `result()` raises SecuredRoutineError, which carries the type and
     message of what it raised. Raises SecuredRoutineError at once if `f` cannot be a secured routine.
 
-    Where it runs is said by `GOTEE_TEE` or `gotee run --tee`. With `inline`, the default of this version, that is this
-    process, without any protection. Inside an enclave, gosecure means the same as go.
+    Where it runs is said by `GOTEE_TEE` or `gotee run --tee`. With `process`, the default, that is an enclave process
+    of the same user, which the first call builds and starts; with `inline`, and in pytest runs, it is this process.
+    Neither protects anything from code of the same user. Inside an enclave, gosecure means the same as go.
 
     >>> from textwrap import dedent
     >>> from gotee import gosecure
