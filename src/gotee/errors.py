@@ -59,6 +59,10 @@ class Overloaded(GoteeError):
     """A limit of the image (routines, channels, frame bytes, ...) was reached."""
 
 
+class ImageError(GoteeError):
+    """An image cannot be built, or is not what it claims to be: damaged, changed, or signed by nobody."""
+
+
 class CompileError(GoteeError):
     """The program cannot be rewritten or partitioned. `code`, place and caret are part of the text."""
 

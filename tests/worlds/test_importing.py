@@ -4,43 +4,95 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from gotee.enclave.importer import Importer
-from gotee.host.packages import packages_inside
-
-from .program import run, write_program
+from .program import lines_of, run, write_program
 
 
-@pytest.fixture
-def importer() -> Importer:
-    packages = packages_inside()
-    standard = [str(Path(pytest.importorskip("json").__file__).parents[1])]
-    modules = {"shop": {"source": "x = 1", "file": "shop.py", "package": True}}
-    return Importer(modules, packages.roots, packages.distributions, standard)
+def test_what_the_image_names_is_found_and_nothing_else(tmp_path: Path) -> None:
+    assert (
+        lines_of(
+            tmp_path,
+            """
+        import importlib.util
+        import json.decoder
+
+        def found(name: str) -> bool:
+            try:
+                return importlib.util.find_spec(name) is not None
+            except ModuleNotFoundError:
+                return False
+
+        def main() -> None:
+            for name in ("json", "json.decoder", "greenlet", "msgspec", "gotee.errors", "_struct", "encodings.cp1252"):
+                if not gosecure(found, name).result(): print("missing", name)
+            for name in ("pytest", "pip", "numpy", "gotee.host", "gotee.compiler", "json.parts", "no_such_module"):
+                if gosecure(found, name).result(): print("too much", name)
+        """,
+        )
+        == []
+    )
 
 
-@pytest.mark.parametrize("name", ["shop", "json", "json.decoder", "greenlet", "msgspec", "gotee.errors"])
-def test_what_the_image_names_is_found(importer: Importer, name: str) -> None:
-    parent = name.rpartition(".")[0]
-    path = None if not parent else list(importer.find_spec(parent).submodule_search_locations)  # type: ignore[union-attr,arg-type]
-    assert importer.find_spec(name, path) is not None
+def test_only_distributions_of_the_image_are_found(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        from importlib import metadata
+
+        def names() -> list[str]:
+            return sorted(found.metadata["Name"].lower() for found in metadata.distributions())
+
+        def version(name: str) -> str:
+            return metadata.version(name)
+
+        def main() -> None:
+            import greenlet
+            print(gosecure(names).result())
+            print(gosecure(version, "greenlet").result() == greenlet.__version__)
+        """,
+    ) == ["['gotee', 'greenlet', 'msgspec']", "True"]
 
 
-@pytest.mark.parametrize("name", ["pytest", "pip", "numpy", "shop.parts", "no_such_module"])
-def test_nothing_else_is_found(importer: Importer, name: str) -> None:
-    assert importer.find_spec(name, None) is None
+def test_a_package_brings_what_it_requires(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        def signature() -> int:
+            import _cffi_backend
+            return len(Ed25519PrivateKey.generate().sign(b"hello"))
+
+        def main() -> None:
+            print(gosecure(signature).result())
+        """,
+    ) == ["64"]
 
 
-def test_only_distributions_of_the_image_are_found(importer: Importer) -> None:
-    names = {found.metadata["Name"].lower() for found in importer.find_distributions()}
-    assert {"greenlet", "msgspec"} <= names
-    assert "pytest" not in names
+def test_data_of_the_program_and_its_packages_is_found(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        import importlib.resources
+        import pkgutil
+        import shop
+        from shop import catalogue
 
+        def read() -> str:
+            first = importlib.resources.files("shop").joinpath("prices.txt").read_text()
+            return first + pkgutil.get_data("shop", "prices.txt").decode()
 
-def test_a_package_brings_what_it_requires() -> None:
-    assert {"cryptography", "cffi"} <= set(packages_inside(["cryptography"]).distributions)
-    assert "_cffi_backend" in packages_inside(["cryptography"]).roots
+        def names() -> list[str]:
+            return sorted(found.name for found in pkgutil.iter_modules(shop.__path__))
+
+        def price() -> int:
+            return catalogue.PRICE
+
+        def main() -> None:
+            print(gosecure(read).result().split())
+            print(gosecure(names).result(), gosecure(price).result())
+        """,
+        {"shop/__init__.py": "", "shop/prices.txt": "12 34\n", "shop/catalogue.py": "PRICE = 3\n"},
+    ) == ["['12', '34', '12', '34']", "['catalogue'] 3"]
 
 
 def test_inside_only_our_own_finder_is_left(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ link ends, everybody who waits for the enclave is told at once.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import sys
 import threading
@@ -18,7 +19,7 @@ from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message, pack, unpack_error
 from gotee.boundary.room import wait_for_room
 from gotee.boundary.wire import Wire
-from gotee.errors import EnclaveLost
+from gotee.errors import EnclaveLost, ImageError
 from gotee.host.calls import Calls
 from gotee.host.lead import Lead, Seat
 from gotee.host.probe import Probe
@@ -61,6 +62,7 @@ class Enclave:
             Kind.PASSIVE: self._probe.on_passive,
         }
         self.lost: str | None = None
+        self.refused: str | None = None
         self._stopping = False
         self._process = os.getpid()
         self._lead = Lead(self._wire, self._calls, self._act, self._end)
@@ -73,9 +75,11 @@ class Enclave:
     # -- calls ----------------------------------------------------------------------------------------
 
     def wait_ready(self) -> None:
-        """Wait until the enclave serves; raises EnclaveLost if it ended before."""
+        """Wait until the enclave serves; raises ImageError if it was refused, EnclaveLost if it ended before."""
         self.seat()
         self._ready.wait("the enclave to start", None)
+        if self.refused is not None:
+            raise ImageError(self.refused)
         if self.lost is not None:
             raise EnclaveLost(self.lost)
 
@@ -109,10 +113,22 @@ class Enclave:
         own = threading.get_ident()
         deadlock.service_threads.add(own)
         self._lead.serve()
+        refusal = None if self._ready.answered else self._refusal()
         with self._lead.baton:
-            self._end("the enclave ended")
+            self.refused = refusal
+            self._end(refusal or "the enclave ended")
         deadlock.service_threads.discard(own)
         self._started.platform.wait()
+
+    def _refusal(self) -> str | None:
+        """What the platform has against the image, if it has not started the enclave."""
+        try:
+            self._started.control.settimeout(GOODBYE)
+            news = json.loads(self._started.control.recv(1 << 16) or b"{}")
+        except (OSError, ValueError):
+            return None
+        reason = news.get("refused") if isinstance(news, dict) else None
+        return None if reason is None else str(reason)
 
     def _act(self, message: Message) -> None:
         """A message that is no result."""

@@ -13,7 +13,9 @@ from gotee.compiler.closure import Partition, partition
 from gotee.compiler.entries import Entry
 from gotee.errors import EnclaveLost, SecuredRoutineError
 from gotee.host.enclave import Enclave
-from gotee.host.start import start
+from gotee.host.start import Image, start
+from gotee.image.build import build
+from gotee.image.sign import for_development
 from gotee.runtime.routine import Routine
 
 BANNER = (
@@ -28,7 +30,9 @@ class Loaded:
     def __init__(self, trusted: Partition) -> None:
         self._table = {entry: number for number, entry in enumerate(trusted.entries)}
         self._main = trusted.name
-        self.enclave = Enclave(start(trusted, config.from_environment().link))
+        built = build(trusted)
+        image = Image(built.stream, for_development(built.measurement), built.places)
+        self.enclave = Enclave(start(image, config.from_environment().link))
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""

@@ -1,4 +1,4 @@
-"""Start an enclave: hand the image to a platform process, and connect. Host world."""
+"""Start an enclave: hand an image to a platform process, and connect. Host world."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ import json
 import os
 import socket
 import subprocess
-import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
+import gotee
 from gotee.boundary import links
 from gotee.boundary.link import Link
-from gotee.compiler.closure import Partition
-from gotee.host.packages import packages_inside
+from gotee.image import natives
 
 PLATFORM_BOOT = (
-    "import sys; sys.path += sys.argv[4:]; from gotee.platform.launch import main; "
-    "main(int(sys.argv[1]), int(sys.argv[2]), tuple(map(int, sys.argv[3].split(','))), sys.argv[4:])"
+    "import sys,types\n"
+    "package=sys.modules['gotee']=types.ModuleType('gotee')\n"  # the platform needs three rooms, not the public names
+    "package.__path__=[sys.argv[4]]\n"
+    "from gotee.platform.launch import main\n"
+    "main(int(sys.argv[1]),tuple(map(int,sys.argv[2].split(','))),tuple(map(int,sys.argv[3].split(','))))"
 )
+
+
+class Image(NamedTuple):
+    """What a platform is given: the stream, its signature, and where the files that it names lie."""
+
+    stream: bytes
+    signature: bytes
+    places: Mapping[str, str]
 
 
 class Started(NamedTuple):
@@ -28,25 +40,28 @@ class Started(NamedTuple):
     link: Link
 
 
-def start(partition: Partition, link_kind: str = links.RING) -> Started:
+def start(image: Image, link_kind: str = links.RING) -> Started:
     """Start the platform process, which starts the enclave. Raises OSError if it cannot be started."""
-    packages = packages_inside(partition.outside.distributions, partition.outside.installed)
-    contents = partition.as_image() | {"packages": packages.roots, "distributions": packages.distributions}
     control, platform_control = socket.socketpair()
     link, theirs = links.create(link_kind)
-    image = os.memfd_create("gotee-image", os.MFD_CLOEXEC)
+    inputs: list[int] = []
     try:
-        with os.fdopen(os.dup(image), "wb") as file:
-            file.write(json.dumps(contents).encode())
-        os.lseek(image, 0, os.SEEK_SET)
-        own = (platform_control.fileno(), image)
-        words = [*map(str, own), ",".join(map(str, theirs)), *packages_inside().paths]
+        inputs += map(_memory, (image.stream, image.signature, json.dumps(dict(image.places)).encode()))
+        own = platform_control.fileno()
+        words = (str(own), ",".join(map(str, inputs)), ",".join(map(str, theirs)), str(Path(gotee.__file__).parent))
         platform = subprocess.Popen(
-            [_base_interpreter(), "-I", "-S", "-c", PLATFORM_BOOT, *words],
+            [
+                natives.interpreter(),
+                "-I",
+                "-S",
+                "-c",
+                PLATFORM_BOOT,
+                *words,
+            ],
             env={},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            pass_fds=(*own, *theirs),
+            pass_fds=(own, *inputs, *theirs),
             start_new_session=True,
         )
     except BaseException:
@@ -54,12 +69,16 @@ def start(partition: Partition, link_kind: str = links.RING) -> Started:
         link.close()
         raise
     finally:
-        os.close(image)
+        for descriptor in inputs:
+            os.close(descriptor)
         platform_control.close()
         links.close(theirs)
     return Started(platform, control, link)
 
 
-def _base_interpreter() -> str:
-    """The real interpreter: a virtual environment's would read its pyvenv.cfg before `-I` matters."""
-    return getattr(sys, "_base_executable", None) or sys.executable
+def _memory(data: bytes) -> int:
+    descriptor = os.memfd_create("gotee-image", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

@@ -1,36 +1,54 @@
-"""The platform process: start one enclave, watch it, end with it. Platform world; started by gotee.host.start.
+"""The platform process: verify an image, start its enclave, watch it, end with it. Platform world.
 
-    python -I -S -c "..." CONTROL IMAGE LINK PATH...
+    python -I -S -c "..." CONTROL STREAM,SIGNATURE,PLACES LINK
 
-CONTROL is a socket to the host: its end means that the host is gone, and then the enclave is killed. When the enclave
-ends, its status goes to the host as one line. IMAGE and the descriptors of LINK (with commas between) are handed to the
-enclave and to nobody else.
+The first four are descriptors, LINK several with commas between. CONTROL is a socket to the host: its end means that
+the host is gone, and then the enclave is killed. What the host wants to know (a refusal, how the enclave ended) goes
+there as one line of JSON. STREAM, SIGNATURE and PLACES (JSON: where each file that the image names lies) are hostile.
 """
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+
+from gotee.errors import ImageError
+from gotee.image import parts
+from gotee.image.load import Loaded, load
+from gotee.image.sgxs import MOST_BYTES
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+MOST_PLACES = 256 << 20  # bytes
 
 ENCLAVE_BOOT = (
-    "import sys; sys.path += sys.argv[3:]; from gotee.enclave.main import main; "
-    "main(int(sys.argv[1]), tuple(map(int, sys.argv[2].split(','))), sys.argv[3:])"
+    "import marshal,posix,sys\n"
+    "n={'__name__':'gotee.enclave.boot'}\n"
+    "exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[7]),int(sys.argv[6]))),n)\n"
+    "posix.close(int(sys.argv[5]))\n"
+    "n['start'](sys.argv[1:5])"
 )
 
 
-def main(control_fd: int, image_fd: int, link_fds: tuple[int, ...], paths: list[str]) -> None:
+def main(control_fd: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...]) -> None:
     """Run the platform process until the enclave or the host ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the host's business
     control = socket.socket(fileno=control_fd)
-    enclave = _start(image_fd, link_fds, paths)
-    for descriptor in (image_fd, *link_fds):
+    try:
+        loaded = load(_taken(inputs[0], MOST_BYTES), _taken(inputs[1], 1 << 16), _places(inputs[2]))
+        enclave = _start(loaded, link_fds)
+    except (ImageError, OSError) as error:
+        _tell(control, {"refused": str(error)})
+        return
+    for descriptor in (*loaded.descriptors, *link_fds):
         os.close(descriptor)
     process = os.pidfd_open(enclave.pid)
     try:
@@ -42,15 +60,43 @@ def main(control_fd: int, image_fd: int, link_fds: tuple[int, ...], paths: list[
         enclave.kill()
         status = enclave.wait()
         os.close(process)
-    try:
-        control.sendall(f"{status}\n".encode())
-    except OSError:
-        pass  # the host is gone: nobody to tell
+    _tell(control, {"status": status})
     control.close()
 
 
-def _start(image_fd: int, link_fds: tuple[int, ...], paths: list[str]) -> subprocess.Popen[bytes]:
-    """Start the enclave: no environment, no descriptors but these (and standard error, for its last words)."""
+def _tell(control: socket.socket, news: dict[str, object]) -> None:
+    try:
+        control.sendall(json.dumps(news).encode() + b"\n")
+    except OSError:
+        pass  # the host is gone: nobody to tell
+
+
+def _taken(descriptor: int, most: int) -> bytes:
+    """A private copy of what the host gave."""
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ImageError(f"the image, its signature, or the list of its files is longer than {most} bytes")
+    return data
+
+
+def _places(descriptor: int) -> dict[str, str]:
+    try:
+        places = json.loads(_taken(descriptor, MOST_PLACES))
+    except (ValueError, RecursionError):
+        places = None
+    if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
+        raise ImageError("the list of places of an image's files is damaged")
+    return places
+
+
+def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """Start the enclave: no environment, no descriptors but these (and standard error, for its last words).
+
+    The loader maps the sealed copies of the interpreter and of what it is linked to; others that ask for one of these
+    libraries get the one that is mapped. Three modules the interpreter imports before any code of ours runs: they are
+    written, from the verified archive, to a folder that is gone when that code begins.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getpid()
 
@@ -59,12 +105,52 @@ def _start(image_fd: int, link_fds: tuple[int, ...], paths: list[str]) -> subpro
         if os.getppid() != parent:
             os._exit(1)
 
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", ENCLAVE_BOOT, str(image_fd), ",".join(map(str, link_fds)), *paths],
-        env={},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        pass_fds=(image_fd, *link_fds),
-        start_new_session=True,
-        preexec_fn=die_with_the_platform,  # safe: this process has one thread
-    )
+    natives = loaded.natives
+    python = loaded.manifest.one("/base/python")
+    folder = Path(tempfile.mkdtemp(prefix="gotee-"))
+    begun, begun_inside = os.pipe()
+    try:
+        _write_early(loaded, folder)
+        preload = ":".join(f"/proc/self/fd/{natives[path]}" for path in python.needs)
+        words = ["--inhibit-cache", "--argv0", f"{folder}/bin/python", "--preload", preload]
+        descriptors = (loaded.contents, *loaded.archives.values(), *natives.values(), *link_fds, begun_inside)
+        lists = (loaded.archives.values(), natives.values(), link_fds)
+        arguments = [str(loaded.contents), *(",".join(map(str, numbers)) or "-" for numbers in lists)]
+        enclave = subprocess.Popen(
+            [
+                *(f"/proc/self/fd/{natives['/base/loader']}", *words, f"/proc/self/fd/{natives['/base/python']}"),
+                *("-I", "-S", "-B", "-c", ENCLAVE_BOOT, *arguments, str(begun_inside), *map(str, loaded.boot)),
+            ],
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=descriptors,
+            start_new_session=True,
+            preexec_fn=die_with_the_platform,  # safe: nothing that a thread may hold is used
+        )
+        os.close(begun_inside)
+        os.read(begun, 1)  # ends when the enclave's first code has closed its end, or the enclave has ended
+    finally:
+        os.close(begun)
+        shutil.rmtree(folder, ignore_errors=True)
+    return enclave
+
+
+def _write_early(loaded: Loaded, folder: Path) -> None:
+    """The modules that the interpreter itself imports, without source, so that nothing else can stand for them."""
+    archive = loaded.archives["/standard/standard.archive"]
+    size = os.fstat(archive).st_size
+    block = parts.unpack(os.pread(archive, size, 0))
+    library = folder / "lib" / "python{}.{}".format(*sys.version_info[:2])
+    (library / "lib-dynload").mkdir(parents=True)
+    (folder / "bin").mkdir()
+    wanted = loaded.manifest.python["early"].split()
+    header = bytes.fromhex(loaded.manifest.python["magic"]) + bytes(12)
+    for part, code in block.items():
+        kind, _, rest = part.partition(" ")
+        name = rest.partition(" ")[0]
+        if name in wanted:
+            path = library / name.replace(".", "/")
+            file = path / "__init__.pyc" if kind == "package" else path.with_suffix(".pyc")
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(header + code)

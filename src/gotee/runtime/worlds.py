@@ -1,14 +1,8 @@
-"""Which world is this? Both worlds. The enclave's first code says so; the runtime and `gosecure` ask."""
+"""Which world is this? Both worlds; the runtime and `gosecure` ask. The loader of this module knows."""
 
 from __future__ import annotations
 
-_inside = False
-
-
-def enter_enclave() -> None:
-    """This process is an enclave from now on; called once, before any code of the program runs."""
-    global _inside
-    _inside = True
+_inside = bool(getattr(__spec__.loader, "trusted_world", False))
 
 
 def inside() -> bool:

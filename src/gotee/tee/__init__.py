@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar, overload
 
-from gotee import config
 from gotee.runtime import worlds
 from gotee.runtime.routine import Routine, go
 
@@ -39,6 +38,8 @@ def gosecure(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Routine[Any
     if worlds.inside():
         return go(f, *args, **kwargs)
     if _start is None:
+        from gotee import config  # the host's: inside, none of this is there
+
         _start = _place(config.from_environment().tee)
     return _start(f, args, kwargs)
 

@@ -1,0 +1,272 @@
+"""The first code of an enclave, and what can be imported there: parts of the image, and nothing else. Enclave world.
+
+The platform runs this module's bytecode, which is measured, in an interpreter that can import almost nothing; so it
+imports only what is built in. From `start` on, modules come from the image's pages, from archives that the image names
+by hash, and from native files that the platform has verified and sealed. Nothing is read from a path.
+"""
+
+from __future__ import annotations
+
+import marshal
+import posix
+import sys
+from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec
+from _frozen_importlib_external import ExtensionFileLoader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from importlib.abc import Loader as _Loader
+    from types import CodeType, ModuleType
+    from typing import Any
+else:
+    _Loader = object  # importlib.abc cannot be imported yet
+
+PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
+
+
+def index_of(text: str, offset: int) -> dict[str, tuple[int, int]]:
+    """Offset and size of each part, from the lines of an index; ValueError if it is none."""
+    places = {}
+    for line in text.splitlines():
+        size, _, name = line.partition(" ")
+        if not name or not size.isdigit():
+            raise ValueError(f"not a line of an index: {line[:80]!r}")
+        places[name] = (offset, int(size))
+        offset += int(size)
+    return places
+
+
+class Block:
+    """A sealed block of parts (see gotee.image.parts), read part by part."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        head = posix.pread(descriptor, 64, 0).partition(b"\n")[0]
+        length = int(head.rpartition(b" ")[2])
+        text = _read(descriptor, length, len(head) + 1)
+        self.places = index_of(text.decode(), len(head) + 1 + length)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a part."""
+        offset, size = self.places[name]
+        return _read(self._descriptor, size, offset)
+
+
+def _read(descriptor: int, size: int, offset: int) -> bytes:
+    pieces = []
+    while size:
+        piece = posix.pread(descriptor, min(size, 1 << 30), offset)
+        if not piece:
+            raise EOFError("the image is shorter than its index says")
+        pieces.append(piece)
+        size -= len(piece)
+        offset += len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class Importer(_Loader):
+    """The only finder inside beside those for builtin and frozen modules, and the loader of what it finds.
+
+    Parts are named `module NAME PATH` and `package NAME PATH` (bytecode), `file PATH`, and `source PATH`, each PATH
+    being that inside; `natives` maps the names of extension modules to sealed files.
+    """
+
+    trusted_world = True  # gotee.runtime.worlds asks its own loader
+
+    def __init__(self, blocks: Sequence[Block], natives: dict[str, tuple[int, tuple[int, ...]]]) -> None:
+        self._code: dict[str, tuple[Block, str, str, bool]] = {}
+        self._files: dict[str, tuple[Block, str]] = {}
+        self._folders: dict[str, str] = {}
+        self._natives = natives
+        self._open: set[int] = set()
+        for block in blocks:
+            for part in block.places:
+                kind, _, rest = part.partition(" ")
+                if kind in ("module", "package"):
+                    name, _, path = rest.partition(" ")
+                    self._code[name] = (block, part, path, kind == "package")
+                elif kind in ("file", "source"):
+                    self._files[rest if kind == "file" else f"source {rest}"] = (block, part)
+        for name, (_, _, path, package) in self._code.items():
+            folder = path.rpartition("/")[0]
+            self._add_folders(name if package else name.rpartition(".")[0], folder)
+        for name in natives:
+            parent = name.rpartition(".")[0]
+            self._add_folders(parent, PACKAGES + parent.replace(".", "/"))
+
+    def _add_folders(self, package: str, folder: str) -> None:
+        """Packages without `__init__` are folders that hold modules."""
+        while package and package not in self._folders:
+            self._folders[package] = folder
+            package, folder = package.rpartition(".")[0], folder.rpartition("/")[0]
+
+    def install(self) -> None:
+        """From now on nothing else is found."""
+        sys.meta_path[:] = [BuiltinImporter, FrozenImporter, self]
+        sys.path_hooks[:] = [self._folder_finder]
+        sys.path_importer_cache.clear()
+        sys.path[:] = [PROGRAM.rstrip("/"), PACKAGES.rstrip("/"), STANDARD.rstrip("/")]
+
+    # -- finding -------------------------------------------------------------------------------------------
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        native = self._natives.get(fullname)
+        if native is not None:
+            origin = f"/proc/self/fd/{native[0]}"
+            return ModuleSpec(fullname, _Native(self, fullname, origin), origin=origin)
+        found = self._code.get(fullname)
+        if found is not None:
+            spec = ModuleSpec(fullname, self, origin=found[2], is_package=found[3])
+            spec.has_location = True
+            if found[3]:
+                spec.submodule_search_locations = [found[2].rpartition("/")[0]]
+            return spec
+        folder = self._folders.get(fullname)
+        if folder is not None:
+            spec = ModuleSpec(fullname, None, is_package=True)
+            spec.submodule_search_locations = [folder]
+            return spec
+        return None
+
+    def invalidate_caches(self) -> None:
+        """Nothing changes inside."""
+
+    def libraries(self, name: str) -> tuple[int, ...]:
+        """The sealed libraries that an extension module is linked to and that are not loaded yet."""
+        new = tuple(number for number in self._natives[name][1] if number not in self._open)
+        self._open.update(new)
+        return new
+
+    # -- loading -------------------------------------------------------------------------------------------
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - measured bytecode
+
+    def get_code(self, fullname: str) -> CodeType:
+        block, part, _, _ = self._found(fullname)
+        code: CodeType = marshal.loads(block.read(part))  # noqa: S302 - measured
+        return code
+
+    def get_source(self, fullname: str) -> str | None:
+        """The program's own modules have their text inside, for tracebacks and `inspect`; others do not."""
+        path = self._found(fullname)[2]
+        found = self._files.get(f"source {path}")
+        return None if found is None else found[0].read(found[1]).decode()
+
+    def is_package(self, fullname: str) -> bool:
+        return self._found(fullname)[3]
+
+    def get_filename(self, fullname: str) -> str:
+        return self._found(fullname)[2]
+
+    def _found(self, fullname: str) -> tuple[Block, str, str, bool]:
+        found = self._code.get(fullname)
+        if found is None:
+            raise ImportError(f"the image has no module {fullname}", name=fullname)
+        return found
+
+    # -- files ---------------------------------------------------------------------------------------------
+
+    def get_data(self, path: str) -> bytes:
+        """A file of the image, for pkgutil.get_data and importlib.resources."""
+        found = self._files.get(path) or self._files.get(f"source {path}")
+        if found is None:
+            raise FileNotFoundError(2, "the image has no such file", path)
+        return found[0].read(found[1])
+
+    def files_below(self, folder: str) -> list[str]:
+        """Paths of the image's files in a folder and below it."""
+        names = (name.removeprefix("source ") for name in self._files)
+        return [name for name in names if name.startswith(folder + "/")]
+
+    def get_resource_reader(self, fullname: str) -> Any:
+        from gotee.enclave.resources import Reader
+
+        folder = self._folders.get(fullname)
+        return None if folder is None else Reader(self, folder)
+
+    def find_distributions(self, context: Any = None) -> Iterable[Any]:
+        """For importlib.metadata: the image's distributions."""
+        from gotee.enclave.resources import distributions
+
+        return distributions(self, None if context is None else context.name)
+
+    # -- folders, for pkgutil --------------------------------------------------------------------------------
+
+    def _folder_finder(self, path: str) -> _Folder:
+        if path.startswith((PROGRAM, PACKAGES, STANDARD)) or path + "/" in (PROGRAM, PACKAGES, STANDARD):
+            return _Folder(self, path)
+        raise ImportError(f"nothing is imported from {path} inside")
+
+    def modules_in(self, folder: str) -> Iterator[tuple[str, bool]]:
+        """The last names of the modules in one folder, and whether each is a package."""
+        for name in sorted({*self._code, *self._folders, *self._natives}):
+            path = self._folders.get(name)
+            inside = path if path is not None else self._code[name][2] if name in self._code else ""
+            if inside.rpartition("/")[0] == folder:
+                yield name.rpartition(".")[2], path is not None
+
+
+class _Folder:
+    """A folder of the image, as pkgutil looks at it."""
+
+    def __init__(self, importer: Importer, path: str) -> None:
+        self._importer = importer
+        self.path = path
+
+    def find_spec(self, fullname: str, target: Any = None) -> ModuleSpec | None:
+        return self._importer.find_spec(fullname)
+
+    def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
+        for name, package in self._importer.modules_in(self.path):
+            if name != "__init__":
+                yield prefix + name, package
+
+
+class _Native(ExtensionFileLoader):
+    """Loads an extension module from its sealed file, after the libraries that it is linked to."""
+
+    def __init__(self, importer: Importer, name: str, path: str) -> None:
+        super().__init__(name, path)
+        self._importer = importer
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        libraries = self._importer.libraries(spec.name)
+        if libraries:
+            from gotee.enclave.natives import load
+
+            for number in libraries:
+                load(f"/proc/self/fd/{number}")
+        return super().create_module(spec)
+
+
+def start(argv: Sequence[str]) -> None:
+    """Begin: PAGES ARCHIVES NATIVES LINK are descriptors, `-` for none, `,` between them.
+
+    The order of archives and natives is that of the part `loading`, which is measured.
+    """
+    pages = Block(int(argv[0]))
+    archives = [Block(number) for number in numbers(argv[1])]
+    opened = numbers(argv[2])
+    natives = {}
+    for line, number in zip(pages.read("loading").decode().splitlines(), opened, strict=True):
+        module, _, needs = line.partition(" ")
+        if module != "-":
+            natives[module] = (number, tuple(opened[int(place)] for place in needs.split()))
+    Importer([pages, *archives], natives).install()
+    from gotee.enclave.main import main
+
+    main(pages, tuple(numbers(argv[3])))
+
+
+def numbers(text: str) -> list[int]:
+    """The numbers of one argument.
+
+    >>> numbers("3,4"), numbers("-")
+    ([3, 4], [])
+    """
+    return [int(number) for number in text.split(",")] if text != "-" else []

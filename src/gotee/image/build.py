@@ -1,0 +1,264 @@
+"""A partition becomes an image: what goes into the pages, and what the image names by hash. Host world."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gotee
+from gotee.compiler.closure import Partition
+from gotee.compiler.interface import interface_of
+from gotee.errors import ImageError
+from gotee.image import archives, natives, pages, parts, standard, wheels
+from gotee.image.bytecode import compiled, read_source
+from gotee.image.manifest import NATIVE, SOURCE, Listed, Manifest
+
+PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
+ROOMS = ("errors.py", "runtime", "boundary", "enclave")
+"""gotee's trusted rooms; beside them only what makes `from gotee import ...` work inside."""
+OWN_FILES = ("__init__.py", "tee/__init__.py")
+NEEDED = ("greenlet", "msgspec")
+EARLY = ("__future__", "os", "encodings", "encodings.aliases", "encodings.utf_8")
+"""What is imported before gotee's own importer is there: by the interpreter, and by our first code."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image's stream, and where the files that it names lie on this machine."""
+
+    stream: bytes
+    manifest: Manifest
+    places: dict[str, str]
+
+    @property
+    def measurement(self) -> bytes:
+        """MRENCLAVE."""
+        return hashlib.sha256(self.stream).digest()
+
+
+@dataclass
+class _Contents:
+    """What is collected on the way."""
+
+    pages: dict[str, bytes] = field(default_factory=dict)
+    files: list[Listed] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    imports: set[str] = field(default_factory=set)  # of everything inside, for the standard library's closure
+    extensions: dict[str, str] = field(default_factory=dict)  # module: path inside
+
+    def name(self, path: str, place: str, data: bytes, role: str, module: str = "") -> None:
+        """List a file that does not lie in the pages."""
+        self.files.append(Listed(path, len(data), hashlib.sha256(data).hexdigest(), role, module))
+        self.places[path] = place
+        if module:
+            self.extensions[module] = path
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `[tool.gotee]` says of the contents of an image."""
+
+    name: str | None = None
+    threads: int = 1
+    limits: dict[str, int] = field(default_factory=dict)
+    policy: dict[str, Any] = field(default_factory=lambda: {"ocalls": {"console": True}})
+    include: tuple[str, ...] = ()
+
+
+def build(partition: Partition, options: Options | None = None) -> Built:
+    """Build the image of a program. Raises ImageError, CompileError."""
+    options = options or Options()
+    contents = _Contents()
+    _program(contents, partition, options)
+    _own(contents)
+    distributions = _distributions(contents, partition)
+    _standard(contents, partition)
+    _link(contents)
+    program = _described(partition, options, distributions, contents)
+    manifest = Manifest(program, _python(), tuple(contents.files))
+    contents.pages["manifest"] = manifest.encode()
+    return Built(pages.stream_of(parts.pack(contents.pages), options.threads), manifest, contents.places)
+
+
+def _program(contents: _Contents, partition: Partition, options: Options) -> None:
+    root = partition.root
+    for name, module in partition.modules.items():
+        file = Path(module["file"])
+        inside = PROGRAM + file.relative_to(root).as_posix()
+        if file.suffix != ".py":
+            continue  # a package without __init__: a folder
+        source = module["source"].encode("utf-8", "surrogatepass")
+        made = compiled(source, inside)
+        contents.pages[f"{'package' if module['package'] else 'module'} {name} {inside}"] = made.code
+        contents.pages[f"source {inside}"] = source
+        contents.imports |= {wanted for wanted in made.imports if not wanted.startswith(".")}
+    for path in {*partition.data, *_included(root, options.include)}:
+        contents.pages[f"file {PROGRAM}{path}"] = read_source(root / path)
+
+
+def _included(root: Path, patterns: Sequence[str]) -> Iterable[str]:
+    for pattern in patterns:
+        found = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+        if not found:
+            raise ImageError(f"include names {pattern!r}, but there is no such file under {root}")
+        for path in found:
+            if not path.resolve().is_relative_to(root.resolve()):
+                raise ImageError(f"include names {pattern!r}, which leads out of {root}")
+            yield path.relative_to(root).as_posix()
+
+
+def _own(contents: _Contents) -> None:
+    """gotee's trusted rooms."""
+    folder = Path(gotee.__file__).parent
+    for path in (*OWN_FILES, *ROOMS):
+        for file in sorted((folder / path).glob("*")) if (folder / path).is_dir() else [folder / path]:
+            inside = f"{OWN}{file.relative_to(folder).as_posix()}"
+            module = natives.module_name(file.name) if ".so" in file.suffixes else None
+            dotted = ".".join(("gotee", *file.relative_to(folder).parent.parts))
+            if module is not None:
+                data = read_source(file)
+                contents.name(inside, str(file), data, NATIVE, f"{dotted}.{module}")
+            elif file.suffix == ".py":
+                made = compiled(read_source(file), inside)
+                package = file.name == "__init__.py"
+                name = dotted if package else f"{dotted}.{file.stem}"
+                contents.pages[f"{'package' if package else 'module'} {name} {inside}"] = made.code
+                contents.imports |= set(made.imports)
+                if name == "gotee.enclave.boot":
+                    contents.pages["boot"] = made.code
+    text = f"Metadata-Version: 2.1\nName: gotee\nVersion: {gotee.__version__}\n"
+    contents.pages[f"file {PACKAGES}gotee-{gotee.__version__}.dist-info/METADATA"] = text.encode()
+
+
+def _distributions(contents: _Contents, partition: Partition) -> dict[str, str]:
+    """Whole distributions with all that they require; what is found is pinned by the hash of every file."""
+    wanted = wheels.with_requirements([*NEEDED, *partition.outside.distributions])
+    found = [wheels.distribution(name) for name in sorted(wanted - {"gotee"})]
+    found += [wheels.package(name) for name in partition.outside.installed]
+    pinned = {}
+    for distribution in found:
+        digest = hashlib.sha256()
+        archive: dict[str, bytes] = {}
+        for file in distribution.files:
+            data = wheels.source_of(file)
+            digest.update(f"{file.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+            _distributed(contents, file, data, archive)
+        archives.add(contents, f"{PACKAGES}{distribution.name}.archive", archive)
+        pinned[distribution.name] = distribution.version or digest.hexdigest()
+    return pinned
+
+
+def _distributed(contents: _Contents, file: wheels.File, data: bytes, archive: dict[str, bytes]) -> None:
+    inside = PACKAGES + file.path
+    if file.native:
+        module = natives.module_name(file.path)
+        folder = file.path.rpartition("/")[0].replace("/", ".")
+        name = f"{folder}.{module}" if folder and module else module or ""
+        contents.name(inside, file.place, data, NATIVE, name)
+        return
+    contents.name(inside, file.place, data, SOURCE)
+    if file.path.endswith(".py"):
+        try:
+            made = compiled(data, inside)
+        except (SyntaxError, ValueError):
+            archive[f"file {inside}"] = data  # a template, or written for another Python
+            return
+        package = file.path.endswith("/__init__.py")
+        name = file.path.removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
+        archive[f"{'package' if package else 'module'} {name} {inside}"] = made.code
+        contents.imports |= {wanted for wanted in made.imports if not wanted.startswith(".")}
+    else:
+        archive[f"file {inside}"] = data
+
+
+def _standard(contents: _Contents, partition: Partition) -> None:
+    """The standard library's closure, the interpreter, and what both are linked to."""
+    found = standard.closure({*contents.imports, *partition.outside.standard})
+    archive = {}
+    for source in found.modules:
+        inside = STANDARD + source.path
+        contents.name(inside, str(standard.library() / source.path), source.data, SOURCE)
+        archive[f"{'package' if source.package else 'module'} {source.name} {inside}"] = source.compiled.code
+    archives.add(contents, f"{STANDARD}standard.archive", archive)
+    for module, place in found.extensions.items():
+        contents.name(f"{STANDARD}{Path(place).name}", place, read_source(place), NATIVE, module)
+    executable = natives.interpreter()
+    contents.name("/base/python", executable, read_source(executable), NATIVE)
+
+
+def _link(contents: _Contents) -> None:
+    """The libraries that native files are linked to; those of the interpreter are mapped before it starts."""
+    loader = natives.loader_of(contents.places["/base/python"])
+    contents.name("/base/loader", loader, read_source(loader), NATIVE)
+    interpreter = next(file for file in contents.files if file.path == "/base/python")
+    first = natives.linked(loader, contents.places["/base/python"], interpreter.sha256)
+    inside = {place: path for path, place in contents.places.items()}
+    hashes = {file.path: file.sha256 for file in contents.files}
+
+    def depth(path: str) -> int:
+        """More than the depth of every library that it needs."""
+        return len(natives.linked(loader, contents.places[path], hashes[path]))
+
+    for file in [listed for listed in contents.files if listed.role == NATIVE and listed.path != "/base/loader"]:
+        needs = []
+        for library in natives.linked(loader, contents.places[file.path], file.sha256):
+            real = library if library in inside else str(Path(library).resolve())
+            if real not in inside:
+                path = f"/base/{Path(library).name}"
+                contents.name(path, real, read_source(real), NATIVE)
+                hashes[path] = contents.files[-1].sha256
+                inside[real] = path
+            if file.path == "/base/python" or library not in first:
+                needs.append(inside[real])
+        needs.sort(key=lambda path: (depth(path), path))  # what a library needs is mapped before it
+        contents.files[contents.files.index(file)] = file._replace(needs=tuple(needs))
+    order = sorted(file for file in contents.files if file.role == NATIVE)
+    number = {file.path: place for place, file in enumerate(order)}
+    lines = [" ".join((file.module or "-", *(str(number[path]) for path in file.needs))) for file in order]
+    contents.pages["loading"] = "\n".join(lines).encode()
+
+
+def _python() -> dict[str, str]:
+    return {
+        "implementation": sys.implementation.name,
+        "version": sys.version.split()[0],
+        "magic": importlib.util.MAGIC_NUMBER.hex(),
+        "machine": f"{sys.platform}-{getattr(sys.implementation, '_multiarch', '')}",
+        "early": " ".join(EARLY),
+    }
+
+
+def _described(
+    partition: Partition, options: Options, distributions: dict[str, str], contents: _Contents
+) -> dict[str, Any]:
+    sources = {
+        path.removeprefix("source "): hashlib.sha256(data).hexdigest()
+        for path, data in contents.pages.items()
+        if path.startswith("source ")
+    }
+    data = {
+        path.removeprefix("file "): hashlib.sha256(text).hexdigest()
+        for path, text in contents.pages.items()
+        if path.startswith(f"file {PROGRAM}")
+    }
+    return {
+        "name": options.name or partition.name,
+        "main": partition.name,
+        "gotee": gotee.__version__,
+        "modules": sources,
+        "entries": [list(entry) for entry in partition.entries],
+        "interface": interface_of(partition),
+        "policy": options.policy,
+        "limits": options.limits,
+        "threads": options.threads,
+        "distributions": distributions,
+        "absent": partition.outside.absent,
+        "data": data,
+        "host_only": partition.host_only,
+        "overrides": partition.overrides,
+    }

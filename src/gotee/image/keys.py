@@ -1,0 +1,145 @@
+"""Signing keys: RSA of 3072 bits with exponent 3, the only ones that SIGSTRUCT knows. Host world.
+
+A key file is PEM, PKCS #8, readable by its owner alone. Nothing here shows a private key: not in errors, not in reprs.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gotee.errors import ImageError, UsageError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+BITS, EXPONENT = 3072, 3
+
+
+def folder() -> Path:
+    """`gotee/keys` in the user's data directory, as the XDG rules name it."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share") / "gotee" / "keys"
+
+
+def development() -> Path:
+    """The development key, made when it is first asked for. Its signatures are for debugging only."""
+    path = folder() / "development.pem"
+    if not path.is_file():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make(path, replace_none=True)
+    return path
+
+
+def public_file(path: Path) -> Path:
+    """Where the public half of a key lies: beside it, `NAME.pub.pem`."""
+    return path.with_name(path.stem + ".pub.pem")
+
+
+def make(path: Path, passphrase: bytes | None = None, *, replace_none: bool = False) -> None:
+    """Make a key; whole or not at all, and never over another. `replace_none`: one that is there is as good."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(EXPONENT, BITS)
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        protection = serialization.BestAvailableEncryption(passphrase)
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    try:
+        _write_new(path, private, 0o600)
+    except FileExistsError:
+        if replace_none:
+            return
+        raise UsageError(f"{path} is there already: keys are not replaced; choose another file") from None
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    try:
+        _write_new(public_file(path), public, 0o644)
+    except FileExistsError:
+        public_file(path).unlink()
+        _write_new(public_file(path), public, 0o644)
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Write a file that is not there yet; whoever looks at the path sees all of it or nothing."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)
+    finally:
+        os.unlink(temporary)
+
+
+def load(path: Path, passphrase: bytes | None = None) -> RSAPrivateKey:
+    """A private key. Raises UsageError, with cause and cure, if the file is not one that can sign images."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(1 << 20)
+    except OSError as error:
+        raise UsageError(
+            f"the key {path} cannot be read: {error.strerror}; `gotee keys new -o {path}` makes one"
+        ) from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise UsageError(f"others can read the key {path}: take their rights away with chmod 600 {path}")
+    try:
+        key = serialization.load_pem_private_key(data, passphrase)
+    except TypeError:
+        raise UsageError(f"the key {path} is protected by a passphrase: give it with --passphrase-file") from None
+    except ValueError:
+        raise UsageError(f"{path} is no key in PEM, or its passphrase is wrong") from None
+    if not isinstance(key, RSAPrivateKey):
+        raise UsageError(f"{path} is no RSA key: `gotee keys new` makes one that can sign images")
+    _check(key.public_key(), path)
+    return key
+
+
+def load_public(path: Path) -> RSAPublicKey:
+    """A public key in PEM. Raises UsageError if it cannot be one of an image's signer."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    try:
+        key = serialization.load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"the key {path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{path} is no public key in PEM") from None
+    if not isinstance(key, RSAPublicKey):
+        raise UsageError(f"{path} is no RSA key")
+    _check(key, path)
+    return key
+
+
+def _check(key: RSAPublicKey, path: Path) -> None:
+    numbers = key.public_numbers()
+    if key.key_size != BITS or numbers.e != EXPONENT:
+        raise UsageError(
+            f"{path} has {key.key_size} bits and exponent {numbers.e}; images are signed with {BITS} bits and "
+            f"exponent {EXPONENT}: `gotee keys new` makes such a key"
+        )
+
+
+def modulus_of(key: RSAPublicKey) -> int:
+    """The modulus."""
+    return key.public_numbers().n
+
+
+def sign(key: RSAPrivateKey, message: bytes) -> int:
+    """The signature of a message, as a number: PKCS #1 v1.5 with SHA-256."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    try:
+        return int.from_bytes(key.sign(message, padding.PKCS1v15(), hashes.SHA256()), "big")
+    except ValueError as error:
+        raise ImageError(f"the image could not be signed: {error}") from None

@@ -1,0 +1,139 @@
+"""The manifest: what an image says of itself, in one canonical form that is measured. All worlds.
+
+Everything that can run inside and does not lie in the pages is named here by path, size and SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gotee.errors import ImageError
+
+FORMAT = 1
+ARCHIVE, SOURCE, NATIVE = "archive", "source", "native"
+ROLES = (ARCHIVE, SOURCE, NATIVE)
+MOST_FILES = 200_000
+MOST_BYTES = 4 << 30  # of one file
+
+
+class Listed(NamedTuple):
+    """A file that is not in the pages. `path` is its name inside, `module` the extension module that it holds.
+
+    An *archive* is made from the *source* files and is what is loaded; they are listed to be told apart. A *native*
+    file is mapped by the dynamic loader, after the libraries (`needs`, by path) that it is linked to.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    role: str
+    module: str = ""
+    needs: tuple[str, ...] = ()
+
+
+class Manifest(NamedTuple):
+    """What an image says of itself. `program` is what the program digest is made of."""
+
+    program: dict[str, Any]
+    python: dict[str, str]
+    files: tuple[Listed, ...]
+
+    @property
+    def digest(self) -> bytes:
+        """The program digest: the same on every machine for the same program."""
+        return hashlib.sha256(canonical(self.program)).digest()
+
+    def encode(self) -> bytes:
+        """The canonical bytes."""
+        rows = [[*file[:5], list(file.needs)] for file in sorted(self.files)]
+        return canonical({"format": FORMAT, "program": self.program, "python": self.python, "files": rows})
+
+    def one(self, path: str) -> Listed:
+        """The file of this path."""
+        for file in self.files:
+            if file.path == path:
+                return file
+        raise ImageError(f"the image names no file {path}")
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """JSON in one form: sorted keys, no blanks, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+def decode(data: bytes) -> Manifest:
+    """Read a manifest; anything but what `encode` writes is refused with ImageError."""
+    try:
+        plain = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ImageError("the image's manifest is not JSON") from None
+    if not isinstance(plain, dict) or set(plain) != {"format", "program", "python", "files"}:
+        raise ImageError("the image's manifest has not the fields that it must have")
+    if plain["format"] != FORMAT:
+        raise ImageError("the image has a format that this version of gotee does not know: build it anew")
+    program, python, rows = plain["program"], plain["python"], plain["files"]
+    if not isinstance(program, dict) or not _texts(python) or not isinstance(rows, list) or len(rows) > MOST_FILES:
+        raise ImageError("the image's manifest has fields of a wrong type")
+    found = Manifest(program, python, tuple(_file(row) for row in rows))
+    if len({file.path for file in found.files}) != len(found.files):
+        raise ImageError("the image's manifest names a file twice")
+    _check_program(program)
+    try:
+        again = found.encode()
+    except (ValueError, TypeError, RecursionError):
+        again = b""
+    if again != data:
+        raise ImageError("the image's manifest is not in its canonical form")
+    return found
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def _file(row: object) -> Listed:
+    if (
+        isinstance(row, list)
+        and len(row) == 6
+        and all(isinstance(row[index], str) for index in (0, 2, 3, 4))
+        and type(row[1]) is int
+        and 0 <= row[1] <= MOST_BYTES
+        and len(row[2]) == 64
+        and not row[2].strip("0123456789abcdef")
+        and row[3] in ROLES
+        and isinstance(row[5], list)
+        and all(isinstance(name, str) for name in row[5])
+    ):
+        return Listed(row[0], row[1], row[2], row[3], row[4], tuple(row[5]))
+    raise ImageError("the image's manifest lists a file in a form that is not known")
+
+
+_PROGRAM = {
+    "name": str,
+    "main": str,
+    "gotee": str,
+    "modules": dict,
+    "entries": list,
+    "interface": list,
+    "policy": dict,
+    "limits": dict,
+    "threads": int,
+    "distributions": dict,
+    "absent": list,
+    "data": dict,
+    "host_only": list,
+    "overrides": list,
+}
+
+
+def _check_program(program: dict[str, Any]) -> None:
+    if set(program) != set(_PROGRAM) or any(not isinstance(program[key], kind) for key, kind in _PROGRAM.items()):
+        raise ImageError("the image's manifest does not describe a program")
+    if not _texts(program["distributions"]) or not _texts(program["modules"]) or not _texts(program["data"]):
+        raise ImageError("the image's manifest lists modules or distributions in a form that is not known")
+    for entry in program["entries"]:
+        if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)):
+            raise ImageError("the image's manifest lists an entry in a form that is not known")

@@ -1,0 +1,87 @@
+"""Native files: the interpreter, extension modules, and the libraries that the dynamic loader would link them to. Host.
+
+The loader itself is asked (`ld.so --list`), so the answer is the one that a plain run would get.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from gotee.errors import ImageError
+from gotee.image import cache
+
+_LINKED = re.compile(r"^\t(?:(\S+) => )?(/\S+) \(0x", re.MULTILINE)
+_MISSING = re.compile(r"^\t(\S+) => not found", re.MULTILINE)
+_PT_INTERP = 3
+
+
+def interpreter() -> str:
+    """The real interpreter: a virtual environment's would read its pyvenv.cfg before `-I` matters."""
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def loader_of(executable: str) -> str:
+    """The dynamic loader that an ELF file names (ELF-64, System V gABI, program header PT_INTERP)."""
+    with open(executable, "rb") as file:
+        head = file.read(64)
+        if head[:5] != b"\x7fELF\x02":
+            raise ImageError(f"{executable} is no 64-bit ELF file: gotee builds images on 64-bit Linux only")
+        table, size, count = struct.unpack_from("<Q", head, 32)[0], *struct.unpack_from("<HH", head, 54)
+        for number in range(count):
+            file.seek(table + number * size)
+            kind, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", file.read(size))
+            if kind == _PT_INTERP:
+                file.seek(offset)
+                return os.path.realpath(file.read(length).rstrip(b"\0").decode())
+    raise ImageError(
+        f"the interpreter {executable} is linked statically: it cannot be loaded piece by piece; "
+        "use a Python that is linked to the C library as usual"
+    )
+
+
+def linked(loader: str, file: str, digest: str) -> tuple[str, ...]:
+    """The libraries that the loader maps for a file with this SHA-256. Raises ImageError if one is missing."""
+    key = hashlib.sha256(f"1 {loader} {digest}".encode()).hexdigest()
+    stored = cache.read("linked", key)
+    if stored is not None:
+        known = tuple(json.loads(stored))
+        if all(os.path.exists(path) for path in known):
+            return known
+    done = subprocess.run(  # its environment is empty: LD_PRELOAD and LD_LIBRARY_PATH are not part of a base
+        [loader, "--list", file], capture_output=True, text=True, env={}, check=False
+    )
+    missing = _MISSING.findall(done.stdout)
+    if missing:
+        raise ImageError(f"{file} needs {', '.join(missing)}, which is not installed: install the library it is in")
+    found = [path for _, path in _LINKED.findall(done.stdout)]
+    libraries = tuple(path for path in found if os.path.realpath(path) != loader)
+    cache.write("linked", key, json.dumps(libraries).encode())
+    return libraries
+
+
+def module_name(file: str) -> str | None:
+    """The last part of the name of the module that an extension file holds; None if it is no extension module."""
+    name = os.path.basename(file)
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        stem = name[: -len(suffix)]
+        if name.endswith(suffix) and "." not in stem:  # x.cpython-313-... is for another interpreter
+            return stem
+    return None
+
+
+def extensions(folder: Path) -> dict[str, str]:
+    """The extension modules of one folder, by name."""
+    found = {}
+    for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
+        module = module_name(name)
+        if module is not None and module not in found:
+            found[module] = str(folder / name)
+    return found

@@ -1,0 +1,43 @@
+"""The pages of an image: its contents from address 0 on, then a TCS and an SSA page for each thread. All worlds."""
+
+from __future__ import annotations
+
+import struct
+
+from gotee.errors import ImageError
+from gotee.image.sgxs import PAGE, REG, TCS, Page, R, Stream, W, read, write
+
+_TCS = struct.Struct("<QQQII QQQ II")  # Intel SDM volume 3D, table "Layout of Thread Control Structure"
+SSA_FRAMES = 1
+ALL_SEGMENT = 0xFFF
+
+
+def stream_of(contents: bytes, threads: int) -> bytes:
+    """The SGXS stream of an image with these contents."""
+    count = -(-len(contents) // PAGE)
+    padded = contents.ljust(count * PAGE, b"\0")
+    pages = [Page(at, REG | R, padded[at : at + PAGE]) for at in range(0, count * PAGE, PAGE)]
+    for thread in range(threads):
+        at = (count + 2 * thread) * PAGE
+        pages += (Page(at, TCS, _tcs(at + PAGE)), Page(at + PAGE, REG | R | W, bytes(PAGE)))
+    size = PAGE
+    while size < (count + 2 * threads) * PAGE:
+        size *= 2
+    return write(Stream(1, size, tuple(pages)))
+
+
+def contents_of(data: bytes) -> tuple[bytes, int]:
+    """Contents (with the zeros that fill their last page) and number of threads of an image's stream."""
+    stream = read(data)
+    contents = [page.content for page in stream.pages if page.flags == REG | R]
+    threads = sum(page.flags == TCS for page in stream.pages)
+    joined = b"".join(contents)
+    if not contents or stream_of(joined, threads) != data:
+        raise ImageError("the image's pages do not lie as those of a gotee image do")
+    return joined, threads
+
+
+def _tcs(ssa: int) -> bytes:
+    """A thread control structure whose entry point is address 0."""
+    fields = _TCS.pack(0, 0, ssa, 0, SSA_FRAMES, 0, 0, 0, ALL_SEGMENT, ALL_SEGMENT)
+    return fields.ljust(PAGE, b"\0")

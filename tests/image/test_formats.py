@@ -1,0 +1,130 @@
+"""Stream, signature, parts and manifest: one canonical form each, and everything else is an ImageError."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gotee.errors import ImageError
+from gotee.image import manifest, pages, parts, sgxs, sigstruct
+from gotee.image.build import Built
+from gotee.image.sgxs import PAGE, REG, Page, R, Stream
+
+REAL = Path(__file__).parent / "evidence" / "fortanix_test_enclave.sig"
+
+
+def test_a_real_signature_reads_verifies_and_is_written_again() -> None:
+    data = REAL.read_bytes()
+    found = sigstruct.from_bytes(data)
+    found.verify()
+    assert found.to_bytes() == data
+    assert found.enclave_hash.hex().startswith("784acfd7") and found.enclave_hash.hex().endswith("98fc")
+    assert found.signer.hex().startswith("fb4bab3d") and found.signer.hex().endswith("5542")
+    assert (found.date, found.debug) == (20161214, False)
+
+
+@pytest.mark.parametrize("offset", [0, 20, 40, 128, 512, 516, 900, 928, 944, 960, 1024, 1026, 1040, 1424, 1807])
+def test_flipped_bits_of_a_signature_are_refused(offset: int) -> None:
+    data = bytearray(REAL.read_bytes())
+    data[offset] ^= 1
+    with pytest.raises(ImageError):
+        sigstruct.from_bytes(bytes(data)).verify()
+
+
+def test_quotients_are_those_of_the_manual() -> None:
+    found = sigstruct.from_bytes(REAL.read_bytes())
+    n, s = int.from_bytes(found.modulus, "little"), int.from_bytes(found.signature, "little")
+    q1, q2 = int.from_bytes(found.q1, "little"), int.from_bytes(found.q2, "little")
+    assert q1 == s * s // n
+    assert s**3 - (q1 * s + q2) * n == pow(s, 3, n)
+
+
+def test_measurement_is_what_adding_and_extending_page_by_page_gives(built: Built) -> None:
+    digest = hashlib.sha256()
+    stream = sgxs.read(built.stream)
+    digest.update(b"ECREATE\0" + stream.ssa_frame_size.to_bytes(4, "little") + stream.size.to_bytes(8, "little"))
+    digest.update(bytes(44))
+    for page in stream.pages:
+        head = b"EADD\0\0\0\0" + page.offset.to_bytes(8, "little") + page.flags.to_bytes(8, "little")
+        digest.update(head + bytes(40))
+        for start in range(0, PAGE, 256):
+            digest.update(b"EEXTEND\0" + (page.offset + start).to_bytes(8, "little") + bytes(48))
+            digest.update(page.content[start : start + 256])
+    assert digest.digest() == built.measurement == sgxs.measurement(built.stream)
+
+
+def test_a_changed_stream_is_refused_or_measures_differently(built: Built) -> None:
+    chance = random.Random(7)
+    places = [*range(0, 200, 7), *(chance.randrange(len(built.stream)) for _ in range(40))]
+    for place in places:
+        changed = bytearray(built.stream)
+        changed[place] ^= 1 << chance.randrange(8)
+        assert sgxs.measurement(bytes(changed)) != built.measurement
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[:-1],
+        lambda data: data + b"\0",
+        lambda data: data + data[64:5248],
+        lambda data: data[:64],
+        lambda data: b"",
+        lambda data: data[5248:],
+        lambda data: data[:12] + (3).to_bytes(8, "little") + data[20:],
+        lambda data: data[:40] + b"\1" + data[41:],
+        lambda data: data[:64] + data[5248:10432] + data[64:5248] + data[10432:],
+        lambda data: data[: 64 + 16] + (0x201 | 4 | 2).to_bytes(8, "little") + data[64 + 24 :],
+    ],
+)
+def test_streams_that_are_not_canonical_are_refused(built: Built, change: object) -> None:
+    with pytest.raises(ImageError):
+        sgxs.read(change(built.stream))  # type: ignore[operator]
+
+
+@given(st.binary(max_size=400))
+def test_readers_raise_nothing_but_imageerror(data: bytes) -> None:
+    for read in (sgxs.read, parts.unpack, manifest.decode, pages.contents_of):
+        with pytest.raises(ImageError):
+            read(data)
+    with pytest.raises(ImageError):
+        sigstruct.from_bytes(data.ljust(1808, b"\0")[:1808]).verify()
+
+
+@given(st.data())
+def test_damaged_images_raise_nothing_but_imageerror(built: Built, data: st.DataObject) -> None:
+    contents, _ = pages.contents_of(built.stream)
+    block = bytes(parts.unpack(contents, padded=True)["manifest"])
+    for whole, read in ((contents[:6000], parts.unpack), (block[:3000], manifest.decode)):
+        place = data.draw(st.integers(0, len(whole) - 1))
+        changed = whole[:place] + data.draw(st.binary(max_size=6)) + whole[place + data.draw(st.integers(0, 3)) :]
+        try:
+            read(changed)
+        except ImageError:
+            pass
+
+
+@given(st.dictionaries(st.text("abc/ .", min_size=1, max_size=6), st.binary(max_size=20), max_size=5))
+def test_parts_arrive_as_they_were_packed(content: dict[str, bytes]) -> None:
+    found = parts.unpack(parts.pack(content))
+    assert {name: bytes(part) for name, part in found.items()} == content
+
+
+def test_a_page_that_is_none_is_refused() -> None:
+    good = Page(0, REG | R, bytes(PAGE))
+    for page in (good._replace(offset=1), good._replace(flags=0), good._replace(content=b"")):
+        with pytest.raises(ImageError):
+            sgxs.write(Stream(1, 8192, (page,)))
+    with pytest.raises(ImageError):
+        sgxs.write(Stream(1, 8192, (good, good)))
+
+
+def test_the_manifest_says_the_same_after_reading_it_again(built: Built) -> None:
+    again = manifest.decode(built.manifest.encode())
+    assert (again.program, again.digest) == (built.manifest.program, built.manifest.digest)
+    assert sorted(again.files) == sorted(built.manifest.files)

@@ -1,0 +1,119 @@
+"""The platform loads only what was measured and signed, and what it verified is what runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gotee.errors import ImageError
+from gotee.image import load as loading
+from gotee.image import sigstruct
+from gotee.image.build import Built
+from gotee.image.load import Loaded, load
+from gotee.image.sign import for_development, signed, unsigned
+
+
+@pytest.fixture
+def loaded(built: Built, signature: bytes) -> Iterator[Loaded]:
+    found = load(built.stream, signature, built.places)
+    yield found
+    for descriptor in found.descriptors:
+        os.close(descriptor)
+
+
+def test_everything_is_copied_into_sealed_memory(loaded: Loaded) -> None:
+    for descriptor in loaded.descriptors:
+        for attempt in (lambda d: os.write(d, b"x"), lambda d: os.ftruncate(d, 0)):
+            with pytest.raises(PermissionError):
+                attempt(descriptor)
+
+
+def test_copies_are_the_files_that_the_manifest_names(loaded: Loaded) -> None:
+    import hashlib
+
+    for path, descriptor in (*loaded.natives.items(), *loaded.archives.items()):
+        data = os.pread(descriptor, 1 << 28, 0)
+        assert hashlib.sha256(data).hexdigest() == loaded.manifest.one(path).sha256
+
+
+def test_a_signature_of_another_image_is_refused(built: Built) -> None:
+    with pytest.raises(ImageError, match="not that of this image"):
+        load(built.stream, for_development(bytes(32)), built.places)
+
+
+def test_a_changed_signature_is_refused(built: Built, signature: bytes) -> None:
+    changed = replace(sigstruct.from_bytes(signature), security_version=9).to_bytes()
+    with pytest.raises(ImageError, match="signature is wrong"):
+        load(built.stream, changed, built.places)
+
+
+def test_a_release_signature_that_lets_debug_through_is_refused(built: Built, tmp_path: Path) -> None:
+    from gotee.image import keys
+
+    key = tmp_path / "release.pem"
+    keys.make(key)
+    structure = unsigned(built.measurement, product_id=1, security_version=2, debug=False)
+    weak = replace(structure, attribute_mask=(structure.attribute_mask[0] & ~sigstruct.DEBUG, 0))
+    with pytest.raises(ImageError, match="DEBUG"):
+        load(built.stream, signed(weak, key).to_bytes(), built.places)
+    found = load(built.stream, signed(structure, key).to_bytes(), built.places)
+    for descriptor in found.descriptors:
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("role", ["native", "source", "archive"])
+@pytest.mark.parametrize("how", ["changed", "shorter", "longer", "absent", "folder", "nowhere"])
+def test_a_file_that_is_not_the_one_named_is_refused(
+    built: Built, signature: bytes, tmp_path: Path, role: str, how: str
+) -> None:
+    file = next(file for file in sorted(built.manifest.files) if file.role == role and file.size)
+    other = tmp_path / "other"
+    shutil.copyfile(built.places[file.path], other)
+    data = other.read_bytes()
+    if how == "changed":
+        other.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    elif how == "shorter":
+        other.write_bytes(data[:-1])
+    elif how == "longer":
+        other.write_bytes(data + b"x")
+    elif how == "absent":
+        other.unlink()
+    elif how == "folder":
+        other.unlink()
+        other.mkdir()
+    places = {path: place for path, place in built.places.items() if path != file.path}
+    if how != "nowhere":
+        places[file.path] = str(other)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(ImageError, match=file.path):
+        load(built.stream, signature, places)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_file_swapped_after_the_check_changes_nothing(
+    built: Built, signature: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attack: another file under the same name as soon as the first was verified."""
+    file = next(file for file in sorted(built.manifest.files) if file.role == "native")
+    path = tmp_path / "library"
+    shutil.copyfile(built.places[file.path], path)
+    honest = path.read_bytes()
+    real = loading._copy
+
+    def copy_and_swap(listed: object, place: str) -> int:
+        memory = real(listed, place)  # type: ignore[arg-type]
+        if place == str(path):
+            path.write_bytes(b"evil".ljust(len(honest), b"!"))
+        return memory
+
+    monkeypatch.setattr(loading, "_copy", copy_and_swap)
+    found = load(built.stream, signature, {**built.places, file.path: str(path)})
+    assert os.pread(found.natives[file.path], len(honest) + 1, 0) == honest
+    assert path.read_bytes().startswith(b"evil")
+    for descriptor in found.descriptors:
+        os.close(descriptor)
