@@ -95,9 +95,11 @@ def check(
         if level == "service":
             raise UsageError(f"{_spelled(level_name, level)} is not built yet; leave the level out")
     if image is not None:
-        raise UsageError(
-            f"{_spelled(image_name, image)} cannot be run: image files are not built yet; leave the image out"
-        )
+        if tee == "inline":
+            raise UsageError(f"{_spelled(image_name, image)} cannot be run inline: leave --tee inline out")
+        if not os.path.isfile(image):
+            raise UsageError(f"{_spelled(image_name, image)}: no such file; `gotee build` writes images")
+        tee = tee or "process"
     if link is not None:
         _known(f"{LINK}=", link, LINKS)
     return Config(tee=tee or _default_tee, level=level or Config.level, image=image, link=link or Config.link)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gotee.boundary.copy import GENERAL, Codec, codec_for
 from gotee.boundary.entries import EntryCodec, entry_codec
-from gotee.boundary.limits import DEFAULT_LIMITS
+from gotee.boundary.limits import in_force
 from gotee.runtime.channel import Chan, Encoded
 
 _KEPT = 1024
@@ -81,27 +81,28 @@ class ValueCodec:
     def __init__(self, element: Any, end: End) -> None:
         self._end = end
         self._codec = _codec(Any if element is None else element)
+        self._limits = in_force()
 
     def encode(self, value: Any) -> Encoded:
         """What the channel holds, or sends, instead of `value`; BoundaryTypeError if it cannot cross."""
         leaving = _Leaving(self._end)
-        return Encoded(Crossed(self._codec.encode(value, channels=leaving), leaving.channels))
+        return Encoded(Crossed(self._codec.encode(value, limits=self._limits, channels=leaving), leaving.channels))
 
     def decode(self, value: Encoded) -> Any:
         """A copy of the value, for a receiver of this world."""
         crossed: Crossed = value.data
         arriving = _Arriving(lambda number, element: crossed.channels[number])
-        return self._codec.decode(crossed.payload, DEFAULT_LIMITS, channels=arriving)
+        return self._codec.decode(crossed.payload, self._limits, channels=arriving)
 
     def received(self, payload: bytes) -> Encoded:
         """A value of the other world, checked; BoundaryTypeError if it is none of this channel's."""
         arriving = _Arriving(self._end.channel)
-        self._codec.decode(payload, DEFAULT_LIMITS, channels=arriving)
+        self._codec.decode(payload, self._limits, channels=arriving)
         return Encoded(Crossed(payload, arriving.channels))
 
     def arrived(self, payload: bytes) -> Any:
         """A value of the other world, for a receiver of this one."""
-        return self._codec.decode(payload, DEFAULT_LIMITS, channels=_Arriving(self._end.channel))
+        return self._codec.decode(payload, self._limits, channels=_Arriving(self._end.channel))
 
 
 class CallCodec:
@@ -110,38 +111,39 @@ class CallCodec:
     def __init__(self, function: Callable[..., Any], end: End) -> None:
         self._end = end
         self._codec: EntryCodec = entry_codec(function)
+        self._limits = in_force()
         self._call_lane = self._codec.fast
         self._result_lane = self._codec.result.fast
 
     def encode_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """The call, as it travels; BoundaryTypeError if an argument is missing, wrong or cannot cross."""
         if self._call_lane is not None and not kwargs:
-            data = self._call_lane.encode(args, DEFAULT_LIMITS, "args")
+            data = self._call_lane.encode(args, self._limits, "args")
             if data is not None:
                 return data
         leaving = _Leaving(self._end)
-        payload = self._codec.encode_call(args, kwargs, channels=leaving)
+        payload = self._codec.encode_call(args, kwargs, limits=self._limits, channels=leaving)
         return self._end.crosses(Encoded(Crossed(payload, leaving.channels)))
 
     def arguments(self, payload: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of a call of the other world, checked against the entry's annotations."""
         if self._call_lane is not None and not payload.startswith(GENERAL):
-            return self._call_lane.decode(payload, DEFAULT_LIMITS, "args", "args"), _NO_KEYWORDS
-        return self._codec.decode_call(payload, DEFAULT_LIMITS, channels=_Arriving(self._end.channel))
+            return self._call_lane.decode(payload, self._limits, "args", "args"), _NO_KEYWORDS
+        return self._codec.decode_call(payload, self._limits, channels=_Arriving(self._end.channel))
 
     def encode_result(self, value: Any) -> bytes:
         """The result, as it travels."""
         if self._result_lane is not None:
-            data = self._result_lane.encode(value, DEFAULT_LIMITS, "result")
+            data = self._result_lane.encode(value, self._limits, "result")
             if data is not None:
                 return data
-        return self._codec.encode_result(value, channels=_Leaving(self._end))
+        return self._codec.encode_result(value, limits=self._limits, channels=_Leaving(self._end))
 
     def result(self, payload: bytes) -> Any:
         """The result from the other world, checked against the entry's annotation."""
         if self._result_lane is not None and not payload.startswith(GENERAL):
-            return self._result_lane.decode(payload, DEFAULT_LIMITS, "result", "result")
-        return self._codec.decode_result(payload, DEFAULT_LIMITS, channels=_Arriving(self._end.channel))
+            return self._result_lane.decode(payload, self._limits, "result", "result")
+        return self._codec.decode_result(payload, self._limits, channels=_Arriving(self._end.channel))
 
 
 def _codec(element: Any) -> Codec:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from gotee.errors import GoteeError, Overloaded
@@ -35,6 +36,18 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
+_in_force = DEFAULT_LIMITS
+
+
+def in_force() -> Limits:
+    """The limits of this process's image; whoever moves values asks when it is made."""
+    return _in_force
+
+
+def put_in_force(changes: Mapping[str, int]) -> None:
+    """Take an image's limits, before anything crosses."""
+    global _in_force
+    _in_force = DEFAULT_LIMITS._replace(**changes)
 
 
 class FrameError(GoteeError):

@@ -14,7 +14,7 @@ from typing import Any
 
 from gotee.boundary.crossing import Crossed, ValueCodec
 from gotee.boundary.frames import LinkCorrupt
-from gotee.boundary.limits import DEFAULT_LIMITS
+from gotee.boundary.limits import in_force
 from gotee.boundary.messages import Kind, Message, WireCase, pack, pack_cases, unpack_capacity, unpack_error
 from gotee.boundary.mixed import MixedSelect
 from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, Overloaded, UsageError
@@ -67,8 +67,8 @@ class OutsideChannels:
         """Our end of the channel that the host names in a value: the same object as long as somebody has it."""
         end = self._ends.get(number)
         if end is None:
-            if len(self._ends) >= DEFAULT_LIMITS.channels:
-                raise Overloaded(f"more than {DEFAULT_LIMITS.channels} channels of the host are in use inside")
+            if len(self._ends) >= in_force().channels:
+                raise Overloaded(f"more than {in_force().channels} channels of the host are in use inside")
             end = Chan[element]() if element is not Any else Chan()
             end.live_outside(self)
             self._ends[number] = end

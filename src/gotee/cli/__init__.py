@@ -13,13 +13,26 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from gotee.cli import desugar, doctor, new, run, slice, why
+from gotee.cli import base, build, desugar, doctor, inspect, keys, measure, new, run, sign, slice, why
 from gotee.cli._version import version
-from gotee.errors import CompileError, GoteeError
+from gotee.errors import CompileError, GoteeError, ImageError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-VERBS = {"run": run, "desugar": desugar, "new": new, "doctor": doctor, "slice": slice, "why": why}
+VERBS = {
+    "run": run,
+    "new": new,
+    "doctor": doctor,
+    "desugar": desugar,
+    "build": build,
+    "inspect": inspect,
+    "measure": measure,
+    "sign": sign,
+    "keys": keys,
+    "base": base,
+    "slice": slice,
+    "why": why,
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,7 +88,7 @@ def _perform(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # `gotee doctor | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
-    except CompileError as error:
+    except (CompileError, ImageError) as error:
         _say(error)
         return EXIT_FAILED
     except GoteeError as error:

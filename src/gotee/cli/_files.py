@@ -24,3 +24,13 @@ def require_file(name: str) -> Path:
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     return path
+
+
+def passphrase_of(name: str | None) -> bytes | None:
+    """The first line of a passphrase file; None if none was named. Passphrases are never on the command line."""
+    if name is None:
+        return None
+    lines = require_file(name).read_bytes().splitlines()
+    if not lines or not lines[0]:
+        raise UsageError(f"{name} is empty: its first line has to be the passphrase")
+    return lines[0]

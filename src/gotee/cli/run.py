@@ -32,7 +32,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--tee", metavar="WHERE", help="where secured routines run; see `gotee doctor`")
     parser.add_argument("--level", metavar="LEVEL", help="development")
-    parser.add_argument("--image", metavar="X.sgxs", help="a built image (not built yet)")
+    parser.add_argument("--image", metavar="X.sgxs", help="run this built image instead of building one")
     parser.add_argument("file", metavar="FILE", help="the program")
     parser.set_defaults(action=run)
 

@@ -21,8 +21,9 @@ class _Stream(io.TextIOBase):
     encoding = "utf-8"
     errors = "backslashreplace"
 
-    def __init__(self, number: int, send: Callable[[bytes], None]) -> None:
+    def __init__(self, number: int, send: Callable[[bytes], None], allowed: bool) -> None:
         self._number = number
+        self._allowed = allowed
         self._send = send
         self.parts: list[str] = []
         self._length = 0
@@ -33,6 +34,8 @@ class _Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if not self._allowed:
+            raise PermissionError("this image may not print: it needs console = true in [tool.gotee.ocalls]")
         if text:
             self.parts.append(text)
             self._length += len(text)
@@ -54,8 +57,8 @@ class _Stream(io.TextIOBase):
 class Console:
     """Replaces sys.stdout and sys.stderr; `flush` sends unfinished lines."""
 
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self._out, self._err = _Stream(OUT, send), _Stream(ERR, send)
+    def __init__(self, send: Callable[[bytes], None], allowed: bool = True) -> None:
+        self._out, self._err = _Stream(OUT, send, allowed), _Stream(ERR, send, allowed)
         sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc,assignment]  # the real ones are closed
         sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc,assignment]
 

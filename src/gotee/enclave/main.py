@@ -15,6 +15,7 @@ import traceback
 from typing import Any
 
 from gotee.boundary import links
+from gotee.boundary.limits import put_in_force
 from gotee.boundary.wire import Wire
 from gotee.enclave import threads
 from gotee.enclave.boot import Block
@@ -28,7 +29,8 @@ def main(pages: Block, link_fds: tuple[int, ...]) -> None:
     wire = Wire(links.attach(link_fds))
     threads.install()
     sys.argv = [program["main"]]
-    server = Server(wire)
+    put_in_force(program["limits"])
+    server = Server(wire, bool(program["policy"]["ocalls"].get("console")))
     try:
         if f"module {program['main']} /program/{program['main']}.py" in pages.places:
             importlib.import_module(program["main"])  # first: kept modules are imported in the program's order

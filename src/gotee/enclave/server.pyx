@@ -13,7 +13,7 @@ from gotee.runtime.waiting cimport Waiter
 
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.frames import LinkCorrupt
-from gotee.boundary.limits import DEFAULT_LIMITS
+from gotee.boundary.limits import in_force
 from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
 from gotee.boundary.room import wait_for_room
@@ -82,13 +82,13 @@ cdef class Server:
     cdef bint probed
     cdef uint64_t epoch          # of the probe that is held
 
-    def __init__(self, Wire wire):
+    def __init__(self, Wire wire, console=True):
         self.wire = wire
-        self.console = Console((<object> wire).send)
+        self.console = Console((<object> wire).send, console)
         self.channels = OutsideChannels(self._send, self._room)
         self.entries = []
         self.calls = {}
-        self.most_calls = DEFAULT_LIMITS.routines
+        self.most_calls = in_force().routines
         self.ended = Ticket()
 
     def serve(self, table):

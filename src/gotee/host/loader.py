@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from gotee import config
-from gotee.compiler.closure import Partition, partition
+from gotee.boundary.limits import put_in_force
+from gotee.compiler.closure import partition
 from gotee.compiler.entries import Entry
-from gotee.errors import EnclaveLost, SecuredRoutineError
+from gotee.errors import EnclaveLost, ImageError, SecuredRoutineError
 from gotee.host.enclave import Enclave
 from gotee.host.start import Image, start
-from gotee.image.build import build
+from gotee.image.describe import contents
+from gotee.image.files import build_program
+from gotee.image.files import read as read_image
+from gotee.image.places import places_of
+from gotee.image.settings import find as find_settings
 from gotee.image.sign import for_development
 from gotee.runtime.routine import Routine
 
@@ -25,14 +30,35 @@ BANNER = (
 
 
 class Loaded:
-    """The program's partition and the enclave that runs it."""
+    """An image's table of entries and the enclave that runs it."""
 
-    def __init__(self, trusted: Partition) -> None:
-        self._table = {entry: number for number, entry in enumerate(trusted.entries)}
-        self._main = trusted.name
-        built = build(trusted)
-        image = Image(built.stream, for_development(built.measurement), built.places)
-        self.enclave = Enclave(start(image, config.from_environment().link))
+    def __init__(self, main: str, entries: list[Entry], limits: dict[str, int], image: Image, link: str) -> None:
+        put_in_force(limits)
+        self._table = {entry: number for number, entry in enumerate(entries)}
+        self._main = main
+        self.enclave = Enclave(start(image, link))
+
+    @classmethod
+    def of_program(cls, file: Path, link: str) -> Loaded:
+        """Build the image of a program, sign it for development, and start it."""
+        trusted = partition(file)
+        settings = find_settings(file)
+        built = build_program(trusted, settings)
+        signature = for_development(
+            built.measurement, product_id=settings.product_id, security_version=settings.security_version
+        )
+        return cls(trusted.name, trusted.entries, settings.limits, Image(built.stream, signature, built.places), link)
+
+    @classmethod
+    def of_image(cls, file: Path, link: str) -> Loaded:
+        """Start an image that was built before."""
+        image = read_image(file)
+        if image.signature is None:
+            raise ImageError(f"there is no signature {file.with_suffix('.sig')}: `gotee sign` writes one")
+        manifest, _ = contents(image)
+        entries = [Entry(*entry) for entry in manifest.program["entries"]]
+        given = Image(image.stream, image.signature, places_of(manifest))
+        return cls(manifest.program["main"], entries, manifest.program["limits"], given, link)
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
@@ -74,7 +100,11 @@ def load() -> Loaded:
     if _loaded is None:
         with _loading:
             if _loaded is None:
-                loaded = Loaded(partition(_main_file()))
+                chosen = config.from_environment()
+                if chosen.image is not None:
+                    loaded = Loaded.of_image(Path(chosen.image), chosen.link)
+                else:
+                    loaded = Loaded.of_program(_main_file(), chosen.link)
                 if sys.stderr is not None:
                     sys.stderr.write(BANNER)
                 loaded.enclave.wait_ready()

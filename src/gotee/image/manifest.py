@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gotee.boundary.limits import Limits
 from gotee.errors import ImageError
 
 FORMAT = 1
@@ -134,6 +135,11 @@ def _check_program(program: dict[str, Any]) -> None:
         raise ImageError("the image's manifest does not describe a program")
     if not _texts(program["distributions"]) or not _texts(program["modules"]) or not _texts(program["data"]):
         raise ImageError("the image's manifest lists modules or distributions in a form that is not known")
+    limits, ocalls = program["limits"], program["policy"].get("ocalls")
+    if not all(name in Limits._fields and type(value) is int and value > 0 for name, value in limits.items()):
+        raise ImageError("the image's manifest has limits that are not known")
+    if set(program["policy"]) != {"ocalls"} or not isinstance(ocalls, dict) or not set(ocalls) <= {"console"}:
+        raise ImageError("the image's manifest has a policy that this version does not know")
     for entry in program["entries"]:
         if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)):
             raise ImageError("the image's manifest lists an entry in a form that is not known")

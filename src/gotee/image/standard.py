@@ -109,7 +109,7 @@ def _files(library: Path, top: str) -> tuple[str, ...]:
     if not (folder / "__init__.py").is_file():
         return ()
     inner = sorted(file.relative_to(library) for file in folder.rglob("*.py"))
-    return tuple(str(path) for path in inner if top in LEFT_OUT or not LEFT_OUT_BELOW.intersection(path.parts[1:]))
+    return tuple(str(path) for path in inner if not LEFT_OUT_BELOW.intersection(path.parts[1:]))
 
 
 def _source(library: Path, path: str) -> Source:

@@ -1,0 +1,96 @@
+"""What an image is, for people and for other programs; and in what two images differ. Host world."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from gotee.errors import ImageError
+from gotee.image import manifest as manifests
+from gotee.image import pages, parts, sigstruct
+from gotee.image.files import ImageFile
+from gotee.image.manifest import Manifest
+
+
+def contents(image: ImageFile) -> tuple[Manifest, dict[str, bytes]]:
+    """The manifest and the parts of an image. Raises ImageError."""
+    block = parts.unpack(pages.contents_of(image.stream)[0], padded=True)
+    if "manifest" not in block:
+        raise ImageError("the image has no manifest")
+    return manifests.decode(bytes(block["manifest"])), {name: bytes(part) for name, part in block.items()}
+
+
+def report(image: ImageFile) -> dict[str, Any]:
+    """Everything that an image says of itself."""
+    manifest, block = contents(image)
+    program = manifest.program
+    by_role = {role: [file for file in manifest.files if file.role == role] for role in manifests.ROLES}
+    return {
+        "name": program["name"],
+        "measurement": hashlib.sha256(image.stream).hexdigest(),
+        "program_digest": manifest.digest.hex(),
+        "signature": _signature(image),
+        "python": {key: manifest.python[key] for key in ("implementation", "version", "machine")},
+        "gotee": program["gotee"],
+        "threads": program["threads"],
+        "limits": program["limits"],
+        "policy": program["policy"],
+        "interface": program["interface"],
+        "modules": program["modules"],
+        "data": program["data"],
+        "distributions": program["distributions"],
+        "absent": program["absent"],
+        "host_only": program["host_only"],
+        "overrides": program["overrides"],
+        "files": {role: len(files) for role, files in by_role.items()},
+        "bytes": {"pages": len(image.stream), **{role: sum(f.size for f in files) for role, files in by_role.items()}},
+        "parts": len(block),
+    }
+
+
+def _signature(image: ImageFile) -> dict[str, Any] | None:
+    if image.signature is None:
+        return None
+    found = sigstruct.from_bytes(image.signature)
+    found.verify()
+    if found.enclave_hash != hashlib.sha256(image.stream).digest():
+        raise ImageError("the signature beside the image is that of another image")
+    return {
+        "signer": found.signer.hex(),
+        "product_id": found.product_id,
+        "security_version": found.security_version,
+        "debug": found.debug,
+        "date": found.date,
+    }
+
+
+def difference(first: ImageFile, second: ImageFile) -> list[str]:
+    """One line for each thing in which two images differ: fields, parts of the pages, and files by their paths."""
+    (one, parts_one), (other, parts_other) = contents(first), contents(second)
+    lines = [
+        f"program {key}: {one.program[key]!r} | {other.program[key]!r}"
+        for key in sorted(one.program)
+        if key not in ("modules", "data") and one.program[key] != other.program[key]
+    ]
+    lines += [
+        f"python {key}: {one.python[key]} | {other.python[key]}" for key in one.python if _differs(one, other, key)
+    ]
+    for name in sorted({*parts_one, *parts_other} - {"manifest", "loading"}):
+        lines += _change(f"pages {name}", parts_one.get(name), parts_other.get(name))
+    files_one = {file.path: file.sha256 for file in one.files}
+    files_other = {file.path: file.sha256 for file in other.files}
+    for path in sorted({*files_one, *files_other}):
+        lines += _change(f"file {path}", files_one.get(path), files_other.get(path))
+    return lines
+
+
+def _differs(one: Manifest, other: Manifest, key: str) -> bool:
+    return one.python[key] != other.python.get(key)
+
+
+def _change(what: str, first: object, second: object) -> list[str]:
+    if first == second:
+        return []
+    if first is None or second is None:
+        return [f"{what}: only in the {'second' if first is None else 'first'}"]
+    return [f"{what}: differs"]

@@ -1,0 +1,78 @@
+"""An image on the disk: `NAME.sgxs`, and `NAME.sig` beside it. Host world."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from gotee.compiler.closure import Partition
+from gotee.errors import ImageError
+from gotee.image import base, sign
+from gotee.image.build import Built, Options, build
+from gotee.image.settings import Settings
+from gotee.image.sgxs import MOST_BYTES
+
+
+class ImageFile(NamedTuple):
+    """A stream with its signature, which is None if the image is not signed yet."""
+
+    stream: bytes
+    signature: bytes | None
+
+
+def read(path: Path) -> ImageFile:
+    """Read an image and the signature beside it. Raises ImageError."""
+    try:
+        with open(path, "rb") as file:
+            stream = file.read(MOST_BYTES + 1)
+        signature_file = path.with_suffix(".sig")
+        signature = signature_file.read_bytes() if signature_file.is_file() else None
+    except OSError as error:
+        raise ImageError(f"the image {path} cannot be read: {error.strerror}") from None
+    return ImageFile(stream, signature)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file: all of it or nothing, never half of it over another."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ImageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def options_of(settings: Settings) -> Options:
+    """What the settings say of the contents."""
+    return Options(
+        name=settings.name,
+        threads=settings.threads,
+        limits=settings.limits,
+        policy={"ocalls": settings.ocalls},
+        include=settings.include,
+    )
+
+
+def build_program(partition: Partition, settings: Settings, lock: Path | None = None) -> Built:
+    """Build, and compare with a base lock if there is one."""
+    built = build(partition, options_of(settings))
+    if lock is not None:
+        base.compare(base.read_lock(lock), {file.path: (file.size, file.sha256) for file in built.manifest.files})
+    return built
+
+
+def signature_of(built: Built, settings: Settings, passphrase: bytes | None = None) -> bytes:
+    """The signature that the settings ask for."""
+    if settings.key is None:
+        return sign.for_development(
+            built.measurement, product_id=settings.product_id, security_version=settings.security_version
+        )
+    structure = sign.unsigned(
+        built.measurement,
+        product_id=settings.product_id,
+        security_version=settings.security_version,
+        debug=bool(settings.debug),
+    )
+    return sign.signed(structure, settings.key, passphrase).to_bytes()

@@ -1,0 +1,171 @@
+"""`[tool.gotee]` in pyproject.toml: what a project says of its image. Host world; the one place that reads it."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gotee.boundary.limits import DEFAULT_LIMITS
+from gotee.errors import UsageError
+
+DEVELOPMENT = "development"
+KEYS = (
+    "name",
+    "product-id",
+    "security-version",
+    "signer",
+    "threads",
+    "limits",
+    "debug",
+    "ocalls",
+    "include",
+)
+LATER_OCALLS = ("files", "network", "env", "time")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The validated table; without one, the defaults.
+
+    `signer` is `development` or the path of a key; `debug` is None where the signer decides: a development key signs
+    for debugging only.
+    """
+
+    name: str | None = None
+    product_id: int = 0
+    security_version: int = 0
+    signer: str = DEVELOPMENT
+    threads: int = 1
+    limits: dict[str, int] = field(default_factory=dict)
+    debug: bool | None = None
+    ocalls: dict[str, Any] = field(default_factory=lambda: {"console": True})
+    include: tuple[str, ...] = ()
+    file: Path | None = None
+
+    @property
+    def key(self) -> Path | None:
+        """The signer's key file; None for the development key. A relative path starts where pyproject.toml lies."""
+        if self.signer == DEVELOPMENT:
+            return None
+        return (self.file.parent if self.file else Path()) / self.signer
+
+
+def find(program: Path) -> Settings:
+    """The settings of a program: those of the nearest pyproject.toml with `[tool.gotee]` at or above it."""
+    start = program.resolve()
+    for folder in (start, *start.parents) if start.is_dir() else start.parents:
+        file = folder / "pyproject.toml"
+        if file.is_file():
+            found = read(file)
+            if found is not None:
+                return found
+    return Settings()
+
+
+def read(file: Path) -> Settings | None:
+    """The settings of one file, or None if it has no `[tool.gotee]`. Raises UsageError with file, key and cure."""
+    try:
+        table = tomllib.loads(file.read_text("utf-8")).get("tool", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from None
+    if not isinstance(table, dict) or "gotee" not in table:
+        return None
+    return _Reader(file, table["gotee"]).settings()
+
+
+class _Reader:
+    """Reads one table; each error names file and key."""
+
+    def __init__(self, file: Path, table: object) -> None:
+        self._file = file
+        if not isinstance(table, dict):
+            raise UsageError(f"{file}: [tool.gotee] is no table")
+        self._table: dict[str, Any] = table
+
+    def settings(self) -> Settings:
+        self._known("tool.gotee", self._table, KEYS)
+        threads = self._number("threads", 1, 1 << 16)
+        if threads != 1:
+            raise self._error("threads", "more than one thread is not built yet: leave it out")
+        debug = self._table.get("debug")
+        if debug is not None and not isinstance(debug, bool):
+            raise self._error("debug", f"has to be true or false, not {debug!r}")
+        signer = self._text("signer") or DEVELOPMENT
+        if signer == DEVELOPMENT and debug is False:
+            raise self._error("debug", "a development key signs for debugging only: name another signer")
+        return Settings(
+            name=self._name(),
+            product_id=self._number("product-id", 0, 0xFFFF),
+            security_version=self._number("security-version", 0, 0xFFFF),
+            signer=signer,
+            threads=threads,
+            limits=self._limits(),
+            debug=debug,
+            ocalls=self._ocalls(),
+            include=self._include(),
+            file=self._file,
+        )
+
+    def _error(self, key: str, text: str) -> UsageError:
+        return UsageError(f"{self._file}: [tool.gotee] {key} {text}")
+
+    def _known(self, where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise UsageError(f"{self._file}: [{where}] has no key {key!r}; {hint}It has {', '.join(known)}")
+
+    def _text(self, key: str) -> str | None:
+        value = self._table.get(key)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise self._error(key, f"has to be a text, not {value!r}")
+        return value
+
+    def _name(self) -> str | None:
+        name = self._text("name")
+        if name is not None and not name.replace("-", "_").replace(".", "_").isidentifier():
+            raise self._error("name", f"{name!r} cannot be the name of a file: use letters, digits, - and .")
+        return name
+
+    def _number(self, key: str, least: int, most: int) -> int:
+        value = self._table.get(key, least)
+        if type(value) is not int or not least <= value <= most:
+            raise self._error(key, f"has to be a whole number from {least} to {most}, not {value!r}")
+        return value
+
+    def _limits(self) -> dict[str, int]:
+        limits = self._table.get("limits", {})
+        if not isinstance(limits, dict):
+            raise self._error("limits", "has to be a table")
+        names = tuple(name.replace("_", "-") for name in DEFAULT_LIMITS._fields)
+        self._known("tool.gotee.limits", limits, names)
+        for key, value in limits.items():
+            if type(value) is not int or not 0 < value < 1 << 40:
+                raise self._error(f"limits.{key}", f"has to be a whole number above 0, not {value!r}")
+        return {key.replace("-", "_"): value for key, value in limits.items()}
+
+    def _ocalls(self) -> dict[str, Any]:
+        ocalls = self._table.get("ocalls", {})
+        if not isinstance(ocalls, dict):
+            raise self._error("ocalls", "has to be a table")
+        for key in LATER_OCALLS:
+            if key in ocalls:
+                raise self._error(f"ocalls.{key}", "is not built yet: only console is")
+        self._known("tool.gotee.ocalls", ocalls, ("console",))
+        console = ocalls.get("console", True)
+        if not isinstance(console, bool):
+            raise self._error("ocalls.console", f"has to be true or false, not {console!r}")
+        return {"console": console}
+
+    def _include(self) -> tuple[str, ...]:
+        patterns = self._table.get("include", [])
+        if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
+            raise self._error("include", "has to be a list of paths, with * and ** if you like")
+        for pattern in patterns:
+            if not pattern or pattern.startswith("/") or ".." in Path(pattern).parts:
+                raise self._error("include", f"{pattern!r} has to be a path below the program's folder")
+        return tuple(patterns)

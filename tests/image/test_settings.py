@@ -1,0 +1,83 @@
+"""`[tool.gotee]`: every key is checked, and an error names file and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gotee.errors import UsageError
+from gotee.image.settings import Settings, find
+
+
+def settings(folder: Path, text: str) -> Settings:
+    (folder / "pyproject.toml").write_text(text)
+    return find(folder / "main.py")
+
+
+def test_without_a_table_the_defaults_hold(tmp_path: Path) -> None:
+    assert settings(tmp_path, "[project]\nname = 'x'\n") == Settings()
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path,
+        """
+        [tool.gotee]
+        name = "notary"
+        product-id = 7
+        security-version = 3
+        signer = "keys/release.pem"
+        threads = 1
+        debug = false
+        include = ["data/*.txt"]
+        [tool.gotee.limits]
+        routines = 5
+        frame-bytes = 1000
+        [tool.gotee.ocalls]
+        console = false
+        """,
+    )
+    assert (found.name, found.product_id, found.security_version, found.debug) == ("notary", 7, 3, False)
+    assert found.key == tmp_path / "keys" / "release.pem"
+    assert (found.limits, found.ocalls) == ({"routines": 5, "frame_bytes": 1000}, {"console": False})
+    assert found.include == ("data/*.txt",)
+
+
+def test_the_nearest_table_above_counts(tmp_path: Path) -> None:
+    settings(tmp_path, "[tool.gotee]\nname = 'outer'\n")
+    inner = tmp_path / "src" / "app"
+    inner.mkdir(parents=True)
+    (inner / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    assert find(inner / "main.py").name == "outer"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("product_id = 1", ["'product_id'", "did you mean product-id?"]),
+        ("nonsense = 1", ["'nonsense'", "It has name"]),
+        ("product-id = 65536", ["product-id", "65536"]),
+        ("product-id = true", ["product-id", "True"]),
+        ("product-id = -1", ["product-id", "-1"]),
+        ("threads = 2", ["threads", "not built yet"]),
+        ("name = 'a/b'", ["name", "'a/b'"]),
+        ("name = ''", ["name"]),
+        ("signer = 3", ["signer", "3"]),
+        ("debug = 'no'", ["debug", "'no'"]),
+        ("debug = false", ["debug", "development key"]),
+        ("include = 'x'", ["include"]),
+        ("include = ['../x']", ["include", "'../x'"]),
+        ("include = ['/etc/passwd']", ["include"]),
+        ("[tool.gotee.limits]\nroutine = 1", ["'routine'", "did you mean routines?"]),
+        ("[tool.gotee.limits]\nroutines = 0", ["limits.routines"]),
+        ("[tool.gotee.ocalls]\nfiles = ['x:r']", ["ocalls.files", "not built yet"]),
+        ("[tool.gotee.ocalls]\nconsol = true", ["'consol'", "did you mean console?"]),
+        ("name = ", ["cannot be read"]),
+    ],
+)
+def test_what_cannot_be_is_refused_by_file_and_key(tmp_path: Path, text: str, parts: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings(tmp_path, f"[tool.gotee]\n{text}\n")
+    assert str(tmp_path / "pyproject.toml") in str(caught.value)
+    assert all(part in str(caught.value) for part in parts), caught.value
