@@ -426,3 +426,92 @@ def f(): return 1
 """,
 }
 MAY_REFUSE |= {"import_module_by_parameter_unknown"}
+CASES |= {
+    "import_module_of_constants_in_loop": """
+=== main.py
+import importlib
+for name in ("a", "b"):
+    importlib.import_module(name)
+MODS = [importlib.import_module(n) for n in ["a", "b"]]
+import core
+def entry(): return core.L, [m.f() for m in MODS]
+=== core.py
+L = []
+=== a.py
+import core
+core.L.append("a")
+def f(): return 1
+=== b.py
+import core
+core.L.append("b")
+def f(): return 2
+""",
+    "import_module_of_named_constant": """
+=== main.py
+import importlib, conf
+NAME = "ops"
+def entry():
+    local = "more"
+    return importlib.import_module(NAME).f(), __import__(conf.OTHER).g(), importlib.import_module(local).h()
+=== conf.py
+OTHER = "ops2"
+=== ops.py
+def f(): return 1
+=== ops2.py
+def g(): return 2
+=== more.py
+def h(): return 3
+""",
+    "import_module_of_rebound_constant": """
+=== main.py
+import importlib
+NAME = "ops"
+def choose():
+    global NAME
+    NAME = "".join(["op", "s2"])
+choose()
+def entry(): return importlib.import_module(NAME).f()
+=== ops.py
+def f(): return 1
+=== ops2.py
+def f(): return 2
+""",
+    "exec_of_named_constant": """
+=== main.py
+CODE = "def made(): return helper()"
+exec(CODE)
+def helper(): return 4
+def entry(): return made()
+""",
+}
+MAY_REFUSE |= {"import_module_of_rebound_constant"}
+CASES |= {
+    "import_module_of_constant_set_elsewhere": """
+=== main.py
+import importlib, conf, setup
+def entry(): return importlib.import_module(conf.NAME).f()
+=== conf.py
+NAME = "ops"
+=== setup.py
+import conf
+conf.NAME = "".join(["op", "s2"])
+=== ops.py
+def f(): return 1
+=== ops2.py
+def f(): return 2
+""",
+    "plain_name_rebound_by_function": """
+=== main.py
+LOG = []
+class Odd:
+    def __add__(self, other): LOG.append("add"); return 0
+BASE = 1
+def swap():
+    global BASE
+    BASE = Odd()
+swap()
+TOTAL = BASE + 1
+def entry(): return LOG
+""",
+}
+MAY_REFUSE |= {"import_module_of_constant_set_elsewhere"}

@@ -119,15 +119,23 @@ def analyse(program: Program, entries: list[Entry]) -> Analysis:
 
 
 def _refuse_dynamic(graph: Graph, fixpoint: Fixpoint) -> None:
+    vouched = _included_whole(graph, fixpoint)
     for node in fixpoint.kept:
         for dynamic in graph.dynamics.get(node, ()):
             if dynamic.when is not None and dynamic.when not in fixpoint.kept:
                 continue
-            owner = ("unit", *node[1:]) if node[0] == "unit-body" else node
-            module, _ = graph.unit_of(owner)
+            module, _ = graph.unit_of(node)
+            if module.name in vouched:
+                continue
             raise error_at(
                 module, dynamic.node, dynamic.code, f"in trusted code: {dynamic.message}", graph.cure(dynamic)
             )
+
+
+def _included_whole(graph: Graph, fixpoint: Fixpoint) -> set[str]:
+    """Modules that override comments include as a whole: their dynamic features are the author's word too."""
+    units = [graph.unit_of(node)[1] for node in fixpoint.kept if node[0] in ("unit", "exec")]
+    return {module for unit in units for module, name, _ in unit.includes if name == "*"}
 
 
 def _refuse_host_only(graph: Graph, fixpoint: Fixpoint) -> None:

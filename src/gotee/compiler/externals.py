@@ -15,6 +15,7 @@ from gotee.compiler.parameters import Wanted
 from gotee.compiler.program import Module, absolute
 from gotee.compiler.scopes import constant_text
 from gotee.compiler.statements import Unit
+from gotee.compiler.texts import known_texts
 
 if TYPE_CHECKING:
     from gotee.compiler.graph import Graph
@@ -146,31 +147,26 @@ class Externals:
     def _code(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`eval` and `exec` of a constant text; one that is no Python raises SyntaxError inside as outside."""
         call = steps[0] if steps else None
-        text = constant_text(call.args[0]) if isinstance(call, ast.Call) and call.args else None
-        if text is None:
+        if not isinstance(call, ast.Call) or not call.args:
             return False
-        uses = uses_of_code(text)
-        if uses is None:
-            return True
-        moved = [
-            used._replace(node=ref.node, immediate=ref.immediate, in_function=ref.in_function) for used in uses.refs
-        ]
-        uses.refs[:] = moved
-        self._graph.uses(module, unit, node, uses, only_immediate_reach=False)
-        if ref.in_function or ref.immediate:
-            self._graph.reach(node, ("writer", module.name))
-        return True
+        texts = self._texts(module, unit, node, ref, call.args[0])
+        for uses in map(uses_of_code, texts or ()):
+            if uses is not None:
+                moved = {"node": ref.node, "immediate": ref.immediate, "in_function": ref.in_function}
+                uses.refs[:] = [used._replace(**moved) for used in uses.refs]  # type: ignore[arg-type]
+                self._graph.uses(module, unit, node, uses, only_immediate_reach=False)
+        self._graph.reach(node, ("writer", module.name))
+        return texts is not None
 
     def _import_by_name(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`importlib.import_module` and `__import__`, with a name that is known or begins with a package's."""
         call = steps[0] if steps else None
         if not isinstance(call, ast.Call) or not call.args:
             return False
-        name = self._module_name(module, call)
-        if name is not None:
-            self.imported(
-                module, unit, node, ref, name, steps[1:], isinstance(ref.base, str) and ref.base == "__import__"
-            )
+        names = self._module_names(module, unit, node, ref, call)
+        if names is not None:
+            for name in names:
+                self.imported(module, unit, node, ref, name, steps[1:], ref.base == "__import__")
             return True
         prefix = _prefix(call.args[0], module)
         if prefix is None:
@@ -183,6 +179,13 @@ class Externals:
             self._graph.value(None, node, inner)
         return True
 
+    def _texts(self, module: Module, unit: Unit, node: Node, ref: Ref, expression: ast.expr) -> list[str] | None:
+        relied: set[tuple[str, str, str]] = set()
+        texts = known_texts(self._graph.purity, module, unit, expression, relied)
+        if texts is not None:
+            self._graph.parameters.rely(node, ref, relied)
+        return texts
+
     def _parameter(
         self, module: Module, unit: Unit, node: Node, ref: Ref, key: ast.expr, rest: tuple[Step, ...], used: str
     ) -> bool:
@@ -190,22 +193,19 @@ class Externals:
             return False
         return self._graph.parameters.wait(Wanted(node, module, unit, ref, key.id, rest, *DYNAMIC[used]))
 
-    def _module_name(self, module: Module, call: ast.Call) -> str | None:
-        argument = call.args[0]
-        text = constant_text(argument)
-        if text is None and isinstance(argument, ast.Name) and argument.id == "__name__":
-            text = module.name
-        if text is None or not text.startswith("."):
-            return text
+    def _module_names(self, module: Module, unit: Unit, node: Node, ref: Ref, call: ast.Call) -> list[str] | None:
+        texts = self._texts(module, unit, node, ref, call.args[0])
+        if texts is None or not any(text.startswith(".") for text in texts):
+            return texts
         package = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords), None)
         base = constant_text(package)
         if isinstance(package, ast.Name) and package.id in ("__name__", "__package__"):
             base = module.name if package.id == "__name__" else module.parent
-        if base is None:
+        found = self._graph.program.find(base) if base is not None else None
+        if found is None:
             return None
-        level = len(text) - len(text.lstrip("."))
-        found = self._graph.program.find(base)
-        return absolute(found, level, text.lstrip(".")) if found is not None else None
+        levels = [len(text) - len(text.lstrip(".")) for text in texts]
+        return [absolute(found, level, text[level:]) for level, text in zip(levels, texts, strict=True)]
 
     def imported(
         self,
@@ -243,23 +243,22 @@ class Externals:
             key, rest = (steps[1].args or [None])[0], steps[2:]  # type: ignore[list-item]
         if key is None:
             return False
-        name = constant_text(key)
-        if isinstance(key, ast.Name) and key.id == "__name__":
-            name = module.name
-        if name is None:
+        names = self._texts(module, unit, node, ref, key)
+        if names is None:
             return self._parameter(module, unit, node, ref, key, rest, "sys.modules")
-        if name == "__main__":
-            return True
-        if ref.store and not rest:
-            return True
+        for name in names:
+            if name != "__main__" and (rest or not ref.store):
+                self._loaded(module, unit, node, ref, name, rest)
+        return True
+
+    def _loaded(self, module: Module, unit: Unit, node: Node, ref: Ref, name: str, rest: tuple[Step, ...]) -> None:
         graph = self._graph
         if graph.program.find(name) is None:
             graph.need(node, ("ext", known.top(name)))
             graph.need(node, ("loaded", name))
             graph.reach(node, ("ext", known.top(name)))
-            return True
-        self.imported(module, unit, node, ref, name, rest, False)
-        return True
+        else:
+            self.imported(module, unit, node, ref, name, rest)
 
 
 def _prefix(node: ast.expr, module: Module) -> str | None:

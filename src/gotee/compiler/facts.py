@@ -46,6 +46,10 @@ class Facts(ABC):
         table = self._resolver.table(module)
         return any(binder.imported is None for binder in table.binders.get(name, [])) or name in table.late
 
+    def is_written(self, module: Module, name: str) -> bool:
+        """Whether a function of the module rebinds a global of it."""
+        return name in self._resolver.table(module).written
+
     def in_program(self, module: Module, node: ast.expr) -> tuple[Module, Unit] | None:
         """The one statement of the program that binds what a name or a chain of modules means, or None."""
         steps: list[Step] = []
@@ -83,7 +87,7 @@ class Facts(ABC):
         for event in events:
             assert isinstance(event, Name)
             table = self._resolver.table(event.module)
-            if event.name in table.late:
+            if event.name in table.late or event.name in table.written:
                 return False
             for binder in table.binders.get(event.name, []):
                 if binder.imported is not None:
@@ -94,7 +98,11 @@ class Facts(ABC):
                 if not single and not (isinstance(node, ast.AnnAssign) and node.value is not None):
                     return False
                 assert isinstance(node, (ast.Assign, ast.AnnAssign))
-                if node.value is None or not self.plain_value(event.module, unit, node.value):
+                if (
+                    node.value is None
+                    or _makes_iterator(node.value)
+                    or not self.plain_value(event.module, unit, node.value)
+                ):
                     return False
                 found = True
         return found
@@ -157,3 +165,9 @@ class Facts(ABC):
             if keyword.arg != "metaclass" or not known.plain_metaclass(self.dotted(module, keyword.value) or ""):
                 return False
         return all(self.plain_class(module, base) for base in node.bases)
+
+
+def _makes_iterator(node: ast.expr) -> bool:
+    """Whether a value is used up by reading it."""
+    names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+    return bool(names & {"zip", "enumerate", "reversed"})

@@ -64,7 +64,9 @@ class Graph:
         self.classes: dict[str, list[Node]] = defaultdict(list)
         self.star_names: dict[tuple[str, int], list[str]] = defaultdict(list)  # star import -> names asked of it
         self.data_users: dict[Node, set[str]] = defaultdict(set)  # who reads files of which modules
+        self.stored: set[Node] = set()  # globals that are set as attributes of their module
         self._names: set[Node] = set()
+        self._constant_reads: list[tuple[Node, Node]] = []
         self._built: set[str] = set()
         self._edges: set[tuple[Node, Node]] = set()
         self.externals = Externals(self)
@@ -106,7 +108,9 @@ class Graph:
         for module in self.program.modules.values():
             if module.parent != module.name or "." in module.name:
                 self._inside_package(module)
-
+        for node, target in self._constant_reads:
+            if target in self.stored:
+                self.reach(node, target)
         self._spread_host_only()
 
     def _spread_host_only(self) -> None:
@@ -253,7 +257,7 @@ class Graph:
             else:
                 self.reference(module, unit, node if ref.immediate else quiet, ref)
         for name in uses.writes:
-            self.reach(quiet, self.name(module, name))
+            self.link(quiet, self.name(module, name))
         for use in uses.imports:
             user = node if use.immediate else quiet
             self.loading.loads(module, use.imported, user, user)
@@ -315,7 +319,9 @@ class Graph:
             target = self.name(event.module, event.name)
             self.parameters.note(module, event, ref.store)
             if ref.store and event.last:
+                self.stored.add(target)
                 self.reach(node, target)
+                self.reach(target, node)  # what is read there later may be what this puts there
                 return
             self._load(node, event, target)
         elif isinstance(event, Value):
@@ -331,6 +337,8 @@ class Graph:
         self.need(node, target)
         if event.steps or not self._constant(event):
             self.reach(node, target)
+        else:
+            self._constant_reads.append((node, target))
         for step in event.steps:
             if isinstance(step, str) and step in GLOBALS_ATTRIBUTES:
                 self.value(None, node, event.module)
@@ -339,7 +347,8 @@ class Graph:
         """A global that holds one immutable value for ever: reading it touches nothing."""
         table = self.resolver.table(event.module)
         binders = table.binders.get(event.name, [])
-        if len(binders) != 1 or event.name in table.late or binders[0].imported is not None:
+        changes = event.name in table.late or event.name in table.written
+        if len(binders) != 1 or changes or binders[0].imported is not None:
             return False
         node = table.statements.units[binders[0].unit].node
         return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)

@@ -86,6 +86,7 @@ class Table:
     binders: dict[str, list[Binder]] = field(default_factory=dict)
     stars: list[tuple[int, Imported]] = field(default_factory=list)
     late: dict[str, list[Imported]] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)  # globals that functions of the module rebind
     loads: set[str] = field(default_factory=set)  # `import a.b.c` loads a.b and a.b.c
 
 
@@ -234,6 +235,7 @@ def _table(statements: Statements) -> Table:
                 else:
                     table.binders.setdefault(name, []).append(Binder(unit.index, number, imported))
             continue
+        table.written |= unit.uses.writes
         brought: dict[str, list[Imported]] = {}
         for use in unit.uses.imports:
             _note_loaded(table, use.imported)

@@ -77,8 +77,10 @@ _COMPUTING_BUILTINS = {
 # fmt: on
 
 _MUTATING = re.compile(
-    r"^(heapq\.heap|bisect\.insort|functools\.reduce|contextvars\.copy_context|weakref\.finalize|time\.(sleep|tzset)"
-    r"|re\.purge|array\.array\..|copy\.(copy|deepcopy)$|types\.(new_class|prepare_class|FunctionType|CodeType))"
+    r"^(heapq\.(heap|merge)|bisect\.insort|struct\.pack_into|functools\.reduce|contextvars\.copy_context"
+    r"|operator\.(setitem|delitem|call|i(add|and|concat|floordiv|lshift|matmul|mod|mul|or|pow|rshift|sub|truediv|xor)$)"
+    r"|weakref\.finalize|time\.(sleep|tzset)|re\.purge|array\.array\..|copy\.(copy|deepcopy)$"
+    r"|types\.(new_class|prepare_class|FunctionType|CodeType))"
 )
 
 # fmt: off

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gotee.compiler.imports import Name
@@ -42,6 +43,7 @@ class Parameters:
         self._calls: dict[tuple[str, str], list[tuple[Module, ast.Call]]] = defaultdict(list)
         self._escaped: set[tuple[str, str]] = set()
         self._wanted: list[Wanted] = []
+        self._relied: list[tuple[Node, Ref, Node]] = []
 
     def note(self, caller: Module, event: Name, store: bool) -> None:
         """One use of a global of the program."""
@@ -50,6 +52,10 @@ class Parameters:
             self._calls[key].append((caller, event.steps[0]))
         elif not store and not (event.steps and isinstance(event.steps[0], str) and event.steps[0].startswith("__doc")):
             self._escaped.add(key)
+
+    def rely(self, node: Node, ref: Ref, names: Iterable[Node]) -> None:
+        """A computed name was resolved in the belief that no module sets these globals of another."""
+        self._relied += [(node, ref, name) for name in names]
 
     def escape(self, module: str, name: str) -> None:
         """Say that a function may be called from elsewhere: an entry."""
@@ -64,6 +70,10 @@ class Parameters:
 
     def resolve(self, graph: Graph) -> None:
         """Add the edges of all that wait; what some call leaves open is a dynamic feature."""
+        for node, ref, name in self._relied:
+            if name in graph.stored:
+                message = f"the text in {name[1]}:{name[2]} is not known, for another module sets it"
+                graph.dynamic(node, "GT301", ref.node, message)
         for wanted in self._wanted:
             assert isinstance(wanted.unit.node, (ast.FunctionDef, ast.AsyncFunctionDef))
             key = (wanted.module.name, wanted.unit.node.name)
@@ -72,8 +82,8 @@ class Parameters:
                 graph.dynamic(wanted.node, wanted.code, wanted.ref.node, wanted.message)
                 continue
             graph.dynamic(wanted.node, wanted.code, wanted.ref.node, wanted.message, ("whole", wanted.module.name))
-            for name in names:
-                graph.externals.imported(wanted.module, wanted.unit, wanted.node, wanted.ref, str(name), wanted.rest)
+            for text in names:
+                graph.externals.imported(wanted.module, wanted.unit, wanted.node, wanted.ref, str(text), wanted.rest)
 
     def _argument(self, wanted: Wanted, caller: Module, call: ast.Call) -> str | None:
         position = _position(wanted.unit.node, wanted.parameter)

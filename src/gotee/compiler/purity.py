@@ -48,7 +48,7 @@ class Purity(Facts):
     def _settled(self, module: Module, name: str) -> bool:
         table = self._resolver.table(module)
         binders = table.binders.get(name, [])
-        if len(binders) > 1:
+        if len(binders) > 1 or name in table.written:
             return False
         for binder in binders:
             node = table.statements.units[binder.unit].node
