@@ -11,6 +11,7 @@ from cases_combined import CASES as COMBINED
 from cases_dynamic import CASES as DYNAMIC
 from cases_dynamic import MAY_REFUSE
 from cases_imports import CASES as IMPORTS
+from cases_library import CASES as LIBRARY
 from cases_more import CASES as MORE
 from cases_registration import CASES as REGISTRATION
 from cases_state import CASES as STATE
@@ -19,7 +20,7 @@ from gotee.compiler.closure import slice_of
 from gotee.compiler.verify import verify, write_tree
 from gotee.errors import CompileError
 
-CASES = {**COMBINED, **MORE, **REGISTRATION, **STATE, **IMPORTS, **DYNAMIC}
+CASES = {**COMBINED, **LIBRARY, **MORE, **REGISTRATION, **STATE, **IMPORTS, **DYNAMIC}
 RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -40,7 +40,9 @@ class View:
             return self._calls(node.annotation) or (self._value(node.value) if node.value is not None else None)
         if isinstance(node, ast.Expr):
             return self.expression(node.value)
-        if isinstance(node, (ast.Pass, ast.Global, ast.Import, ast.ImportFrom, ast.Break, ast.Continue)):
+        if isinstance(node, ast.Global):
+            return node if self._in_class else None
+        if isinstance(node, (ast.Pass, ast.Import, ast.ImportFrom, ast.Break, ast.Continue)):
             return None
         if isinstance(node, ast.If):
             return self._truth(node.test) or self._block(node.body) or self._block(node.orelse)
@@ -168,9 +170,13 @@ class View:
         if isinstance(node, (ast.Tuple, ast.List)):
             return self._first(node.elts)
         if isinstance(node, ast.Dict):
-            return self._first([*node.keys, *node.values])
+            for key, value in zip(node.keys, node.values, strict=True):
+                found = self._key(key) if key is not None else None if self.plain(value) else value
+                if found is not None:
+                    return found
+            return self._first(node.values)
         if isinstance(node, ast.Set):
-            return self._first(node.elts)
+            return next((found for element in node.elts if (found := self._key(element)) is not None), None)
         if isinstance(node, ast.Subscript):
             return self._subscript(node)
         if isinstance(node, ast.IfExp):
@@ -193,6 +199,18 @@ class View:
             if found is not None:
                 return found
         return None
+
+    def _key(self, node: ast.expr) -> ast.AST | None:
+        """A key of a dictionary or member of a set: an object of the program may have its own `__hash__`."""
+        if isinstance(node, ast.Tuple):
+            return next((found for element in node.elts if (found := self._key(element)) is not None), None)
+        known_hash = isinstance(node, ast.Lambda) or self.plain(node) or self._outside(node) is not None
+        bound = None if known_hash else self._facts.in_program(self._module, node)
+        if bound is not None:
+            definition = bound[1].node
+            of_type = isinstance(definition, ast.ClassDef) and self._facts.plain_class(self._module, node)
+            known_hash = of_type or isinstance(definition, DEFINITIONS)
+        return self.expression(node) if known_hash else node
 
     def _truth(self, node: ast.expr) -> ast.AST | None:
         """A test: asking an object of the program for its truth may run its code."""
@@ -257,6 +275,8 @@ class View:
             self._local = self._local | {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
         parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         found = self._first(parts)
+        if isinstance(node, (ast.DictComp, ast.SetComp)):
+            found = found or self._key(parts[0])
         for test in (test for generator in node.generators for test in generator.ifs):
             found = found or self._truth(test)
         self._local = before
@@ -271,9 +291,10 @@ class View:
         if outside is not None:
             if outside == "builtins.print" and not any(keyword.arg in (None, "file") for keyword in node.keywords):
                 return None if all(self.plain(argument) for argument in node.args) else node
-            if not known.computes(outside):
+            if not known.computes(outside) or (node.args and known.changes_argument(outside)):
                 return node
-            found = self._first(arguments)
+            mapping = next((word.value for word in node.keywords if word.arg is None), None)
+            found = self._first(arguments) or (None if self.plain(mapping) else mapping)
             if found is not None or known.keeps_arguments(outside):
                 return found
             if outside == "builtins.type" and len(node.args) == 1:

@@ -48,6 +48,10 @@ class Externals:
             self._graph.dynamic(node, code, ref.node, message)
         if any(step in GLOBALS_ATTRIBUTES for step in steps if isinstance(step, str)):
             self._graph.dynamic(node, "GT305", ref.node, "it reaches the globals of a module that is not known")
+        if dotted.startswith("enum.") and dotted.endswith("._convert_"):
+            self._graph.value(None, node, module)  # looks through the globals of the module for members
+        if dotted == "enum.global_enum":
+            self._graph.reach(node, ("writer", module.name))
         if dotted.startswith(DATA_READERS):
             self._data(module, node, steps)
         self._state(unit, node, ref, dotted, steps)

@@ -312,6 +312,8 @@ class Graph:
             return
         if isinstance(ref.base, str) and ref.base == "__file__":
             self.externals.file(module, unit, node)
+        if isinstance(ref.base, str) and ref.base == "__annotations__":
+            self.value(None, node, module)
 
     def event(self, module: Module, unit: Unit, node: Node, ref: Ref, event: Event) -> None:
         """The edges of one thing that a reference may mean."""

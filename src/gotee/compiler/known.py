@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import builtins
 import enum
+import functools
 import importlib
+import inspect
 import re
 import sys
 
@@ -57,27 +59,34 @@ _PURE_BUT_SHARED = {"logging.getLogger", "decimal.getcontext", "sys.getrecursion
 _KEEP_ARGUMENTS = {
     "functools.partial", "functools.wraps", "functools.lru_cache", "functools.cache", "functools.cached_property",
     "functools.singledispatch", "functools.partialmethod", "functools.singledispatchmethod", "functools.cmp_to_key",
-    "functools.update_wrapper", "collections.namedtuple", "dataclasses.dataclass", "dataclasses.field",
+    "collections.namedtuple", "dataclasses.dataclass", "dataclasses.field",
     "contextlib.contextmanager", "contextlib.asynccontextmanager", "abc.abstractmethod", "enum.auto", "enum.unique",
     "enum.nonmember", "enum.member", "re.compile", "functools.total_ordering", "contextvars.ContextVar",
-    "operator.itemgetter", "operator.attrgetter", "operator.methodcaller", "weakref.WeakKeyDictionary",
-    "weakref.WeakValueDictionary", "weakref.WeakSet", "types.SimpleNamespace", "types.MappingProxyType",
-    "types.MethodType", "itertools.count", "itertools.repeat", "itertools.cycle", "collections.defaultdict",
+    "operator.itemgetter", "operator.attrgetter", "operator.methodcaller", "types.SimpleNamespace",
+    "types.MappingProxyType", "types.MethodType", "itertools.count", "itertools.repeat", "collections.defaultdict",
     "gotee.Chan", "gotee.public_error", "builtins.property", "builtins.staticmethod", "builtins.classmethod",
-    "builtins.object", "builtins.super", "builtins.isinstance", "builtins.issubclass", "builtins.id",
-    "builtins.callable", "builtins.lambda", "builtins.enumerate", "builtins.zip", "builtins.slice",
+    "builtins.object", "builtins.super", "builtins.id", "builtins.callable", "builtins.lambda", "builtins.slice",
+}
+
+# Calls that mark or complete the function or class that they are given; as a decorator that is a new one.
+_CHANGE_ARGUMENT = {
+    "dataclasses.dataclass", "functools.total_ordering", "abc.abstractmethod", "abc.update_abstractmethods",
+    "enum.global_enum", "types.coroutine", "typing.final", "typing.runtime_checkable", "typing.no_type_check",
+    "typing.overload", "typing.override", "typing.dataclass_transform",
 }
 
 # Builtins that only compute when their arguments are plain values.
 _COMPUTING_BUILTINS = {
-    "abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "chr", "complex", "dict", "divmod", "float",
-    "format", "frozenset", "hash", "hex", "int", "len", "list", "max", "min", "oct", "ord", "pow", "print", "range",
-    "repr", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "type", "memoryview",
+    "abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "chr", "complex", "dict", "divmod",
+    "enumerate", "float", "format", "frozenset", "hash", "hex", "int",
+    "isinstance", "issubclass", "len", "list", "max", "min", "oct", "ord", "pow", "print", "range",
+    "repr", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "type", "memoryview", "zip",
 } | {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)}
 # fmt: on
 
 _MUTATING = re.compile(
-    r"^(heapq\.(heap|merge)|bisect\.insort|struct\.pack_into|functools\.reduce|contextvars\.copy_context"
+    r"^(heapq\.(heap|merge)|bisect\.insort|struct\.pack_into|functools\.(reduce|update_wrapper)"
+    r"|contextvars\.copy_context|enum\.(global_enum|.*\._convert_)"
     r"|operator\.(setitem|delitem|call|i(add|and|concat|floordiv|lshift|matmul|mod|mul|or|pow|rshift|sub|truediv|xor)$)"
     r"|weakref\.finalize|time\.(sleep|tzset)|re\.purge|array\.array\..|copy\.(copy|deepcopy)$"
     r"|types\.(new_class|prepare_class|FunctionType|CodeType))"
@@ -112,10 +121,37 @@ def computes(dotted: str) -> bool:
     """Whether a name outside of the program, when called, only computes from plain arguments."""
     if dotted.startswith("builtins."):
         return dotted[9:] in _COMPUTING_BUILTINS or dotted in _KEEP_ARGUMENTS
-    if _MUTATING.match(dotted):
+    if _MUTATING.match(dotted) or _is_of_value(dotted):
         return False
     known = dotted in _INERT or dotted in _PURE_BUT_SHARED or dotted in _KEEP_ARGUMENTS
     return known or _within(dotted, _COMPUTING)
+
+
+def changes_argument(dotted: str) -> bool:
+    """Whether a call that is no decorator changes what it is given."""
+    return dotted in _CHANGE_ARGUMENT
+
+
+@functools.cache
+def _is_of_value(dotted: str) -> bool:
+    """Whether a name of the standard library is an attribute of an object: `urllib.parse.uses_netloc.append`."""
+    if not _within(dotted, _COMPUTING):
+        return False
+    parts = dotted.split(".")
+    found: object = None
+    for length, part in enumerate(parts[:-1], 1):
+        if found is None or inspect.ismodule(found):
+            name = ".".join(parts[:length])
+            found = getattr(found, part, None) or (importlib.import_module(name) if _is_module(name) else None)
+        else:
+            found = getattr(found, part, None)
+        if found is None:
+            return False
+    return not (inspect.ismodule(found) or inspect.isclass(found) or inspect.isroutine(found))
+
+
+def _is_module(name: str) -> bool:
+    return any(name == module or module.startswith(name + ".") for module in _COMPUTING)
 
 
 def keeps_arguments(dotted: str) -> bool:
@@ -132,9 +168,8 @@ def shares_state(dotted: str) -> bool:
 
 def touches_nothing(dotted: str) -> bool:
     """Whether calling or reading a name outside of the program leads to no state that others see."""
-    return (dotted in _INERT or _within(dotted, _COMPUTING) or dotted in _KEEP_ARGUMENTS) and not _MUTATING.match(
-        dotted
-    )
+    inert = dotted in _INERT or _within(dotted, _COMPUTING) or dotted in _KEEP_ARGUMENTS
+    return inert and not _MUTATING.match(dotted) and not _is_of_value(dotted)
 
 
 def plain_base(dotted: str) -> bool:
