@@ -12,6 +12,7 @@ from cases_dynamic import CASES as DYNAMIC
 from cases_dynamic import MAY_REFUSE
 from cases_imports import CASES as IMPORTS
 from cases_library import CASES as LIBRARY
+from cases_modules import CASES as MODULES
 from cases_more import CASES as MORE
 from cases_registration import CASES as REGISTRATION
 from cases_state import CASES as STATE
@@ -20,7 +21,7 @@ from gotee.compiler.closure import slice_of
 from gotee.compiler.verify import verify, write_tree
 from gotee.errors import CompileError
 
-CASES = {**COMBINED, **LIBRARY, **MORE, **REGISTRATION, **STATE, **IMPORTS, **DYNAMIC}
+CASES = {**COMBINED, **LIBRARY, **MODULES, **MORE, **REGISTRATION, **STATE, **IMPORTS, **DYNAMIC}
 RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -15,6 +15,7 @@ from typing import Any
 
 from gotee.compiler import known
 from gotee.compiler.diagnostics import error_at
+from gotee.compiler.dynamic import cure_of
 from gotee.compiler.emit import Kept, emitted
 from gotee.compiler.entries import Entry, find_entries
 from gotee.compiler.fixpoint import Fixpoint
@@ -128,7 +129,7 @@ def _refuse_dynamic(graph: Graph, fixpoint: Fixpoint) -> None:
             if module.name in vouched:
                 continue
             raise error_at(
-                module, dynamic.node, dynamic.code, f"in trusted code: {dynamic.message}", graph.cure(dynamic)
+                module, dynamic.node, dynamic.code, f"in trusted code: {dynamic.message}", cure_of(dynamic.code)
             )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+
 from gotee.compiler.diagnostics import OVERRIDE
+from gotee.compiler.statements import Unit
 
 # Names outside of the program that refer to code by a string or reach any object of the process.
 DYNAMIC: dict[str, tuple[str, str]] = {
@@ -61,3 +64,18 @@ def cure_of(code: str) -> str:
         "GT305": "refer to what is needed by its name",
     }[code]
     return f"{first}; or {OVERRIDE}"
+
+
+def overridden(unit: Unit, where: ast.AST) -> bool:
+    """Whether an override comment stands at the statement in which a dynamic feature is used."""
+    lines = {line for _, _, line in unit.includes}
+    if not lines:
+        return False
+    best = (unit.first_line, unit.last_line)
+    for child in ast.walk(unit.node):
+        if isinstance(child, ast.stmt) and not isinstance(child, (ast.FunctionDef, ast.ClassDef)):
+            inside = child.lineno <= getattr(where, "lineno", 0) <= (child.end_lineno or child.lineno)
+            span = (child.lineno, child.end_lineno or child.lineno)
+            if inside and span[1] - span[0] <= best[1] - best[0]:
+                best = span
+    return any(best[0] - 1 <= line <= best[1] for line in lines)

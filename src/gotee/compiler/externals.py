@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from gotee.compiler import known
 from gotee.compiler.collect import uses_of_code
 from gotee.compiler.dynamic import DATA_READERS, DYNAMIC, GLOBALS_ATTRIBUTES
-from gotee.compiler.imports import External
-from gotee.compiler.names import Ref, Step
+from gotee.compiler.files import only_folder, writes_file
+from gotee.compiler.imports import External, Value
+from gotee.compiler.names import Ref, Step, chain_of
 from gotee.compiler.parameters import Wanted
+from gotee.compiler.prefixes import Prefixes
 from gotee.compiler.program import Module, absolute
 from gotee.compiler.scopes import constant_text
 from gotee.compiler.statements import Unit
@@ -64,7 +66,7 @@ class Externals:
     def file(self, module: Module, unit: Unit, node: Node) -> None:
         """A use of `__file__`: its folder is looked at, or, if it may be opened, the file keeps its text."""
         self._graph.data_users[node].add(module.name)
-        if not _only_folder(unit.node):
+        if not only_folder(unit.node):
             self._graph.need(node, ("text", module.name))
 
     def _state(self, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> None:
@@ -74,7 +76,7 @@ class Externals:
         if package == "gotee":
             return
         if package == "builtins":
-            opens = dotted == "builtins.open" and steps and isinstance(steps[0], ast.Call) and _writes_file(steps[0])
+            opens = dotted == "builtins.open" and steps and isinstance(steps[0], ast.Call) and writes_file(steps[0])
             if opens or (ref.store and dotted != "builtins"):
                 graph.reach(node, _ALWAYS)
             if dotted == "builtins":
@@ -172,16 +174,41 @@ class Externals:
             for name in names:
                 self.imported(module, unit, node, ref, name, steps[1:], ref.base == "__import__")
             return True
-        prefix = _prefix(call.args[0], module)
-        if prefix is None:
+        package = self._package(module, unit, node, ref, call)
+        if package is None:
             return self._parameter(module, unit, node, ref, call.args[0], steps[1:], "importlib.import_module")
-        package = prefix.rpartition(".")[0]
         if self._graph.program.find(known.top(package)) is None:
             self._graph.need(node, ("ext", known.top(package)))
             return True
         for inner in self._graph.program.below(package):
             self._graph.value(None, node, inner)
         return True
+
+    def _package(self, module: Module, unit: Unit, node: Node, ref: Ref, call: ast.Call) -> str | None:
+        """The package of the module that `import_module(...)` loads, if its name is not known but that is."""
+
+        def text(expression: ast.expr) -> str | None:
+            if isinstance(expression, ast.Name) and expression.id == "__package__":
+                return module.parent
+            named = expression.value if isinstance(expression, ast.Attribute) else None
+            if named is not None and expression.attr == "__name__":  # type: ignore[attr-defined]
+                events = self._graph.resolver.follow(module, reference) if (reference := chain_of(named)) else ()
+                modules = {event.module.name for event in events if isinstance(event, Value)}
+                return modules.pop() if len(modules) == 1 else None
+            found = self._texts(module, unit, node, ref, expression)
+            return found[0] if found is not None and len(found) == 1 else None
+
+        prefixes = Prefixes(text, lambda expression: self._graph.purity.dotted(module, expression))
+        prefix = prefixes.of_module(call.args[0], unit.node)
+        if prefix is None or not prefix.startswith("."):
+            return None if prefix is None else prefix.rpartition(".")[0]
+        anchor = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords), None)
+        base = text(anchor) if anchor is not None else None
+        holder = self._graph.program.find(base) if base is not None else None
+        if holder is None or not holder.package:
+            return None
+        rest = prefix.lstrip(".")
+        return absolute(holder, len(prefix) - len(rest), rest.rpartition(".")[0])
 
     def _texts(self, module: Module, unit: Unit, node: Node, ref: Ref, expression: ast.expr) -> list[str] | None:
         relied: set[tuple[str, str, str]] = set()
@@ -263,78 +290,6 @@ class Externals:
             graph.reach(node, ("ext", known.top(name)))
         else:
             self.imported(module, unit, node, ref, name, rest)
-
-
-def _prefix(node: ast.expr, module: Module) -> str | None:
-    """How a computed text begins, up to its last dot: `f"plugins.{name}"` is `plugins.`."""
-    text: str | None = None
-    if isinstance(node, ast.JoinedStr) and node.values:
-        first = node.values[0]
-        text = constant_text(first)
-        if isinstance(first, ast.FormattedValue):
-            text = _own_name(first.value, module)
-            following = constant_text(node.values[1]) if len(node.values) > 1 else None
-            text = text + following if text is not None and following else None
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Mod)):
-        text = constant_text(node.left) or _own_name(node.left, module) or _prefix(node.left, module)
-        if isinstance(node.op, ast.Add) and text is not None and not text.endswith("."):
-            following = constant_text(node.right)
-            text = text + following if following else text
-        if isinstance(node.op, ast.Mod) and text is not None:
-            text = text.partition("%")[0]
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        text = (constant_text(node.func.value) or "").partition("{")[0]
-    if text is None or "." not in text[1:]:
-        return None
-    return text[: text.rindex(".") + 1]
-
-
-def _own_name(node: ast.expr, module: Module) -> str | None:
-    if isinstance(node, ast.Name) and node.id in ("__name__", "__package__"):
-        return module.name if node.id == "__name__" else module.parent
-    return None
-
-
-def _writes_file(call: ast.Call) -> bool:
-    mode = call.args[1] if len(call.args) > 1 else None
-    for keyword in call.keywords:
-        if keyword.arg == "mode":
-            mode = keyword.value
-    if mode is None:
-        return False
-    text = constant_text(mode)
-    return text is None or any(letter in text for letter in "wax+")
-
-
-def _only_folder(node: ast.AST) -> bool:
-    """Whether every `__file__` in a statement is only used for the folder that it names."""
-    parent: dict[ast.AST, ast.AST] = {}
-    for outer in ast.walk(node):
-        for inner in ast.iter_child_nodes(outer):
-            parent[inner] = outer
-    for name in list(parent):
-        if isinstance(name, ast.Name) and name.id == "__file__" and not _folder_of(name, parent):
-            return False
-    return True
-
-
-def _folder_of(node: ast.AST, parent: dict[ast.AST, ast.AST]) -> bool:
-    while True:
-        outer = parent.get(node)
-        if isinstance(outer, ast.Call) and node in outer.args:
-            last = outer.func.attr if isinstance(outer.func, ast.Attribute) else getattr(outer.func, "id", "")
-            if last in ("dirname", "basename"):
-                return True
-            if last not in ("abspath", "realpath", "Path", "PurePath", "resolve", "fspath", "str", "normpath"):
-                return False
-        elif isinstance(outer, ast.Attribute):
-            if outer.attr in ("parent", "parents", "name", "stem", "with_name", "joinpath"):
-                return True
-            if outer.attr not in ("resolve", "absolute"):
-                return False
-        elif not (isinstance(outer, ast.Call) and node is outer.func):
-            return False
-        node = outer
 
 
 _SPECIAL = {

@@ -9,6 +9,7 @@ Nodes are tuples whose first word says the kind:
   raises M      importing M must fail where it does  soft M i      annotations of statement i that are not evaluated
   ext T         package T outside of the program     loaded D      its submodule D has been loaded
   always        state of the whole process           text M        M's file has its own text
+  exposed M     what M as an object leads to         reached M     the same of M as an attribute of such an object
 `needs` says what a kept node keeps; `touchers` says who may change it: (by reverse reachability) a statement that
 reaches something kept.
 """
@@ -20,7 +21,8 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from gotee.compiler import known
-from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, SOURCE_READERS, cure_of
+from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, SOURCE_READERS, overridden
+from gotee.compiler.exposed import expose
 from gotee.compiler.externals import Externals
 from gotee.compiler.hostonly import HostOnly, Reason
 from gotee.compiler.imports import MODULE_ATTRIBUTES, Event, External, Missing, Name, Resolver, Submodule, Value
@@ -68,6 +70,7 @@ class Graph:
         self._names: set[Node] = set()
         self._constant_reads: list[tuple[Node, Node]] = []
         self._built: set[str] = set()
+        self._valued: set[str] = set()  # modules that are used as objects
         self._edges: set[tuple[Node, Node]] = set()
         self.externals = Externals(self)
         self.loading = Loading(self)
@@ -108,6 +111,7 @@ class Graph:
         for module in self.program.modules.values():
             if module.parent != module.name or "." in module.name:
                 self._inside_package(module)
+        expose(self, self._valued)
         for node, target in self._constant_reads:
             if target in self.stored:
                 self.reach(node, target)
@@ -139,8 +143,9 @@ class Graph:
         """A package used as an object leads to its modules too."""
         package = module.name.rpartition(".")[0]
         if package in self.program.modules:
-            self.need(("whole", package), ("whole", module.name))
-            self.need(("whole", package), ("active", module.name))
+            self.need(("exposed", package), ("whole", module.name))
+            self.need(("exposed", package), ("exposed", module.name))
+            self.need(("exposed", package), ("active", module.name))
             self.reach(("writer", package), ("writer", module.name))
 
     def _module(self, module: Module) -> None:
@@ -217,6 +222,7 @@ class Graph:
         self.link(node, ("active", target))
         if name == "*":
             self.link(node, ("whole", target))
+            self.need(node, ("exposed", target))
             self.reach(node, ("writer", target))
         else:
             self.link(node, self.name(module, name))
@@ -359,6 +365,8 @@ class Graph:
         """A module used as an object: any of its names may be read or written."""
         self.link(node, ("whole", module.name))
         self.link(node, ("active", module.name))
+        self.link(node, ("exposed", module.name))
+        self._valued.add(module.name)
         self.reach(node, ("writer", module.name))
         for special in ("__getattr__", "__dir__"):
             if self.resolver.binds(module, special):
@@ -384,25 +392,8 @@ class Graph:
 
     def dynamic(self, node: Node, code: str, where: ast.AST, message: str, when: Node | None = None) -> None:
         """Note a feature that cannot be resolved; it may reach anything."""
-        module, unit = self.unit_of(node)
+        _, unit = self.unit_of(node)
         if when is None:
             self.reach(node, ALWAYS)
-        if not self._overridden(module, unit, where):
+        if not overridden(unit, where):
             self.dynamics[node].append(Dynamic(code, where, message, when))
-
-    def _overridden(self, module: Module, unit: Unit, where: ast.AST) -> bool:
-        lines = {line for _, _, line in unit.includes}
-        if not lines:
-            return False
-        best = (unit.first_line, unit.last_line)
-        for child in ast.walk(unit.node):
-            if isinstance(child, ast.stmt) and not isinstance(child, (ast.FunctionDef, ast.ClassDef)):
-                inside = child.lineno <= getattr(where, "lineno", 0) <= (child.end_lineno or child.lineno)
-                span = (child.lineno, child.end_lineno or child.lineno)
-                if inside and span[1] - span[0] <= best[1] - best[0]:
-                    best = span
-        return any(best[0] - 1 <= line <= best[1] for line in lines)
-
-    def cure(self, dynamic: Dynamic) -> str:
-        """What to do about it."""
-        return cure_of(dynamic.code)

@@ -10,7 +10,7 @@ import ast
 from typing import NamedTuple
 
 from gotee.compiler.imports import External, Name, Resolver
-from gotee.compiler.names import Body, Ref, Step
+from gotee.compiler.names import Body, Ref, chain_of
 from gotee.compiler.program import Module
 from gotee.compiler.statements import Unit
 
@@ -160,7 +160,7 @@ class HostOnly:
         """A function given to code that may call it."""
         for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
             if isinstance(argument, (ast.Name, ast.Attribute)):
-                chain = _chain(argument)
+                chain = chain_of(argument)
                 events = self._resolver.follow(module, chain) if chain is not None else ()
                 for event in events:
                     if isinstance(event, Name) and event.last:
@@ -225,15 +225,6 @@ class HostOnly:
         if module.name not in self._uses_gotee:
             self._uses_gotee[module.name] = "gotee" in module.source
         return self._uses_gotee[module.name]
-
-
-def _chain(node: ast.expr) -> Ref | None:
-    steps: list[Step] = []
-    inner = node
-    while isinstance(inner, ast.Attribute):
-        steps.append(inner.attr)
-        inner = inner.value
-    return Ref(inner.id, tuple(reversed(steps)), node) if isinstance(inner, ast.Name) else None
 
 
 def _through(name: str, reason: Reason) -> Reason:

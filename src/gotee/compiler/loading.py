@@ -83,8 +83,14 @@ class Loading:
         everything: Node = ("alias", module.name, unit.index, "*")
         self._graph.need(("whole", module.name), everything)
         self._graph.need(everything, execution)
-        if target is not None:
+        if target is None:
+            return
+        exports = self._graph.resolver.table(target).statements.exports
+        if exports is None:
             self._graph.link(everything, ("whole", target.name))
+            return
+        for name in sorted({"__all__", *exports}):
+            self.starred(module, unit.index, target, name, everything)
 
     def bound(self, module: Module, imported: Imported, node: Node) -> None:
         for event in self._graph.resolver.imported(module, imported, (), set()):

@@ -64,3 +64,13 @@ class Body:
     parameters: frozenset[str] = frozenset()
     calls_parameter: bool = False
     local_calls: set[str] = field(default_factory=set)
+
+
+def chain_of(node: ast.expr) -> Ref | None:
+    """An expression of a name and attributes, as a reference."""
+    steps: list[Step] = []
+    inner = node
+    while isinstance(inner, ast.Attribute):
+        steps.append(inner.attr)
+        inner = inner.value
+    return Ref(inner.id, tuple(reversed(steps)), node) if isinstance(inner, ast.Name) else None
