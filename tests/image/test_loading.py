@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +46,7 @@ def test_a_signature_of_another_image_is_refused(built: Built) -> None:
 
 
 def test_a_changed_signature_is_refused(built: Built, signature: bytes) -> None:
-    changed = replace(sigstruct.from_bytes(signature), security_version=9).to_bytes()
+    changed = sigstruct.from_bytes(signature)._replace(security_version=9).to_bytes()
     with pytest.raises(ImageError, match="signature is wrong"):
         load(built.stream, changed, built.places)
 
@@ -58,7 +57,7 @@ def test_a_release_signature_that_lets_debug_through_is_refused(built: Built, tm
     key = tmp_path / "release.pem"
     keys.make(key)
     structure = unsigned(built.measurement, product_id=1, security_version=2, debug=False)
-    weak = replace(structure, attribute_mask=(structure.attribute_mask[0] & ~sigstruct.DEBUG, 0))
+    weak = structure._replace(attribute_mask=(structure.attribute_mask[0] & ~sigstruct.DEBUG, 0))
     with pytest.raises(ImageError, match="DEBUG"):
         load(built.stream, signed(weak, key).to_bytes(), built.places)
     found = load(built.stream, signed(structure, key).to_bytes(), built.places)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gotee.cli._files import passphrase_of, require_file
 from gotee.compiler.closure import partition
-from gotee.image import files, settings, sigstruct
+from gotee.image import files, project, settings, sigstruct
 
 
 def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -31,11 +31,13 @@ def build(options: argparse.Namespace) -> int:
     """Build, sign, write, and say what was built."""
     program = require_file(options.file)
     chosen = settings.find(program)
-    built = files.build_program(partition(program), chosen, Path(options.base) if options.base else None)
+    built = project.build_program(partition(program), chosen, Path(options.base) if options.base else None)
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{built.manifest.program['name']}.sgxs"
-    signature = None if options.unsigned else files.signature_of(built, chosen, passphrase_of(options.passphrase_file))
+    signature = (
+        None if options.unsigned else project.signature_of(built, chosen, passphrase_of(options.passphrase_file))
+    )
     files.write(path, built.stream)
     if signature is None:
         path.with_suffix(".sig").unlink(missing_ok=True)

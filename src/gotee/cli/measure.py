@@ -8,7 +8,7 @@ from typing import Any
 
 from gotee.cli._files import require_file
 from gotee.compiler.closure import partition
-from gotee.image import files, settings
+from gotee.image import project, settings
 
 
 def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -27,7 +27,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 def measure(options: argparse.Namespace) -> int:
     """Build in memory and print."""
     program = require_file(options.file)
-    built = files.build_program(partition(program), settings.find(program))
+    built = project.build_program(partition(program), settings.find(program))
     found = {"measurement": built.measurement.hex(), "program_digest": built.manifest.digest.hex()}
     if options.json:
         print(json.dumps(found))

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from gotee import config
 from gotee.boundary.limits import put_in_force
-from gotee.compiler.closure import partition
-from gotee.compiler.entries import Entry
 from gotee.errors import EnclaveLost, ImageError, SecuredRoutineError
 from gotee.host.enclave import Enclave
 from gotee.host.start import Image, start
 from gotee.image.describe import contents
-from gotee.image.files import build_program
 from gotee.image.files import read as read_image
 from gotee.image.places import places_of
-from gotee.image.settings import find as find_settings
-from gotee.image.sign import for_development
 from gotee.runtime.routine import Routine
+
+Table = Sequence[Sequence[str]]  # module and name of each entry
 
 BANNER = (
     "gotee: --tee process, level development: the enclave is a process of the same user. "
@@ -32,17 +29,24 @@ BANNER = (
 class Loaded:
     """An image's table of entries and the enclave that runs it."""
 
-    def __init__(self, main: str, entries: list[Entry], limits: dict[str, int], image: Image, link: str) -> None:
+    def __init__(
+        self, main: str, entries: Sequence[Sequence[str]], limits: dict[str, int], image: Image, link: str
+    ) -> None:
         put_in_force(limits)
-        self._table = {entry: number for number, entry in enumerate(entries)}
+        self._table = {(entry[0], entry[1]): number for number, entry in enumerate(entries)}
         self._main = main
         self.enclave = Enclave(start(image, link))
 
     @classmethod
     def of_program(cls, file: Path, link: str) -> Loaded:
         """Build the image of a program, sign it for development, and start it."""
+        from gotee.compiler.closure import partition  # a finished image needs no compiler
+        from gotee.image.project import build_program
+        from gotee.image.settings import find
+        from gotee.image.sign import for_development
+
         trusted = partition(file)
-        settings = find_settings(file)
+        settings = find(file)
         built = build_program(trusted, settings)
         signature = for_development(
             built.measurement, product_id=settings.product_id, security_version=settings.security_version
@@ -56,14 +60,14 @@ class Loaded:
         if image.signature is None:
             raise ImageError(f"there is no signature {file.with_suffix('.sig')}: `gotee sign` writes one")
         manifest, _ = contents(image)
-        entries = [Entry(*entry) for entry in manifest.program["entries"]]
+        entries = manifest.program["entries"]
         given = Image(image.stream, image.signature, places_of(manifest))
         return cls(manifest.program["main"], entries, manifest.program["limits"], given, link)
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
         module = self._main if function.__module__ == "__main__" else function.__module__
-        number = self._table.get(Entry(module, function.__qualname__))
+        number = self._table.get((module, function.__qualname__))
         if number is None:
             number = self._imported(function)
         if number is None:
@@ -75,9 +79,9 @@ class Loaded:
 
     def _imported(self, function: Callable[..., Any]) -> int | None:
         """A function that the table knows by another name than its own: `os.path.join` is `posixpath.join`."""
-        for entry, number in self._table.items():
-            module = sys.modules.get(entry.module)
-            if module is not None and vars(module).get(entry.name) is function:
+        for (name, attribute), number in self._table.items():
+            module = sys.modules.get(name)
+            if module is not None and vars(module).get(attribute) is function:
                 return number
         return None
 

@@ -12,15 +12,16 @@ import json
 import os
 import sys
 import sysconfig
-import tarfile
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gotee.errors import ImageError
-from gotee.image import cache, natives, standard, wheels
+from gotee.image import cache, natives, standard
 from gotee.image.bytecode import read_source
+
+if TYPE_CHECKING:
+    import tarfile
 
 FORMAT = 1
 LOCK_NAME = "base.lock.json"
@@ -45,9 +46,8 @@ def files() -> dict[str, str]:
     extensions = list(natives.extensions(shared()).values())
     own = set(_installed())
     for file in (executable, *extensions, *_installed()):
-        digest = hashlib.sha256(read_source(file)).hexdigest()
         try:
-            libraries = natives.linked(loader, file, digest)
+            libraries = natives.linked(loader, file)
         except ImageError:
             continue  # an extension module that cannot be loaded here, tkinter's for one
         if file in extensions:
@@ -66,6 +66,10 @@ def files() -> dict[str, str]:
 
 def _installed() -> list[str]:
     """Native files of everything that is installed here: what they are linked to is base, too."""
+    from importlib import metadata
+
+    from gotee.image import wheels
+
     found = []
     for installed in metadata.distributions():
         for path in installed.files or ():
@@ -119,6 +123,8 @@ def compare(locked: dict[str, tuple[int, str]], named: dict[str, tuple[int, str]
 
 def export(out: Path) -> int:
     """Write the base into a tar file; the number of files."""
+    import tarfile
+
     found = files()
     with tarfile.open(out, "w:gz", compresslevel=6, format=tarfile.PAX_FORMAT) as archive:
         _add(archive, LOCK_NAME, encode(lock()))
@@ -128,6 +134,8 @@ def export(out: Path) -> int:
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    import tarfile
+
     entry = tarfile.TarInfo(name)
     entry.size = len(data)
     archive.addfile(entry, io.BytesIO(data))
@@ -135,6 +143,8 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 def bring(file: Path) -> int:
     """Take the files of an exported base into this user's cache, each by its hash; the number of files."""
+    import tarfile
+
     count = 0
     try:
         with tarfile.open(file, "r:*") as archive:

@@ -196,23 +196,20 @@ def _link(contents: _Contents) -> None:
     """The libraries that native files are linked to; those of the interpreter are mapped before it starts."""
     loader = natives.loader_of(contents.places["/base/python"])
     contents.name("/base/loader", loader, read_source(loader), NATIVE)
-    interpreter = next(file for file in contents.files if file.path == "/base/python")
-    first = natives.linked(loader, contents.places["/base/python"], interpreter.sha256)
+    first = natives.linked(loader, contents.places["/base/python"])
     inside = {place: path for path, place in contents.places.items()}
-    hashes = {file.path: file.sha256 for file in contents.files}
 
     def depth(path: str) -> int:
         """More than the depth of every library that it needs."""
-        return len(natives.linked(loader, contents.places[path], hashes[path]))
+        return len(natives.linked(loader, contents.places[path]))
 
     for file in [listed for listed in contents.files if listed.role == NATIVE and listed.path != "/base/loader"]:
         needs = []
-        for library in natives.linked(loader, contents.places[file.path], file.sha256):
+        for library in natives.linked(loader, contents.places[file.path]):
             real = library if library in inside else str(Path(library).resolve())
             if real not in inside:
                 path = f"/base/{Path(library).name}"
                 contents.name(path, real, read_source(real), NATIVE)
-                hashes[path] = contents.files[-1].sha256
                 inside[real] = path
             if file.path == "/base/python" or library not in first:
                 needs.append(inside[real])

@@ -6,11 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from gotee.compiler.closure import Partition
 from gotee.errors import ImageError
-from gotee.image import base, sign
-from gotee.image.build import Built, Options, build
-from gotee.image.settings import Settings
 from gotee.image.sgxs import MOST_BYTES
 
 
@@ -42,37 +38,3 @@ def write(path: Path, data: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ImageError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def options_of(settings: Settings) -> Options:
-    """What the settings say of the contents."""
-    return Options(
-        name=settings.name,
-        threads=settings.threads,
-        limits=settings.limits,
-        policy={"ocalls": settings.ocalls},
-        include=settings.include,
-    )
-
-
-def build_program(partition: Partition, settings: Settings, lock: Path | None = None) -> Built:
-    """Build, and compare with a base lock if there is one."""
-    built = build(partition, options_of(settings))
-    if lock is not None:
-        base.compare(base.read_lock(lock), {file.path: (file.size, file.sha256) for file in built.manifest.files})
-    return built
-
-
-def signature_of(built: Built, settings: Settings, passphrase: bytes | None = None) -> bytes:
-    """The signature that the settings ask for."""
-    if settings.key is None:
-        return sign.for_development(
-            built.measurement, product_id=settings.product_id, security_version=settings.security_version
-        )
-    structure = sign.unsigned(
-        built.measurement,
-        product_id=settings.product_id,
-        security_version=settings.security_version,
-        debug=bool(settings.debug),
-    )
-    return sign.signed(structure, settings.key, passphrase).to_bytes()

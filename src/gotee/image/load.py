@@ -10,8 +10,8 @@ import fcntl
 import hashlib
 import mmap
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gotee.errors import ImageError
@@ -61,15 +61,15 @@ def load(stream: bytes, signature: bytes, places: Mapping[str, str]) -> Loaded:
                 "build the image again"
             ) from None
 
-    files = sorted(manifest.files, key=lambda file: -file.size)
+    mapped = [file for file in manifest.files if file.role != SOURCE]
+    problems: list[ImageError] = []
+    helper = threading.Thread(target=_each, args=(take, _by_size(mapped), problems))  # copying needs no interpreter
     try:
-        with ThreadPoolExecutor(2) as pool:  # copying and hashing run beside the interpreter
-            big = [pool.submit(take, file) for file in files if file.role != SOURCE]
-            for file in files:
-                if file.role == SOURCE:
-                    take(file)
-            for work in big:
-                work.result()
+        helper.start()
+        _each(take, [file for file in manifest.files if file.role == SOURCE], problems)
+        helper.join()
+        if problems:
+            raise problems[0]
         boot = _place_of(contents, parts.unpack(contents, padded=True))
         memory = _memory("gotee-pages", contents)
     except BaseException:
@@ -79,6 +79,21 @@ def load(stream: bytes, signature: bytes, places: Mapping[str, str]) -> Loaded:
     native = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == NATIVE}
     archives = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == ARCHIVE}
     return Loaded(manifest, found, hashlib.sha256(stream).digest(), memory, boot, archives, native)
+
+
+def _by_size(files: list[Listed]) -> list[Listed]:
+    return sorted(files, key=lambda file: -file.size)
+
+
+def _each(take: Callable[[Listed], None], files: list[Listed], problems: list[ImageError]) -> None:
+    """Until the first problem of this or the other thread."""
+    for file in files:
+        if problems:
+            return
+        try:
+            take(file)
+        except ImageError as error:
+            problems.append(error)
 
 
 def verify(stream: bytes, signature: bytes) -> tuple[Manifest, bytes, SigStruct]:

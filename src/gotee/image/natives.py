@@ -47,9 +47,10 @@ def loader_of(executable: str) -> str:
     )
 
 
-def linked(loader: str, file: str, digest: str) -> tuple[str, ...]:
-    """The libraries that the loader maps for a file with this SHA-256. Raises ImageError if one is missing."""
-    key = hashlib.sha256(f"1 {loader} {digest}".encode()).hexdigest()
+def linked(loader: str, file: str) -> tuple[str, ...]:
+    """The libraries that the loader maps for a file. Raises ImageError if one is missing."""
+    seen = os.stat(file)
+    key = hashlib.sha256(repr((2, loader, file, seen.st_size, seen.st_mtime_ns, seen.st_ino)).encode()).hexdigest()
     stored = cache.read("linked", key)
     if stored is not None:
         known = tuple(json.loads(stored))

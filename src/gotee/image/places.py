@@ -7,7 +7,8 @@ taken, by its hash, from a base that was brought here with `gotee base import`.
 from __future__ import annotations
 
 import hashlib
-from importlib import metadata
+import os
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def places_of(manifest: Manifest) -> dict[str, str]:
         if file.sha256 in imported and not _same(found[file.path], file):
             found[file.path] = imported[file.sha256]
     for file in manifest.files:
-        if file.role == ARCHIVE and cache.read(archives.KIND, file.sha256) is None:
+        if file.role == ARCHIVE and not os.path.isfile(found[file.path]):
             _make_again(manifest, file, found)
     return found
 
@@ -53,23 +54,36 @@ def _place(file: Listed, manifest: Manifest, libraries: dict[str, str]) -> str |
     return _installed(rest, manifest)
 
 
-def _installed(path: str, manifest: Manifest) -> str | None:
-    for name in manifest.program["distributions"]:
-        try:
-            place = Path(str(metadata.distribution(name).locate_file(path)))
-        except metadata.PackageNotFoundError:
-            continue
-        if place.is_file():
-            return str(place)
-    top = path.partition("/")[0].partition(".")[0]
+@lru_cache(maxsize=256)
+def _root(top: str) -> str | None:
+    """The folder that a top-level package or module is imported from."""
     try:
         spec = find_spec(top)
     except (ImportError, ValueError):
         return None
-    if spec is None:
+    if spec is None or (not spec.has_location and not spec.submodule_search_locations):
         return None
-    roots = spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
-    return next((str(found) for root in roots if (found := Path(root).parent / path).is_file()), None)
+    inside = list(spec.submodule_search_locations or [spec.origin or ""])
+    return os.path.dirname(inside[0])
+
+
+def _installed(path: str, manifest: Manifest) -> str | None:
+    """A file of a package or of what is known of a distribution, in the folders that the image's packages are in."""
+    top = path.partition("/")[0].partition(".")[0]
+    for name in (top, *manifest.program["distributions"]):
+        root = _root(name)
+        if root is not None and os.path.isfile(f"{root}/{path}"):
+            return f"{root}/{path}"
+    from importlib import metadata
+
+    for name in manifest.program["distributions"]:
+        try:
+            place = str(metadata.distribution(name).locate_file(path))
+        except metadata.PackageNotFoundError:
+            continue
+        if os.path.isfile(place):
+            return place
+    return None
 
 
 def _libraries(manifest: Manifest) -> dict[str, str]:
@@ -87,7 +101,7 @@ def _libraries(manifest: Manifest) -> dict[str, str]:
             place = place or _place(file, manifest, {})
         if place is None or not Path(place).is_file():
             continue
-        for library in natives.linked(loader, place, hashlib.sha256(read_source(place)).hexdigest()):
+        for library in natives.linked(loader, place):
             path = f"/base/{Path(library).name}"
             if path in wanted:
                 found.setdefault(path, str(Path(library).resolve()))
@@ -125,6 +139,8 @@ def _owned(manifest: Manifest, archive: Listed) -> set[str] | None:
     """The paths that belong to the archive of one distribution; None for the standard library's."""
     if archive.path.startswith(standard.PREFIX):
         return None
+    from importlib import metadata
+
     from gotee.image import wheels
 
     name = archive.path.rpartition("/")[2].removesuffix(".archive")

@@ -11,8 +11,7 @@ import hmac
 import os
 import struct
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gotee.errors import ImageError
 
@@ -35,8 +34,7 @@ _LAYOUT = struct.Struct(
 )
 
 
-@dataclass(frozen=True)
-class SigStruct:
+class SigStruct(NamedTuple):
     """All fields; numbers are little-endian in the file, `modulus` and `signature` stay as they lie there.
 
     `attributes` and `attribute_mask` are (flags, xfrm): EINIT wants the enclave's to be equal under the mask, so a mask
@@ -170,7 +168,7 @@ def date_of_build() -> int:
 def attach(unsigned: SigStruct, modulus: int, signature: int) -> SigStruct:
     """The signed structure; ImageError if the signature is not one of it."""
     q1, q2 = quotients(modulus, signature) if modulus else (b"", b"")
-    signed = replace(unsigned, modulus=_bytes(modulus), signature=_bytes(signature), exponent=EXPONENT, q1=q1, q2=q2)
+    signed = unsigned._replace(modulus=_bytes(modulus), signature=_bytes(signature), exponent=EXPONENT, q1=q1, q2=q2)
     signed.verify()
     return signed
 

@@ -13,13 +13,10 @@ import ctypes
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 from gotee.errors import ImageError
 from gotee.image import parts
@@ -107,7 +104,8 @@ def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]
 
     natives = loaded.natives
     python = loaded.manifest.one("/base/python")
-    folder = Path(tempfile.mkdtemp(prefix="gotee-"))
+    folder = f"/tmp/gotee-{os.urandom(8).hex()}"  # noqa: S108 - new, random, and 0700
+    os.mkdir(folder, 0o700)
     begun, begun_inside = os.pipe()
     try:
         _write_early(loaded, folder)
@@ -132,25 +130,32 @@ def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]
         os.read(begun, 1)  # ends when the enclave's first code has closed its end, or the enclave has ended
     finally:
         os.close(begun)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     return enclave
 
 
-def _write_early(loaded: Loaded, folder: Path) -> None:
-    """The modules that the interpreter itself imports, without source, so that nothing else can stand for them."""
+def _write_early(loaded: Loaded, folder: str) -> None:
+    """The modules that are imported before the importer is there, without source: nothing else can stand for them."""
     archive = loaded.archives["/standard/standard.archive"]
-    size = os.fstat(archive).st_size
-    block = parts.unpack(os.pread(archive, size, 0))
-    library = folder / "lib" / "python{}.{}".format(*sys.version_info[:2])
-    (library / "lib-dynload").mkdir(parents=True)
-    (folder / "bin").mkdir()
+    block = parts.unpack(os.pread(archive, os.fstat(archive).st_size, 0))
+    library = "{}/lib/python{}.{}".format(folder, *sys.version_info[:2])
+    os.makedirs(f"{library}/lib-dynload")
     wanted = loaded.manifest.python["early"].split()
     header = bytes.fromhex(loaded.manifest.python["magic"]) + bytes(12)
     for part, code in block.items():
         kind, _, rest = part.partition(" ")
         name = rest.partition(" ")[0]
         if name in wanted:
-            path = library / name.replace(".", "/")
-            file = path / "__init__.pyc" if kind == "package" else path.with_suffix(".pyc")
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(header + code)
+            path = f"{library}/{name.replace('.', '/')}{'/__init__' if kind == 'package' else ''}.pyc"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "xb") as file:
+                file.write(header + code)
+
+
+def _remove(folder: str) -> None:
+    for path, folders, names in os.walk(folder, topdown=False):
+        for name in names:
+            os.unlink(f"{path}/{name}")
+        for name in folders:
+            os.rmdir(f"{path}/{name}")
+    os.rmdir(folder)

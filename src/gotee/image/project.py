@@ -1,0 +1,44 @@
+"""From a program to its image, as its project's settings say. Host world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gotee.compiler.closure import Partition
+from gotee.image import base, sign
+from gotee.image.build import Built, Options, build
+from gotee.image.settings import Settings
+
+
+def options_of(settings: Settings) -> Options:
+    """What the settings say of the contents."""
+    return Options(
+        name=settings.name,
+        threads=settings.threads,
+        limits=settings.limits,
+        policy={"ocalls": settings.ocalls},
+        include=settings.include,
+    )
+
+
+def build_program(partition: Partition, settings: Settings, lock: Path | None = None) -> Built:
+    """Build, and compare with a base lock if there is one."""
+    built = build(partition, options_of(settings))
+    if lock is not None:
+        base.compare(base.read_lock(lock), {file.path: (file.size, file.sha256) for file in built.manifest.files})
+    return built
+
+
+def signature_of(built: Built, settings: Settings, passphrase: bytes | None = None) -> bytes:
+    """The signature that the settings ask for."""
+    if settings.key is None:
+        return sign.for_development(
+            built.measurement, product_id=settings.product_id, security_version=settings.security_version
+        )
+    structure = sign.unsigned(
+        built.measurement,
+        product_id=settings.product_id,
+        security_version=settings.security_version,
+        debug=bool(settings.debug),
+    )
+    return sign.signed(structure, settings.key, passphrase).to_bytes()
