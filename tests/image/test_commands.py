@@ -161,8 +161,11 @@ def test_settings_of_the_project_go_into_image_and_signature(gotee: Gotee, file:
     assert gotee("run", "--image", "twice.sgxs", file).stdout == "42\n"
 
 
-def test_an_archive_that_is_gone_is_made_again(gotee: Gotee, file: Path, image: Path) -> None:
-    from gotee.image import cache
-
-    shutil.rmtree(cache.folder() / "archives", ignore_errors=True)
+def test_an_archive_that_is_gone_is_made_again(
+    gotee: Gotee, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert gotee("build", file).returncode == 0
+    shutil.rmtree(tmp_path / "cache" / "gotee" / "archives")
+    image = tmp_path / "doubling.sgxs"
     assert gotee("run", "--image", image, file).stdout == "42\n"
