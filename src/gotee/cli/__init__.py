@@ -13,7 +13,23 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from gotee.cli import base, build, desugar, doctor, inspect, keys, measure, new, run, sign, slice, why
+from gotee.cli import (
+    base,
+    build,
+    check,
+    desugar,
+    doctor,
+    inspect,
+    interface,
+    keys,
+    measure,
+    new,
+    run,
+    sign,
+    slice,
+    tcb,
+    why,
+)
 from gotee.cli._version import version
 from gotee.errors import CompileError, GoteeError, ImageError
 
@@ -32,6 +48,9 @@ VERBS = {
     "base": base,
     "slice": slice,
     "why": why,
+    "check": check,
+    "interface": interface,
+    "tcb": tcb,
 }
 
 

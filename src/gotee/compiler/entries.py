@@ -29,17 +29,18 @@ def find_entries(program: Program) -> list[Entry]:
 
 
 def _entries_of(program: Program, module: Module) -> Iterator[Entry]:
-    names = _names_of_gosecure(module)
+    names = names_of_gosecure(module)
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
             if not node.args:
                 raise _error(module, node, "GT201", "gosecure() names no function", "write gosecure(f, x)")
-            entry = _resolve(program, module, node.args[0])
+            entry = resolve(program, module, node.args[0])
             if entry is not None:
                 yield entry
 
 
-def _names_of_gosecure(module: Module) -> set[str]:
+def names_of_gosecure(module: Module) -> set[str]:
+    """How `gosecure` is spelled in a module."""
     names = set()
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom) and node.module == "gotee" and not node.level:
@@ -49,7 +50,8 @@ def _names_of_gosecure(module: Module) -> set[str]:
     return names
 
 
-def _resolve(program: Program, module: Module, node: ast.expr) -> Entry | None:
+def resolve(program: Program, module: Module, node: ast.expr) -> Entry | None:
+    """The entry that an expression names; None if only the running program knows. Raises CompileError."""
     if isinstance(node, ast.Name):
         return _resolve_name(program, module, node.id, node)
     if isinstance(node, ast.Attribute):

@@ -71,14 +71,14 @@ def load(stream: bytes, signature: bytes, places: Mapping[str, str]) -> Loaded:
         if problems:
             raise problems[0]
         boot = _place_of(contents, parts.unpack(contents, padded=True))
-        memory = _memory("gotee-pages", contents)
+        held = memory("gotee-pages", contents)
     except BaseException:
         for descriptor in sealed.values():
             os.close(descriptor)
         raise
     native = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == NATIVE}
     archives = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == ARCHIVE}
-    return Loaded(manifest, found, hashlib.sha256(stream).digest(), memory, boot, archives, native)
+    return Loaded(manifest, found, hashlib.sha256(stream).digest(), held, boot, archives, native)
 
 
 def _by_size(files: list[Listed]) -> list[Listed]:
@@ -162,10 +162,11 @@ def _changed(file: Listed, place: str) -> ImageError:
     )
 
 
-def _memory(name: str, data: bytes) -> int:
-    memory = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+def memory(name: str, data: bytes) -> int:
+    """Sealed memory with these bytes."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     view = memoryview(data)
     while view:
-        view = view[os.write(memory, view) :]
-    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
-    return memory
+        view = view[os.write(descriptor, view) :]
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+    return descriptor

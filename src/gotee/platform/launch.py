@@ -20,18 +20,18 @@ import sys
 
 from gotee.errors import ImageError
 from gotee.image import parts
-from gotee.image.load import Loaded, load
+from gotee.image.load import Loaded, load, memory
 from gotee.image.sgxs import MOST_BYTES
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 MOST_PLACES = 256 << 20  # bytes
 
 ENCLAVE_BOOT = (
-    "import marshal,posix,sys\n"
-    "n={'__name__':'gotee.enclave.boot'}\n"
-    "exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[7]),int(sys.argv[6]))),n)\n"
-    "posix.close(int(sys.argv[5]))\n"
-    "n['start'](sys.argv[1:5])"
+    b"import marshal,posix,sys\n"
+    b"n={'__name__':'gotee.enclave.boot'}\n"
+    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[7]),int(sys.argv[6]))),n)\n"
+    b"posix.close(int(sys.argv[5]))\n"
+    b"n['start'](sys.argv[1:5])"
 )
 
 
@@ -107,17 +107,19 @@ def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]
     folder = f"/tmp/gotee-{os.urandom(8).hex()}"  # noqa: S108 - new, random, and 0700
     os.mkdir(folder, 0o700)
     begun, begun_inside = os.pipe()
+    script = memory("gotee-boot", ENCLAVE_BOOT)  # no `-c`: newer versions import several modules for its sake
     try:
         _write_early(loaded, folder)
         preload = ":".join(f"/proc/self/fd/{natives[path]}" for path in python.needs)
         words = ["--inhibit-cache", "--argv0", f"{folder}/bin/python", "--preload", preload]
-        descriptors = (loaded.contents, *loaded.archives.values(), *natives.values(), *link_fds, begun_inside)
+        descriptors = (loaded.contents, *loaded.archives.values(), *natives.values(), *link_fds, begun_inside, script)
         lists = (loaded.archives.values(), natives.values(), link_fds)
         arguments = [str(loaded.contents), *(",".join(map(str, numbers)) or "-" for numbers in lists)]
         enclave = subprocess.Popen(
             [
                 *(f"/proc/self/fd/{natives['/base/loader']}", *words, f"/proc/self/fd/{natives['/base/python']}"),
-                *("-I", "-S", "-B", "-c", ENCLAVE_BOOT, *arguments, str(begun_inside), *map(str, loaded.boot)),
+                *("-I", "-S", "-B", f"/proc/self/fd/{script}", *arguments, str(begun_inside), *map(str, loaded.boot)),
+                "gotee.enclave",  # for people who look at the list of processes
             ],
             env={},
             stdin=subprocess.DEVNULL,
@@ -130,6 +132,7 @@ def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]
         os.read(begun, 1)  # ends when the enclave's first code has closed its end, or the enclave has ended
     finally:
         os.close(begun)
+        os.close(script)
         _remove(folder)
     return enclave
 

@@ -1,0 +1,69 @@
+"""`gotee interface FILE`: the boundary of a program, as the public API that it is. Host world."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from gotee.cli._files import require_file
+from gotee.compiler.closure import partition
+from gotee.compiler.interface import Function, functions_of
+
+OPENING = (
+    "The host may call each of these at any time, with any arguments of its types, in any order, as often as it likes."
+)
+
+
+def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
+    """Declare the verb."""
+    parser = verbs.add_parser(
+        "interface",
+        help="print the boundary, entry by entry",
+        description="Print every entry of a program with its parameters and its result: its public API.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", metavar="FILE", help="the program")
+    parser.add_argument("--json", action="store_true", help="one JSON object, for other programs")
+    parser.set_defaults(action=interface)
+
+
+def interface(options: argparse.Namespace) -> int:
+    """Partition, and print."""
+    functions = functions_of(partition(require_file(options.file)))
+    if options.json:
+        print(json.dumps({"entries": [_plain(number, each) for number, each in enumerate(functions)]}, indent=2))
+    elif not functions:
+        print("no entries: the program has no gosecure call of a function that is known before it runs")
+    else:
+        print(OPENING)
+        for number, function in enumerate(functions):
+            _print(number, function)
+    return 0
+
+
+def _plain(number: int, function: Function) -> dict[str, Any]:
+    return {
+        "number": number,
+        "module": function.module,
+        "name": function.name,
+        "signature": function.signature,
+        "async": function.asynchronous,
+        "parameters": [parameter._asdict() for parameter in function.parameters],
+        "result": function.result or None,
+        "summary": function.summary,
+        "channels": function.channels,
+        "unannotated": function.unannotated,
+    }
+
+
+def _print(number: int, function: Function) -> None:
+    print(f"\n{number}  {'async ' if function.asynchronous else ''}{function.signature}")
+    if function.summary:
+        print(f"   {function.summary}")
+    if function.channels:
+        print(f"   channels of the host: {', '.join(function.channels)}")
+    if function.unannotated:
+        print(f"   takes any type that can cross: {', '.join(function.unannotated)}")
+    if not function.known:
+        print("   a function of a package or of the standard library: see its documentation")

@@ -1,0 +1,36 @@
+"""Where a program calls into the trusted world: each `gosecure` call with its place. Host world."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gotee.compiler.entries import Entry, names_of_gosecure, resolve
+from gotee.compiler.program import Module, Program
+
+
+class SecuredCall(NamedTuple):
+    """One call: its module, the top-level definition (or `<module>`) that it stands in, and the entry if it is seen."""
+
+    module: str
+    caller: str
+    node: ast.Call
+    entry: Entry | None
+
+
+def secured_calls(program: Program) -> list[SecuredCall]:
+    """All of a program's `gosecure` calls, by module and line. Raises CompileError where an entry cannot be one."""
+    found = [call for module in program.modules.values() for call in _of_module(program, module)]
+    return sorted(found, key=lambda call: (call.module, call.node.lineno, call.node.col_offset))
+
+
+def _of_module(program: Program, module: Module) -> Iterator[SecuredCall]:
+    names = names_of_gosecure(module)
+    if not names:
+        return
+    for statement in module.tree.body:
+        owner = getattr(statement, "name", "<module>")
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in names:
+                yield SecuredCall(module.name, owner, node, resolve(program, module, node.args[0]))

@@ -1,0 +1,256 @@
+"""What a program does with its two worlds that its writer may not have meant. Host world; `gotee check` prints it."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from gotee.compiler.calls import SecuredCall, secured_calls
+from gotee.compiler.closure import Analysis, analysis_of
+from gotee.compiler.findings import ERROR, Finding, found, silenced, unknown_ignores
+from gotee.compiler.interface import functions_of
+from gotee.compiler.program import Module, import_base
+from gotee.compiler.scopes import makes_channel
+from gotee.compiler.secrets import secrets_in
+from gotee.compiler.statements import Unit
+from gotee.errors import CompileError
+
+Global = tuple[str, str]  # module, name
+_MUTATORS = {
+    "append",
+    "add",
+    "extend",
+    "insert",
+    "update",
+    "pop",
+    "popitem",
+    "remove",
+    "discard",
+    "clear",
+    "setdefault",
+}
+_MUTATORS |= {"sort", "reverse", "appendleft", "extendleft", "rotate", "write", "__setitem__", "intersection_update"}
+_NO_VALUES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+
+
+def check(main: Path) -> list[Finding]:
+    """All findings, by place; what the compiler refuses is the only one of its program."""
+    try:
+        analysis = analysis_of(main)
+    except CompileError as error:
+        return [Finding(error.code, ERROR, error)]
+    modules = analysis.graph.program.modules
+    calls = secured_calls(analysis.graph.program)
+    findings = [
+        *_entries(analysis),
+        *_globals(analysis),
+        *(each for module in modules.values() for each in _secrets(module)),
+        *(each for module in modules.values() for each in _trusted_channels(module, calls)),
+        *(each for module in modules.values() for each in unknown_ignores(module)),
+    ]
+    by_file = {str(module.file): module for module in modules.values()}
+    loud = [each for each in findings if not silenced(each, by_file.get(each.error.filename or ""))]
+    return sorted(loud, key=lambda each: (each.error.filename or "", each.error.lineno or 0, each.code))
+
+
+# -- entries ----------------------------------------------------------------------------------------------
+
+
+def _entries(analysis: Analysis) -> Iterator[Finding]:
+    modules = analysis.graph.program.modules
+    for function in functions_of(analysis.partition):
+        if function.unannotated and function.module in modules:
+            module = modules[function.module]
+            node = next((n for n in ast.walk(module.tree) if getattr(n, "name", None) == function.name), module.tree)
+            missing = ", ".join(function.unannotated)
+            yield found(
+                module,
+                _head(node),
+                "GT402",
+                f"the entry {function.name} has no annotation for {missing}: whatever can cross will be let in",
+                "annotate it: decoding is validation, and the annotations are what is checked",
+            )
+
+
+def _head(node: ast.AST) -> ast.AST:
+    """Only the first line of a definition is marked."""
+    line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+    end = column + len(f"def {getattr(node, 'name', '')}")
+    return ast.Constant(None, lineno=line, col_offset=column, end_lineno=line, end_col_offset=end)
+
+
+# -- globals of two worlds --------------------------------------------------------------------------------
+
+
+def _globals(analysis: Analysis) -> Iterator[Finding]:
+    """GT401 and GT405: module-level names that both worlds have a copy of."""
+    inside: dict[Global, tuple[Module, ast.expr]] = {}
+    changed: dict[Global, tuple[Module, ast.expr]] = {}
+    outside: dict[Global, tuple[Module, ast.expr]] = {}
+    names = _variables(analysis)
+    for module, unit, kept in _units(analysis):
+        aliases = _aliases(analysis, module)
+        for node, name, store in _uses(unit.node, module, aliases):
+            if name in names and unit.index not in names[name]:
+                place = inside if kept else outside
+                place.setdefault(name, (module, node))
+                if store and not kept:
+                    changed.setdefault(name, (module, node))
+    channels = {name for name in names if _is_channel(analysis, name)}
+    for name in sorted(channels & set(inside) & set(outside)):
+        yield found(
+            *inside[name],
+            "GT405",
+            f"{name[1]} is a channel of {name[0]} that both worlds use: there are two, one in each world",
+            "make the channel in a function, and pass it to the secured routine",
+        )
+    for name in sorted((set(inside) & set(changed)) - channels):
+        other, node = changed[name]
+        yield found(
+            *inside[name],
+            "GT401",
+            f"trusted code reads {name[1]} of {name[0]}, which untrusted code changes "
+            f"({other.file.name}:{getattr(node, 'lineno', 0)}): each world has its own copy",
+            "pass the value as an argument, or change it in a secured routine",
+        )
+
+
+def _units(analysis: Analysis) -> Iterator[tuple[Module, Unit, bool]]:
+    for module in analysis.graph.program.modules.values():
+        for unit in analysis.graph.resolver.table(module).statements.units:
+            if not unit.is_import:
+                yield module, unit, ("unit", module.name, unit.index) in analysis.fixpoint.kept
+
+
+def _variables(analysis: Analysis) -> dict[Global, set[int]]:
+    """Module-level names that hold values, with the statements that bind them."""
+    names: dict[Global, set[int]] = defaultdict(set)
+    for module, unit, _ in _units(analysis):
+        if not isinstance(unit.node, _NO_VALUES):
+            for name in unit.binds:
+                names[module.name, name].add(unit.index)
+    return names
+
+
+def _is_channel(analysis: Analysis, name: Global) -> bool:
+    module = analysis.graph.program.modules[name[0]]
+    for unit in analysis.graph.resolver.table(module).statements.units:
+        if name[1] in unit.channels or (name[1] in unit.binds and _value_is_channel(unit.node)):
+            return True
+    return False
+
+
+def _value_is_channel(node: ast.stmt) -> bool:
+    value = getattr(node, "value", None)
+    return isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(value, ast.Call) and makes_channel(value)
+
+
+def _aliases(analysis: Analysis, module: Module) -> tuple[dict[str, Global], dict[str, str]]:
+    """Names that `from` imports bind to globals of other modules, and names of whole modules."""
+    values: dict[str, Global] = {}
+    whole: dict[str, str] = {}
+    known = analysis.graph.program.modules
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            whole |= {alias.asname or alias.name: alias.name for alias in node.names if alias.name in known}
+        elif isinstance(node, ast.ImportFrom):
+            base = import_base(module, node)
+            for alias in node.names:
+                inner = f"{base}.{alias.name}" if base else alias.name
+                if inner in known:
+                    whole[alias.asname or alias.name] = inner
+                elif base in known:
+                    values[alias.asname or alias.name] = (base, alias.name)
+    return values, whole
+
+
+def _uses(
+    statement: ast.stmt, module: Module, aliases: tuple[dict[str, Global], dict[str, str]]
+) -> Iterator[tuple[ast.expr, Global, bool]]:
+    """Uses of globals in a statement, each with whether it changes the value."""
+    values, whole = aliases
+    local = _locals(statement)
+    stores = _stores(statement)
+    for node in ast.walk(statement):
+        name: Global | None = None
+        if isinstance(node, ast.Name) and node.id not in local:
+            name = values.get(node.id, (module.name, node.id))
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in whole:
+            name = (whole[ast.unparse(node.value)], node.attr)
+        if name is not None and isinstance(node, (ast.Name, ast.Attribute)):
+            yield node, name, id(node) in stores or not isinstance(node.ctx, ast.Load)
+
+
+def _locals(statement: ast.stmt) -> set[str]:
+    """Names that are local to a function: parameters, and what it binds without `global`."""
+    if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return set()
+    declared = {name for node in ast.walk(statement) if isinstance(node, ast.Global) for name in node.names}
+    bound = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    bound |= {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
+    return bound - declared
+
+
+def _stores(statement: ast.stmt) -> set[int]:
+    """Expressions whose value is changed in place: `x[...] = y`, `x.y = z`, `x.append(y)`, `del x[...]`."""
+    found_ids: set[int] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
+            found_ids.add(id(node.value))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
+            found_ids.add(id(node.func.value))
+    return found_ids
+
+
+# -- channels between secured routines ------------------------------------------------------------------------
+
+
+def _trusted_channels(module: Module, calls: list[SecuredCall]) -> Iterator[Finding]:
+    """GT404: a channel of a function that is only handed to secured routines, to several."""
+    secured = {id(call.node) for call in calls if call.module == module.name}
+    for function in ast.walk(module.tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        made = {
+            target.id: node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and makes_channel(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for name, value in made.items():
+            uses = [
+                n
+                for n in ast.walk(function)
+                if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+            ]
+            given = {id(a) for n in ast.walk(function) if id(n) in secured for a in _arguments(n)}
+            if len(uses) > 1 and all(id(use) in given for use in uses):
+                yield found(
+                    module,
+                    value,
+                    "GT404",
+                    f"both ends of {name} are in secured routines, but it is made outside: the host sees its values",
+                    "make the channel inside, in a secured routine that starts the others with go",
+                )
+
+
+def _arguments(node: ast.AST) -> list[ast.expr]:
+    assert isinstance(node, ast.Call)
+    return [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+
+
+# -- secrets --------------------------------------------------------------------------------------------------
+
+
+def _secrets(module: Module) -> Iterator[Finding]:
+    for node, what in secrets_in(module.tree):
+        yield found(
+            module,
+            node,
+            "GT403",
+            f"{what} looks like a secret: whoever has the image can read it",
+            "make it inside, or send it in after the enclave's evidence was verified",
+        )

@@ -1,0 +1,149 @@
+"""`gotee check`, `interface` and `tcb`: what fires, what does not, and in which form it is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, Gotee
+
+GUARD = "\nif __name__ == '__main__':\n    main()\n"
+
+
+def codes(gotee: Gotee, folder: Path, source: str, **files: str) -> list[str]:
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    (folder / "app.py").write_text("from gotee import *\n" + source + GUARD)
+    done = gotee("check", folder / "app.py", "--format", "json")
+    assert done.stderr == ""
+    return [each["code"] for each in json.loads(done.stdout)["findings"]]
+
+
+MAIN = "def main() -> None:\n    gosecure(f, 1)\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("def f(x: int) -> int:\n    return x\n" + MAIN, []),
+        ("def f(x) -> int:\n    return x\n" + MAIN, ["GT402"]),
+        ("def f(x: int):\n    return x\n" + MAIN, ["GT402"]),
+        ("N = 1\ndef f(x: int) -> int:\n    return N\ndef main() -> None:\n    global N\n    N = 2\n    gosecure(f, 1)\n", ["GT401"]),  # noqa: E501
+        ("L = []\ndef f(x: int) -> int:\n    return len(L)\ndef main() -> None:\n    L.append(1)\n    gosecure(f, 1)\n", ["GT401"]),  # noqa: E501
+        ("D = {}\ndef f(x: int) -> int:\n    return len(D)\ndef main() -> None:\n    D[1] = 2\n    gosecure(f, 1)\n", ["GT401"]),  # noqa: E501
+        ("N = 1\ndef f(x: int) -> int:\n    return N\ndef main() -> None:\n    print(N)\n    gosecure(f, 1)\n", []),
+        ("N = 1\ndef f(x: int) -> int:\n    return N\ndef main() -> None:\n    N = 2\n    gosecure(f, N)\n", []),
+        ("C = Chan[int]()\ndef f(x: int) -> int:\n    return C.recv()\ndef main() -> None:\n    gosecure(f, 1)\n    C.send(1)\n", ["GT405"]),  # noqa: E501
+        (
+            "def f(c: Chan[int]) -> int:\n    return 1\ndef g(c: Chan[int]) -> int:\n    return 1\n"
+            "def main() -> None:\n    c = Chan[int]()\n    gosecure(f, c)\n    gosecure(g, c)\n",
+            ["GT404"],
+        ),
+        (
+            "def f(c: Chan[int]) -> int:\n    return 1\n"
+            "def main() -> None:\n    c = Chan[int]()\n    gosecure(f, c)\n    c.send(1)\n",
+            [],
+        ),
+        ("KEY = 'AKIAIOSFODNN7EXAMPLE'\ndef f(x: int) -> int:\n    return x\n" + MAIN, ["GT403"]),
+        ("secret_key = 'f3Kq9vZx1Lm7Tw2Rb8Yc'\ndef f(x: int) -> int:\n    return x\n" + MAIN, ["GT403"]),
+        ("secret_key = 'f3Kq9vZx1Lm7Tw2Rb8Yc'  # gotee: ignore=GT403\ndef f(x: int) -> int:\n    return x\n" + MAIN, []),  # noqa: E501
+        ("def f(x: int) -> int:  # gotee: ignore=GT999\n    return x\n" + MAIN, ["GT406"]),
+        ("title = 'a text with several words in it'\nkey = 'name'\ndef f(x: int) -> int:\n    return x\n" + MAIN, []),
+        ("def main() -> None:\n    gosecure(lambda x: x, 1)\n", ["GT202"]),
+        ("def f(x: int) -> int:\n    return eval(input())\n" + MAIN, ["GT302"]),
+    ],
+)  # fmt: skip
+def test_findings(gotee: Gotee, tmp_path: Path, source: str, expected: list[str]) -> None:
+    assert codes(gotee, tmp_path, source) == expected
+
+
+def test_a_global_of_another_module_counts(gotee: Gotee, tmp_path: Path) -> None:
+    source = "import state\ndef f(x: int) -> int:\n    return state.count\n"
+    source += "def main() -> None:\n    state.count += 1\n    gosecure(f, 1)\n"
+    assert codes(gotee, tmp_path, source, state="count = 0\n") == ["GT401"]
+
+
+def test_text_shows_place_and_caret_and_github_gets_commands(gotee: Gotee, tmp_path: Path) -> None:
+    file = tmp_path / "my app.py"
+    file.write_text("from gotee import *\ndef f(x):\n    return x\n" + MAIN + GUARD)
+    text = gotee("check", file)
+    assert text.returncode == 0
+    assert "my app.py:2:1: GT402" in text.stdout
+    assert "^^^^^" in text.stdout
+    assert text.stdout.endswith("0 errors, 1 warning\n")
+    assert gotee("check", file, "--strict").returncode == 1
+    line = gotee("check", file, "--format", "github").stdout
+    assert line.startswith("::warning file=my app.py,line=2,title=GT402,col=1::")
+    assert "%0Acure: " in line
+    assert line.count("\n") == 1
+
+
+def test_errors_fail_the_command(gotee: Gotee, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("from gotee import *\ndef main():\n    gosecure(print, 1)\n" + GUARD)
+    done = gotee("check", "app.py")
+    assert done.returncode == 1
+    assert "error: " in done.stdout
+    (tmp_path / "bad.py").write_text("def (:\n")
+    assert gotee("check", "bad.py").returncode == 1
+    assert gotee("check", "absent.py").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["hello/hello.py", "hello/hello_keyword.py", "notary/notary.py", "pipeline/pipeline.py"]
+)
+def test_the_examples_are_clean(gotee: Gotee, name: str) -> None:
+    assert gotee("check", ROOT / "examples" / name).stdout == "0 errors, 0 warnings\n"
+
+
+def test_interface_states_the_public_api(gotee: Gotee, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "from gotee import *\n"
+        "async def f(a: int, /, b: 'str' = '', *more: int, c: Chan[int], **rest: int) -> int:\n"
+        '    """Do it.\n\n    More."""\n    return 1\n' + MAIN + GUARD
+    )
+    text = gotee("interface", "app.py").stdout
+    assert "The host may call each of these at any time" in text
+    assert "async app:f(a: int, /, b: str = ..., *more: int, c: Chan[int], **rest: int) -> int" in text
+    entry = json.loads(gotee("interface", "app.py", "--json").stdout)["entries"][0]
+    assert (entry["summary"], entry["channels"], entry["unannotated"]) == ("Do it.", ["c"], [])
+
+
+def test_tcb_counts_and_its_difference_has_an_exit_status(gotee: Gotee, tmp_path: Path) -> None:
+    used = "def f(x: int) -> int:\n    return x\n"
+    (tmp_path / "app.py").write_text(
+        "from gotee import *\n" + used + "def unused() -> int:\n    return 1\n" + MAIN + GUARD
+    )
+    report = json.loads(gotee("tcb", "app.py", "--json").stdout)
+    (module,) = report["program"]["modules"]
+    assert {each["name"]: each["inside"] for each in module["definitions"]}["f"] is True
+    assert {each["name"]: each["inside"] for each in module["definitions"]}["unused"] is False
+    assert report["program"]["inside"] == 3  # f, and the import
+    assert [each["name"] for each in report["distributions"]] == ["greenlet", "msgspec"]
+    assert report["crossings"] == [{"module": "app", "caller": "main", "line": 7, "to": "app:f"}]
+    (tmp_path / "old.json").write_text(json.dumps(report))
+    gotee("build", "app.py")
+    assert gotee("tcb", "app.py", "--diff", "old.json").returncode == 0
+    assert gotee("tcb", "app.py", "--diff", "app.sgxs").returncode == 0
+    (tmp_path / "app.py").write_text((tmp_path / "app.py").read_text().replace("return x", "return unused()"))
+    changed = gotee("tcb", "app.py", "--diff", "old.json")
+    assert (changed.returncode, changed.stdout) == (1, "+ app:unused\n")
+    assert gotee("tcb", "app.py", "--diff", "app.sgxs").returncode == 1
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
+def test_the_page_works_in_a_browser(gotee: Gotee, tmp_path: Path) -> None:
+    evil = "def f(x: int) -> str:\n    return '</script><b id=broken>'\n"
+    (tmp_path / "app.py").write_text("from gotee import *\n" + evil + MAIN + GUARD)
+    assert gotee("tcb", "app.py", "--html", "page.html").returncode == 0
+    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/browser"]
+    address = f"file://{tmp_path}/page.html#why=app:f"
+    done = subprocess.run([*command, "--dump-dom", address], capture_output=True, text=True, timeout=120, check=True)
+    assert 'data-ready="yes"' in done.stdout
+    assert "An entry: the host calls it." in done.stdout  # the panel of the chosen block
+    assert 'class="crossing"' in done.stdout
+    assert "<b id=" not in done.stdout
+    assert "http://" not in (tmp_path / "page.html").read_text().replace("http://www.w3.org/2000/svg", "")
