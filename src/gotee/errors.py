@@ -107,6 +107,39 @@ class CompileError(GoteeError):
         return "\n".join(lines)
 
 
+class EvidenceError(GoteeError, ValueError):
+    """Evidence, or the policy for it, was refused. `code` is stable, `reason` says why, `cure` what to do.
+
+    >>> str(EvidenceError("debug", "DEBUG is set in ATTRIBUTES", "start the enclave without DEBUG"))
+    'debug: DEBUG is set in ATTRIBUTES; cure: start the enclave without DEBUG'
+    """
+
+    def __init__(self, code: str, reason: str, cure: str = "") -> None:
+        super().__init__(f"{code}: {reason}; cure: {cure}" if cure else f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+        self.cure = cure
+
+    def __reduce__(self) -> tuple[type[EvidenceError], tuple[str, str, str]]:
+        return type(self), (self.code, self.reason, self.cure)
+
+
+class EvidenceMalformed(EvidenceError):
+    """The bytes are not of the format that they should have."""
+
+
+class EvidenceNotGenuine(EvidenceError):
+    """The evidence was not proved to come, now, from the hardware (or simulation) that it names."""
+
+
+class EvidenceUnwanted(EvidenceError):
+    """The evidence is genuine; what it says is not what the policy accepts."""
+
+
+class PolicyError(EvidenceError, UsageError):
+    """A policy that cannot be used: empty, contradictory, or not of its form."""
+
+
 def message_of(error: BaseException) -> str:
     """An exception's message; its `__str__` is the program's code and may fail."""
     try:

@@ -1,0 +1,130 @@
+"""Evidence as it is handed to the verifier: what kind, the bytes, and further files by name. Both worlds.
+
+Made by callers of `verify`; only tells the formats apart, and checks nothing.
+"""
+
+from __future__ import annotations
+
+import binascii
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from gotee.attestation.encoding import from_base64, from_hex, from_json
+from gotee.attestation.refusals import refuse
+
+KINDS = ("sgx", "tdx", "snp", "nitro", "tpm")
+LIMIT = 1 << 20  # bytes of evidence; real evidence is below 64 KiB
+_SNP_REPORT = 1184  # bytes, SEV-SNP ABI, ATTESTATION_REPORT
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Evidence of one kind, with its parts.
+
+    >>> Evidence.detect(bytes.fromhex("ff54434780180022")).kind
+    'tpm'
+    """
+
+    kind: str
+    data: bytes
+    parts: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            refuse("kind", f"{self.kind!r} is no kind of evidence")
+        if len(self.data) > LIMIT or any(len(part) > LIMIT for part in self.parts.values()):
+            refuse("format", f"the evidence is longer than {LIMIT} bytes")
+
+    @classmethod
+    def detect(cls, data: bytes, kind: str | None = None, parts: Mapping[str, bytes] | None = None) -> Evidence:
+        """Evidence from a file: binary, or hexadecimal or base64 text, or Azure's JSON."""
+        if len(data) > LIMIT:
+            refuse("format", f"the evidence is longer than {LIMIT} bytes")
+        given = dict(parts or {})
+        if data[:1] == b"{":
+            return _azure_json(data, given, kind)
+        if kind is None or _kind_of(data) != kind:
+            data = _decoded(data)
+        kind = kind or _kind_of(data)
+        if kind is None:
+            refuse("kind", "the evidence has no known beginning")
+        return cls(kind, data, given)
+
+
+def _kind_of(data: bytes) -> str | None:
+    if data[:4] == b"HCLA":
+        return "tdx" if data[32:36] == b"\x81\0\0\0" else "snp"
+    if data[:6] == b"\xff\x54\x43\x47\x80\x18":
+        return "tpm"
+    if data[:1] in (b"\x84", b"\xd2"):
+        return "nitro"
+    if len(data) >= 48:
+        version, key, tee = struct.unpack_from("<HHI", data)
+        if version in (3, 4, 5) and key in (2, 3) and tee in (0, 0x81):
+            return "tdx" if tee else "sgx"
+    if len(data) >= _SNP_REPORT and struct.unpack_from("<I", data)[0] in (2, 3, 5):
+        return "snp"
+    return None
+
+
+def _decoded(data: bytes) -> bytes:
+    """The bytes of a text, if it is one; binary evidence never consists of ASCII letters alone."""
+    text = data.strip(b"\r\n")
+    if not text.isascii() or not text or any(byte < 0x20 for byte in text):
+        return data
+    try:
+        binascii.unhexlify(text.removeprefix(b"0x"))
+    except ValueError:
+        return from_base64(text.decode(), "the evidence")
+    return from_hex(text.removeprefix(b"0x").decode(), "the evidence")
+
+
+def _azure_json(data: bytes, parts: dict[str, bytes], kind: str | None) -> Evidence:
+    """Azure's confidential VMs: a TPM quote, and the hardware report that names the TPM's key."""
+    document = from_json(data, "the evidence")
+    quote = document.get("tpm_quote", document.get("quote"))
+    if not isinstance(quote, dict) or not quote.keys() <= {"message", "signature", "pcrs"}:
+        refuse("kind", "a JSON object that is no evidence of Azure")
+    if document.keys() - {"version", "tpm_quote", "quote", "hcl_report", "report", "vcek", "td_quote"}:
+        refuse("format", "Azure's evidence has unknown members")
+    if document.get("version", 0) not in (0, 1):
+        refuse("format", "Azure's evidence is of an unknown version")
+    report = document.get("hcl_report", document.get("report"))
+    parts["hcl_report"] = _bytes_of(report, "the HCL report")
+    parts["signature"] = _bytes_of(quote.get("signature"), "the TPM signature")
+    pcrs = quote.get("pcrs")
+    if not isinstance(pcrs, list):
+        refuse("part-format", "the PCR values are no list")
+    parts["pcrs"] = b"".join(_pcr(value) for value in pcrs)
+    vcek = document.get("vcek")
+    if isinstance(vcek, str):
+        parts["vcek"] = (
+            vcek.encode()
+            if vcek.startswith("-----")
+            else from_base64(vcek, "the VCEK", url="-" in vcek or "_" in vcek or len(vcek) % 4 != 0)
+        )
+    if "td_quote" in document:
+        parts["td_quote"] = _bytes_of(document["td_quote"], "the TD quote")
+    if kind not in (None, "tpm"):
+        refuse("kind", f"Azure's JSON is evidence of kind tpm, not {kind}")
+    return Evidence("tpm", _bytes_of(quote.get("message"), "the TPM message"), parts)
+
+
+def _pcr(value: object) -> bytes:
+    digest = _bytes_of(value, "a PCR value")
+    if len(digest) != 32:
+        refuse("part-format", "a PCR value is not 32 bytes long")
+    return digest
+
+
+def _bytes_of(value: object, what: str) -> bytes:
+    """Bytes that JSON carries as a list of numbers, hexadecimal, or base64 of either alphabet."""
+    if isinstance(value, list):
+        if all(type(item) is int and 0 <= item < 256 for item in value):
+            return bytes(value)
+        refuse("encoding", f"{what} is no list of bytes")
+    if isinstance(value, str) and value and set(value) <= set("0123456789abcdefABCDEF"):
+        return from_hex(value, what)
+    return from_base64(value, what, url=not (isinstance(value, str) and ("+" in value or "/" in value or "=" in value)))
