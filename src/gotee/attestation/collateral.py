@@ -47,7 +47,8 @@ class Collateral:
         if not {*_TEXTS, *_BYTES} <= found.keys() or not all(isinstance(found[name], str) for name in _TEXTS):
             refuse(code, "the collateral lacks members, or they are no texts")
         members: dict[str, Any] = {name: found[name] for name in _TEXTS}
-        return cls(**members, **{name: from_hex(found[name], name, code) for name in _BYTES})
+        members.update((name, from_hex(found[name], name, code)) for name in _BYTES)
+        return cls(**members)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Collateral:

@@ -43,7 +43,7 @@ class Evidence:
         if len(data) > LIMIT:
             refuse("format", f"the evidence is longer than {LIMIT} bytes")
         given = dict(parts or {})
-        if data[:1] == b"{":
+        if data.lstrip(b" \t\r\n")[:1] == b"{":
             return _azure_json(data, given, kind)
         if kind is None or _kind_of(data) != kind:
             data = _decoded(data)
@@ -100,11 +100,7 @@ def _azure_json(data: bytes, parts: dict[str, bytes], kind: str | None) -> Evide
     parts["pcrs"] = b"".join(_pcr(value) for value in pcrs)
     vcek = document.get("vcek")
     if isinstance(vcek, str):
-        parts["vcek"] = (
-            vcek.encode()
-            if vcek.startswith("-----")
-            else from_base64(vcek, "the VCEK", url="-" in vcek or "_" in vcek or len(vcek) % 4 != 0)
-        )
+        parts["vcek"] = vcek.encode() if vcek.startswith("-----") else _bytes_of(vcek, "the VCEK")
     if "td_quote" in document:
         parts["td_quote"] = _bytes_of(document["td_quote"], "the TD quote")
     if kind not in (None, "tpm"):

@@ -67,4 +67,16 @@ def genuine(evidence: Evidence, collateral: Collateral | None, trust: Trust) -> 
         from gotee.attestation import intel
 
         return intel.genuine(evidence.data, evidence.kind, collateral, trust)
-    refuse("kind", f"evidence of kind {evidence.kind} is not verified yet")
+    if evidence.kind == "nitro":
+        from gotee.attestation import nitro
+
+        return nitro.genuine(evidence.data, trust)
+    if evidence.kind == "tpm":
+        from gotee.attestation import tpm
+
+        return tpm.genuine(evidence, collateral, trust)
+    from gotee.attestation import azure, snp
+
+    if evidence.data[:4] == b"HCLA":
+        return azure.genuine_hardware(evidence.data, evidence.parts, collateral, trust)
+    return snp.genuine(evidence.data, evidence.parts, trust)

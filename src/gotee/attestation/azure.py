@@ -1,0 +1,72 @@
+"""Azure's confidential VMs: the HCL report, whose runtime data the hardware report names. Both worlds.
+
+Called by `verdict` and `tpm`. Format: Azure "Guest attestation", HCL report: header, hardware report, runtime data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from gotee.attestation import snp
+from gotee.attestation.certificates import same
+from gotee.attestation.claims import Claims
+from gotee.attestation.collateral import Collateral
+from gotee.attestation.encoding import from_base64, from_json, strip_padding
+from gotee.attestation.refusals import refuse
+from gotee.attestation.snp_report import SIZE
+from gotee.attestation.trust import Trust
+
+_HEADER, _REPORT_AREA = 32, 1184
+_RUNTIME = _HEADER + _REPORT_AREA  # u32 size, version, report type, hash type, length; then the JSON text
+SNP, TDX = 2, 4
+_SHA256 = 1
+
+
+def genuine_hardware(hcl: bytes, parts: Mapping[str, bytes], collateral: Collateral | None, trust: Trust) -> Claims:
+    """The hardware's claims. Its report data must be the hash of the runtime data."""
+    kind, report, runtime = read_hcl(hcl)
+    if kind == SNP:
+        claims = snp.genuine(report, parts, trust)
+    else:
+        from gotee.attestation import intel
+
+        if "td_quote" not in parts:
+            refuse("part-missing", "the TD's quote is missing: part `td_quote`")
+        claims = intel.genuine(parts["td_quote"], "tdx", collateral, trust)
+    expected = hashlib.sha256(runtime).digest().ljust(64, b"\0")
+    if not same(claims.report_data, expected):
+        refuse("runtime-data", "the hardware report is about other runtime data")
+    return replace(claims, cloud="azure")
+
+
+def read_hcl(hcl: bytes) -> tuple[int, bytes, bytes]:
+    """The hardware's kind, its report (of a TD not a quote but TDREPORT), and the runtime data."""
+    if len(hcl) < _RUNTIME + 20 or hcl[:4] != b"HCLA":
+        refuse("format", "the HCL report is cut short, or has another beginning")
+    if struct.unpack_from("<I", hcl, 4)[0] not in (1, 2) or any(hcl[16:_HEADER]):
+        refuse("format", "the HCL report's header is of an unknown version")
+    request, size = struct.unpack_from("<I", hcl, 12)[0], struct.unpack_from("<I", hcl, 8)[0]
+    total, version, kind, algorithm, length = struct.unpack_from("<IIIII", hcl, _RUNTIME)
+    end = _RUNTIME + 20 + length
+    if request != 2 or version != 1 or kind not in (SNP, TDX) or algorithm != _SHA256 or total != length + 20:
+        refuse("format", "the HCL report's runtime data is of an unknown form")
+    if size != end:
+        refuse("format", "the HCL report has another length than it says")
+    strip_padding(hcl, end, "the HCL report")
+    return kind, hcl[_HEADER : _HEADER + SIZE], hcl[_RUNTIME + 20 : end]
+
+
+def attestation_key(runtime: bytes) -> tuple[int, int]:
+    """Modulus and exponent of the TPM's attestation key, HCLAkPub, in the runtime data."""
+    keys = from_json(runtime, "the runtime data").get("keys")
+    found: list[dict[str, Any]] = []
+    if isinstance(keys, list):
+        found = [key for key in keys if isinstance(key, dict) and key.get("kid") == "HCLAkPub"]
+    if len(found) != 1 or found[0].get("kty") != "RSA":
+        refuse("runtime-data", "the runtime data holds no RSA key HCLAkPub")
+    n, e = (from_base64(found[0].get(name), f"{name} of HCLAkPub", url=True) for name in ("n", "e"))
+    return int.from_bytes(n, "big"), int.from_bytes(e, "big")

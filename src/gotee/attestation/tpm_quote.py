@@ -1,0 +1,151 @@
+"""A TPM 2.0 quote: bytes of message, signature and PCR values to fields. Both worlds.
+
+Called by `tpm`, which says whether it is genuine. TPM 2.0 Library, part 2: TPMS_ATTEST, TPMT_SIGNATURE.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from gotee.attestation.encoding import from_hex, from_json
+from gotee.attestation.refusals import refuse
+
+MAGIC, ATTEST_QUOTE = 0xFF544347, 0x8018
+SHA1, SHA256, SHA384, SHA512 = 0x0004, 0x000B, 0x000C, 0x000D
+HASHES = {SHA256: "sha256", SHA384: "sha384", SHA512: "sha512"}
+SIZES = {SHA256: 32, SHA384: 48, SHA512: 64}
+RSASSA, RSAPSS, ECDSA = 0x0014, 0x0016, 0x0018
+_PCRS = 24
+
+
+@dataclass(frozen=True)
+class TpmQuote:
+    """A quote's fields. `selection` has a bank and its PCR numbers, in the order of the digest."""
+
+    signer: bytes
+    extra_data: bytes
+    firmware: int
+    selection: tuple[tuple[int, tuple[int, ...]], ...]
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class TpmSignature:
+    """A signature: for RSA one number's bytes, for ECDSA r and s, big-endian."""
+
+    algorithm: int
+    hash: int
+    values: tuple[bytes, ...]
+
+
+class _Reader:
+    def __init__(self, data: bytes, what: str) -> None:
+        self.data, self.what, self.at = data, what, 0
+
+    def take(self, length: int) -> bytes:
+        if self.at + length > len(self.data):
+            refuse("format", f"{self.what} is cut short")
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def number(self, length: int) -> int:
+        return int.from_bytes(self.take(length), "big")
+
+    def sized(self) -> bytes:
+        return self.take(self.number(2))
+
+    def end(self) -> None:
+        if self.at != len(self.data):
+            refuse("trailing", f"{self.what} is followed by other bytes")
+
+
+def read_quote(data: bytes) -> TpmQuote:
+    """The fields of a TPMS_ATTEST of type quote, exactly. Raises EvidenceMalformed."""
+    reader = _Reader(data, "the TPM message")
+    if reader.number(4) != MAGIC or reader.number(2) != ATTEST_QUOTE:
+        refuse("format", "the TPM message is no quote made by a TPM")
+    signer, extra = reader.sized(), reader.sized()
+    reader.take(16)  # clock, resetCount, restartCount
+    if reader.number(1) > 1:  # TPMI_YES_NO safe
+        refuse("format", "the TPM message's clock is malformed")
+    firmware = reader.number(8)
+    banks: list[tuple[int, tuple[int, ...]]] = []
+    for _ in range(_at_most(reader.number(4), 16)):
+        bank = reader.number(2)
+        bits = int.from_bytes(reader.take(_at_most(reader.number(1), 4)), "little")
+        banks.append((bank, tuple(number for number in range(32) if bits >> number & 1)))
+    digest = reader.sized()
+    reader.end()
+    return TpmQuote(signer, extra, firmware, tuple(banks), digest)
+
+
+def _at_most(count: int, most: int) -> int:
+    return count if count <= most else refuse("format", f"a TPM list has {count} entries")
+
+
+def read_signature(data: bytes) -> TpmSignature:
+    """A TPMT_SIGNATURE, or the bare bytes of an RSASSA SHA-256 signature as Azure sends them."""
+    if len(data) in (256, 384, 512):
+        return TpmSignature(RSASSA, SHA256, (data,))
+    reader = _Reader(data, "the TPM signature")
+    algorithm, digest = reader.number(2), reader.number(2)
+    if algorithm not in (RSASSA, RSAPSS, ECDSA):
+        refuse("part-format", f"TPM signature algorithm {algorithm:#06x} is not known")
+    if digest not in HASHES:
+        refuse("weak-hash", f"the TPM signature uses hash {digest:#06x}")
+    values = (reader.sized(), reader.sized()) if algorithm == ECDSA else (reader.sized(),)
+    reader.end()
+    return TpmSignature(algorithm, digest, values)
+
+
+def read_pcrs(data: bytes, selection: tuple[tuple[int, tuple[int, ...]], ...]) -> dict[tuple[int, int], bytes]:
+    """PCR values by (bank, number): JSON {"NUMBER": hex}, 24 SHA-256 values, or the file of tpm2_quote --pcr."""
+    if data[:1] in (b"{", b"["):
+        return _json_pcrs(data, selection)
+    if len(data) == _PCRS * 32:
+        return {(SHA256, number): data[32 * number : 32 * number + 32] for number in range(_PCRS)}
+    return _tool_pcrs(data, selection)
+
+
+def _json_pcrs(data: bytes, selection: tuple[tuple[int, tuple[int, ...]], ...]) -> dict[tuple[int, int], bytes]:
+    banks = [bank for bank, numbers in selection if numbers]
+    if len(banks) != 1:
+        refuse("part-format", "JSON has the PCR values of one bank, and the quote selects from several")
+    wrapped = from_json(data if data[:1] == b"{" else b'{"list":' + data + b"}", "part `pcrs`", "part-format")
+    listed = wrapped.get("list")
+    found = dict(enumerate(listed)) if isinstance(listed, list) else wrapped
+    values: dict[tuple[int, int], bytes] = {}
+    for key, value in found.items():
+        if not str(key).isdecimal() or len(str(key)) > 2:
+            refuse("part-format", "part `pcrs` has a key that is no PCR number")
+        values[banks[0], int(key)] = from_hex(value, "a PCR value", "part-format")
+    return values
+
+
+def _tool_pcrs(data: bytes, selection: tuple[tuple[int, tuple[int, ...]], ...]) -> dict[tuple[int, int], bytes]:
+    """tpm2-tools writes its structures in memory: TPML_PCR_SELECTION, then a count of TPML_DIGEST, little-endian."""
+    if len(data) < 136:
+        refuse("part-format", "part `pcrs` is cut short")
+    banks = struct.unpack_from("<I", data)[0]
+    lists = struct.unpack_from("<I", data, 132)[0]
+    if not 1 <= banks <= 16 or not 1 <= lists <= 32 or len(data) != 136 + 532 * lists:
+        refuse("part-format", "part `pcrs` is of no known form")
+    chosen: list[tuple[int, tuple[int, ...]]] = []
+    for number in range(banks):
+        bank, size = struct.unpack_from("<HB", data, 4 + 8 * number)
+        bits = int.from_bytes(data[7 + 8 * number : 7 + 8 * number + min(size, 4)], "little")
+        chosen.append((bank, tuple(pcr for pcr in range(32) if bits >> pcr & 1)))
+    if tuple(chosen) != selection or any(data[4 + 8 * banks : 132]):
+        refuse("pcr-selection", "part `pcrs` is of another selection than the quote")
+    digests: list[bytes] = []
+    for each in range(lists):
+        at = 136 + 532 * each
+        for place in range(_at_most(struct.unpack_from("<I", data, at)[0], 8)):
+            size = struct.unpack_from("<H", data, at + 4 + 66 * place)[0]
+            start = at + 6 + 66 * place
+            digests.append(data[start : start + _at_most(size, 64)])
+    wanted = [(bank, pcr) for bank, numbers in chosen for pcr in numbers]
+    if len(wanted) != len(digests):
+        refuse("part-format", "part `pcrs` has another number of values than it selects")
+    return dict(zip(wanted, digests, strict=True))
