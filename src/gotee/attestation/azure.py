@@ -68,5 +68,5 @@ def attestation_key(runtime: bytes) -> tuple[int, int]:
         found = [key for key in keys if isinstance(key, dict) and key.get("kid") == "HCLAkPub"]
     if len(found) != 1 or found[0].get("kty") != "RSA":
         refuse("runtime-data", "the runtime data holds no RSA key HCLAkPub")
-    n, e = (from_base64(found[0].get(name), f"{name} of HCLAkPub", url=True) for name in ("n", "e"))
+    n, e = (from_base64(found[0].get(name), f"{name} of HCLAkPub") for name in ("n", "e"))
     return int.from_bytes(n, "big"), int.from_bytes(e, "big")

@@ -123,4 +123,4 @@ def _bytes_of(value: object, what: str) -> bytes:
         refuse("encoding", f"{what} is no list of bytes")
     if isinstance(value, str) and value and set(value) <= set("0123456789abcdefABCDEF"):
         return from_hex(value, what)
-    return from_base64(value, what, url=not (isinstance(value, str) and ("+" in value or "/" in value or "=" in value)))
+    return from_base64(value, what)

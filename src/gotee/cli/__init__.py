@@ -28,6 +28,7 @@ from gotee.cli import (
     sign,
     slice,
     tcb,
+    verify,
     why,
 )
 from gotee.cli._version import version
@@ -51,6 +52,7 @@ VERBS = {
     "check": check,
     "interface": interface,
     "tcb": tcb,
+    "verify": verify,
 }
 
 
