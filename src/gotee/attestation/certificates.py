@@ -12,7 +12,7 @@ import warnings
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -35,6 +35,7 @@ def read_certificate(der: bytes, what: str) -> x509.Certificate:
             warnings.simplefilter("ignore")
             certificate = x509.load_der_x509_certificate(der)
             _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.public_key()
+            _ = certificate.signature_hash_algorithm
     except Exception:  # the parser's errors have no common base; the bytes are the other side's
         refuse("certificate-format", f"{what} is no certificate")
     return certificate
@@ -199,7 +200,7 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         refuse("certificate-use", "an issuer's key is neither RSA nor on an elliptic curve")
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
 
