@@ -153,7 +153,8 @@ def test_a_platform_that_is_not_up_to_date_is_refused(status: str, expected: str
 def test_collateral_signed_by_the_pck_key_or_of_another_root_is_refused(simulation: Simulation) -> None:
     good, other = simulation.collateral(), Simulation(START)
     for name, value in vars(other.collateral()).items():
-        assert code(simulation, made(simulation), collateral=dataclasses.replace(good, **{name: value}))
+        if value != getattr(good, name):  # both write the same TCB info
+            assert code(simulation, made(simulation), collateral=dataclasses.replace(good, **{name: value}))
     for name in ("tcb_info", "qe_identity"):
         forged = dataclasses.replace(good, **{name: getattr(good, name) + " "})
         assert code(simulation, made(simulation), collateral=forged) == "collateral-signature"

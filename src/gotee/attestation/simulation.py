@@ -1,6 +1,7 @@
-"""Makes SGX quotes of version 3 and their collateral under a root of its own: what a simulated platform signs. Both worlds.
+"""Makes SGX quotes of version 3 and their collateral under a root of its own. Both worlds.
 
-Called by tests, and meant for the simulated platform. Nothing made here is accepted unless a policy names the root's key.
+Called by tests, and meant for the simulated platform. Nothing made here is accepted unless a policy names the
+root's key.
 """
 
 from __future__ import annotations
