@@ -103,4 +103,90 @@ V = 1
 === plugs/b.py
 V = 2
 """,
+    "sys_path_pathlib": """
+=== main.py
+import sys
+from pathlib import Path
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "lib"))
+import lib, pk.inner
+def entry(): return lib.V, pk.inner.W
+=== lib/lib.py
+V = 3
+def planted(): pass
+=== lib/pk/__init__.py
+=== lib/pk/inner.py
+from lib import V
+W = V + 1
+""",
+    "sys_path_other_module": """
+=== main.py
+import bootstrap
+import thing
+def entry(): return thing.V
+=== bootstrap.py
+import os, sys
+here = os.path.dirname(__file__)
+if here + "x" not in sys.path:
+    sys.path.append(os.path.join(here, "third", "party"))
+=== third/party/thing.py
+V = 3
+""",
+    "sys_path_in_function": """
+=== main.py
+import bootstrap
+bootstrap.setup()
+import thing
+def entry(): return thing.V
+=== bootstrap.py
+import os, sys
+def setup():
+    d = os.path.join(os.path.dirname(__file__), "third")
+    sys.path[:0] = [os.path.join(os.path.dirname(__file__), "third")]
+=== third/thing.py
+V = 3
+""",
+    "path_from_outside": """
+=== main.py
+import os, pkg
+pkg.__path__.append(os.path.join(os.path.dirname(__file__), "more"))
+import pkg.plug
+def entry(): return pkg.plug.V
+=== pkg/__init__.py
+=== more/plug.py
+V = 3
+""",
+    "path_assigned": """
+=== main.py
+from pkg import plug
+import pkg.plug
+def entry(): return plug.V
+=== pkg/__init__.py
+from os.path import join, dirname
+__path__ = [*__path__, join(dirname(__file__), "extra")]
+=== pkg/extra/plug.py
+V = 3
+def planted(): pass
+""",
+    "path_manip": """
+=== main.py
+import pkg
+from pkg import plug
+def entry(): return plug.V
+=== pkg/__init__.py
+import os
+__path__.append(os.path.join(os.path.dirname(__file__), "extra"))
+=== pkg/extra/plug.py
+V = 3
+""",
+    "sys_path_vendor": """
+=== main.py
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "vendor"))
+import lib
+def entry(): return lib.V
+=== vendor/lib.py
+V = 3
+def planted(): pass
+""",
 }

@@ -179,7 +179,7 @@ class Graph:
         if isinstance(unit.node, ast.ClassDef) and unit.node.bases:
             self.classes[module.name].append(node)
         for name in unit.binds:
-            self.reach(node, self.name(module, name))
+            self.reach(node, ALWAYS if name == "__path__" else self.name(module, name))
         if any(isinstance(child, (ast.Raise, ast.Assert)) for child in own_nodes([unit.node])):
             self.reach(node, ("exists", module.name))  # if the module is imported inside, it fails as it does outside
         starts = isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and (
@@ -318,6 +318,8 @@ class Graph:
             return
         if isinstance(ref.base, str) and ref.base == "__file__":
             self.externals.file(module, unit, node)
+        if ref.base == "__path__" and ref.steps:
+            self.reach(node, ALWAYS)  # what can be imported from the package
         if isinstance(ref.base, str) and ref.base == "__annotations__":
             self.value(None, node, module)
 

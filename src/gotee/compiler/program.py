@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from gotee.compiler.paths import added_paths
 from gotee.errors import CompileError
 from gotee.syntax._files import read_source
 from gotee.syntax.rewrite import rewrite
@@ -50,6 +51,8 @@ class Program:
         self.root = main.parent if root is None else root.resolve()
         self.modules: dict[str, Module] = {}
         self._absent: set[str] = set()
+        self._folders: list[Path] = [self.root]  # where modules are found
+        self._inside: dict[str, list[Path]] = {}  # where else modules of a package are found
         parts = main.relative_to(self.root).with_suffix("").parts
         package = main.name == "__init__.py" and len(parts) > 1
         name = ".".join(parts[:-1] if package else parts)
@@ -86,23 +89,60 @@ class Program:
         return [module for module in map(self.find, names) if module is not None]
 
     def _read_all(self) -> None:
+        wanted: set[str] = set()
         unread = list(self.modules.values())
         while unread:
-            new = [name for name in imported_names(unread.pop()) if name not in self.modules]
-            found = [self.find(name) for name in dict.fromkeys(new)]
-            unread += [module for module in found if module is not None]
+            module = unread.pop()
+            new = {name: None for name in imported_names(module) if name not in self.modules}
+            if self._looks_elsewhere(module):
+                self._absent.clear()
+                new.update(dict.fromkeys(sorted(wanted)))
+            wanted.update(new)
+            before = set(self.modules)
+            for name in new:
+                self.find(name)
+            unread += [self.modules[name] for name in self.modules if name not in before]
+
+    def _looks_elsewhere(self, module: Module) -> bool:
+        """Take the folders that a module adds to where modules are found; whether there are any."""
+        if "sys" not in module.source and "__path__" not in module.source:
+            return False
+        found = False
+        for added in added_paths(module.tree, module.file):
+            if added.folder.resolve().is_relative_to(self.root):
+                name = module.name if isinstance(added.package, ast.Name) and added.package.id == "__path__" else None
+                name = name or (ast.unparse(added.package) if added.package is not None else None)
+                folders = self._folders if name is None else self._inside.setdefault(name, [])
+                if added.folder not in folders:
+                    folders.append(added.folder)
+                    found = True
+        return found
 
     def _search(self, name: str) -> Module | None:
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts) or parts[0] in sys.builtin_module_names:
             return None
-        path = self.root.joinpath(*parts)
-        for file, package in ((path / "__init__.py", True), (path.with_suffix(".py"), False)):
-            if file.is_file():
-                return self._read(name, file, package)
-        if path.is_dir() and parts[0] not in sys.stdlib_module_names and any(path.rglob("*.py")):
-            return Module(name, path, "", True, ast.parse(""))
+        paths = self._places(name)
+        for path in paths:
+            for file, package in ((path / "__init__.py", True), (path.with_suffix(".py"), False)):
+                if file.is_file():
+                    return self._read(name, file, package)
+        for path in paths:
+            if path.is_dir() and parts[0] not in sys.stdlib_module_names and any(path.rglob("*.py")):
+                return Module(name, path, "", True, ast.parse(""))
         return None
+
+    def _places(self, name: str) -> list[Path]:
+        """Where a module may be: in its package, or, at the top, in the folders of the program."""
+        package, _, last = name.rpartition(".")
+        if not package:
+            return [folder / last for folder in self._folders]
+        holder = self.find(package)
+        if holder is None:
+            return []
+        folder = holder.file.parent if holder.file.suffix == ".py" else holder.file
+        own = [folder] if holder.package else []
+        return [place / last for place in [*own, *self._inside.get(package, [])]]
 
     def _read(self, name: str, file: Path, package: bool) -> Module:
         text = read_source(str(file))

@@ -22,6 +22,8 @@ class Purity(Facts):
         """The first part of a statement that may have an effect when it runs, or None."""
         if unit.dead or unit.is_import:
             return None
+        if "__path__" in unit.binds:
+            return unit.node
         view = View(self, module, unit)
         for part in live_parts(unit.node)[0]:
             found = view.statement(part) if isinstance(part, ast.stmt) else view.expression(part)

@@ -50,15 +50,11 @@ for name in names:
 def write_tree(partition: Partition, out: Path) -> None:
     """Write the modules and the data files of a partition under a folder, which is made if it is not there."""
     try:
-        for name, module in partition.modules.items():
-            path = out.joinpath(*name.split("."))
-            if module["package"]:
+        for module in partition.modules.values():
+            path = out / Path(str(module["file"])).relative_to(partition.root)
+            if path.suffix != ".py":
                 path.mkdir(parents=True, exist_ok=True)
-                if not str(module["file"]).endswith(".py"):
-                    continue
-                path = path / "__init__.py"
-            else:
-                path = path.with_suffix(".py")
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(_as_utf8(str(module["source"])))
         for file in partition.data:
@@ -143,8 +139,14 @@ def imports_work(partition: Partition, out: Path) -> None:
                 "GT321",
                 f"{name} of the slice fails to import: {failure}",
                 filename=str(partition.modules[name.partition(":")[0]]["file"]),
-                cure="this is a defect of gotee; name what is lost in a comment, `# gotee: include=MODULE:NAME`",
+                cure=_cure(failure),
             )
+
+
+def _cure(failure: str) -> str:
+    if failure.startswith("ModuleNotFoundError"):
+        return "write the folder in which the module lies as a path of `__file__` and constants, where sys.path is set"
+    return "this is a defect of gotee; name what is lost in a comment, `# gotee: include=MODULE:NAME`"
 
 
 def _import_each(root: Path, names: list[str]) -> dict[str, str]:
