@@ -260,7 +260,7 @@ def start(argv: Sequence[str]) -> None:
     Importer([pages, *archives], natives).install()
     from gotee.enclave.main import main
 
-    main(pages, tuple(numbers(argv[3])))
+    main(pages, tuple(numbers(argv[3])), [int(argv[0]), *numbers(argv[1]), *opened])
 
 
 def numbers(text: str) -> list[int]:

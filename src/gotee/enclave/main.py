@@ -12,19 +12,21 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 from gotee.boundary import links
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.wire import Wire
-from gotee.enclave import threads
+from gotee.enclave import sandbox, threads
 from gotee.enclave.boot import Block
 from gotee.enclave.server import Server
 
 
-def main(pages: Block, link_fds: tuple[int, ...]) -> None:
-    """Run the enclave until its link ends."""
+def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int]) -> None:
+    """Run the enclave until its link ends; `sealed` are the descriptors of the image."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sandbox.enter((*link_fds, *sealed), [])
     program = json.loads(pages.read("manifest"))["program"]
     wire = Wire(links.attach(link_fds))
     threads.install()

@@ -1,4 +1,5 @@
 """What plays the CPU for process enclaves: it starts an enclave and watches it. Platform world.
 
-Measurement, keys, reports and the sandbox belong here and are not built yet; nothing here protects anything.
+Measurement, keys and reports belong here and are not built yet. The sandbox holds what runs inside; nothing here
+protects an enclave from code of the same user.
 """

@@ -22,6 +22,7 @@ from gotee.errors import ImageError
 from gotee.image import parts
 from gotee.image.load import Loaded, load, memory
 from gotee.image.sgxs import MOST_BYTES
+from gotee.platform import sandbox
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 MOST_PLACES = 256 << 20  # bytes
@@ -48,15 +49,22 @@ def main(control_fd: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...
     for descriptor in (*loaded.descriptors, *link_fds):
         os.close(descriptor)
     process = os.pidfd_open(enclave.pid)
+    assert enclave.stderr is not None
+    last_words = enclave.stderr.fileno()
     try:
         news = select.poll()
         news.register(control, select.POLLIN)
         news.register(process, select.POLLIN)
-        news.poll()
+        news.register(last_words, select.POLLIN)
+        while all(descriptor == last_words for descriptor, _ in news.poll()):
+            if not _pass_on(last_words):
+                news.unregister(last_words)
     finally:
         enclave.kill()
         status = enclave.wait()
         os.close(process)
+        while _pass_on(last_words):
+            pass
     _tell(control, {"status": status})
     control.close()
 
@@ -66,6 +74,16 @@ def _tell(control: socket.socket, news: dict[str, object]) -> None:
         control.sendall(json.dumps(news).encode() + b"\n")
     except OSError:
         pass  # the host is gone: nobody to tell
+
+
+def _pass_on(source: int) -> bool:
+    """Give what the enclave's real standard error says to ours; False at its end."""
+    said = os.read(source, 1 << 16)
+    try:
+        os.write(2, said)
+    except OSError:
+        pass  # nobody reads it
+    return bool(said)
 
 
 def _taken(descriptor: int, most: int) -> bytes:
@@ -88,7 +106,7 @@ def _places(descriptor: int) -> dict[str, str]:
 
 
 def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
-    """Start the enclave: no environment, no descriptors but these (and standard error, for its last words).
+    """Start the enclave: no environment, no descriptors but these (and a pipe for its last words).
 
     The loader maps the sealed copies of the interpreter and of what it is linked to; others that ask for one of these
     libraries get the one that is mapped. Three modules the interpreter imports before any code of ours runs: they are
@@ -106,6 +124,7 @@ def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]
     python = loaded.manifest.one("/base/python")
     folder = f"/tmp/gotee-{os.urandom(8).hex()}"  # noqa: S108 - new, random, and 0700
     os.mkdir(folder, 0o700)
+    plan = sandbox.plan()
     begun, begun_inside = os.pipe()
     script = memory("gotee-boot", ENCLAVE_BOOT)  # no `-c`: newer versions import several modules for its sake
     try:
@@ -122,8 +141,9 @@ def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]
                 "gotee.enclave",  # for people who look at the list of processes
             ],
             env={},
-            stdin=subprocess.DEVNULL,
+            stdin=plan,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # the host's own may be a terminal, which could be read from
             pass_fds=descriptors,
             start_new_session=True,
             preexec_fn=die_with_the_platform,  # safe: nothing that a thread may hold is used
@@ -133,6 +153,7 @@ def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]
     finally:
         os.close(begun)
         os.close(script)
+        os.close(plan)
         _remove(folder)
     return enclave
 

@@ -1,0 +1,201 @@
+"""The system calls with which an enclave confines itself, one function each. Enclave world; `sandbox` calls them.
+
+Python has no names for these calls, and ctypes would cost more at start than all of them together. Each raises OSError.
+"""
+
+from libc.errno cimport errno
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memset
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #include <sched.h>
+    #include <stdint.h>
+    #include <sys/mount.h>
+    #include <sys/prctl.h>
+    #include <sys/syscall.h>
+    #include <unistd.h>
+
+    /* Numbers of calls that are younger than some of the headers we are built with; the same on every machine. */
+    #define GOTEE_LANDLOCK_CREATE 444
+    #define GOTEE_LANDLOCK_ADD 445
+    #define GOTEE_LANDLOCK_RESTRICT 446
+    #define GOTEE_MOUNT_SETATTR 442
+
+    struct gotee_landlock { uint64_t fs, net, scoped; };
+    struct __attribute__((packed)) gotee_path { uint64_t allowed; int32_t parent; };
+    struct gotee_attributes { uint64_t set, clear, propagation, user; };
+    struct gotee_filter { unsigned short length; const void *program; };
+    struct gotee_cap_header { uint32_t version; int pid; };
+    """
+    enum:
+        SYS_seccomp
+        SYS_pivot_root
+        SYS_capset
+        GOTEE_LANDLOCK_CREATE
+        GOTEE_LANDLOCK_ADD
+        GOTEE_LANDLOCK_RESTRICT
+        GOTEE_MOUNT_SETATTR
+    struct gotee_landlock:
+        uint64_t fs
+        uint64_t net
+        uint64_t scoped
+    struct gotee_path:
+        uint64_t allowed
+        int parent
+    struct gotee_attributes:
+        uint64_t set
+        uint64_t clear
+        uint64_t propagation
+        uint64_t user
+    struct gotee_filter:
+        unsigned short length
+        const void *program
+    struct gotee_cap_header:
+        uint32_t version
+        int pid
+    long syscall(long number, ...) nogil
+    int c_prctl "prctl"(int option, ...) nogil
+    int c_unshare "unshare"(int flags) nogil
+    int c_mount "mount"(const char *source, const char *target, const char *kind, unsigned long flags,
+                        const void *data) nogil
+    int c_umount2 "umount2"(const char *target, int flags) nogil
+
+cdef enum:
+    PR_SET_PDEATHSIG = 1
+    PR_GET_DUMPABLE = 3
+    PR_SET_DUMPABLE = 4
+    PR_CAPBSET_READ = 23
+    PR_CAPBSET_DROP = 24
+    PR_SET_NO_NEW_PRIVS = 38
+    PR_GET_NO_NEW_PRIVS = 39
+    PR_CAP_AMBIENT = 47
+    PR_CAP_AMBIENT_CLEAR_ALL = 4
+    SECCOMP_SET_MODE_FILTER = 1
+    LANDLOCK_CREATE_RULESET_VERSION = 1
+    LANDLOCK_RULE_PATH_BENEATH = 1
+    CAPABILITY_VERSION_3 = 0x20080522
+    AT_FDCWD = -100
+    AT_RECURSIVE = 0x8000
+    MNT_DETACH = 2
+    LAST_CAPABILITY = 63
+
+
+cdef long checked(long answer) except -1:
+    if answer < 0:
+        raise OSError(errno, _reason(errno))
+    return answer
+
+
+def _reason(int number):
+    from os import strerror
+
+    return strerror(number)
+
+
+# -- the floor ------------------------------------------------------------------------------------------
+
+
+def no_new_privs():
+    """From now on no exec can give this process more rights than it has."""
+    checked(c_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def not_dumpable():
+    """No core dumps, and no ptrace or /proc/PID/mem for processes of the same user that come later.
+
+    exec undoes it, so it is called after that. A descriptor of /proc/PID/mem that was opened before keeps working.
+    """
+    checked(c_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+
+
+def load_filter(bytes program not None):
+    """Load a seccomp filter: an array of struct sock_filter."""
+    cdef gotee_filter filter
+    filter.length = <unsigned short> (len(program) // 8)
+    filter.program = <const void *> <const char *> program
+    checked(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter))
+
+
+def drop_capabilities():
+    """Give up every capability, also those that a later exec could give back."""
+    cdef gotee_cap_header header
+    cdef uint32_t sets[6]
+    cdef int number
+    for number in range(LAST_CAPABILITY + 1):
+        if c_prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1:
+            c_prctl(PR_CAPBSET_DROP, number, 0, 0, 0)  # fails without CAP_SETPCAP, and is not needed then
+    c_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header.version = CAPABILITY_VERSION_3
+    header.pid = 0
+    memset(sets, 0, sizeof(sets))
+    checked(syscall(SYS_capset, &header, sets))
+
+
+def die_with_parent(int signal):
+    """Get `signal` when the thread that made this process ends."""
+    checked(c_prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0))
+
+
+def state():
+    """(no new privileges, dumpable), as the kernel says it."""
+    return c_prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, c_prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1
+
+
+# -- Landlock -------------------------------------------------------------------------------------------
+
+
+def landlock_abi():
+    """The version of Landlock that answers here; OSError if none does."""
+    return checked(syscall(GOTEE_LANDLOCK_CREATE, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION))
+
+
+def landlock_create(uint64_t fs, uint64_t net, uint64_t scoped):
+    """A set of rules that forbids these accesses; its descriptor. Fields that the kernel is too old for must be 0."""
+    cdef gotee_landlock handled
+    cdef size_t size = 24 if scoped else 16 if net else 8
+    handled.fs, handled.net, handled.scoped = fs, net, scoped
+    return checked(syscall(GOTEE_LANDLOCK_CREATE, &handled, size, 0))
+
+
+def landlock_allow(int ruleset, uint64_t allowed, int path):
+    """Except for these, beneath the file or folder of which `path` is a descriptor."""
+    cdef gotee_path rule
+    rule.allowed, rule.parent = allowed, path
+    checked(syscall(GOTEE_LANDLOCK_ADD, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0))
+
+
+def landlock_restrict(int ruleset):
+    """From now on the rules hold for this process."""
+    checked(syscall(GOTEE_LANDLOCK_RESTRICT, ruleset, 0))
+
+
+# -- namespaces -----------------------------------------------------------------------------------------
+
+
+def unshare(int flags):
+    """unshare(2)."""
+    checked(c_unshare(flags))
+
+
+def mount(bytes source not None, bytes target not None, bytes kind not None, unsigned long flags, bytes data not None):
+    """mount(2)."""
+    checked(c_mount(source, target, kind, flags, <const char *> data))
+
+
+def mount_attributes(bytes target not None, uint64_t attributes):
+    """Set attributes of a mount and of all mounts below it: mount_setattr(2)."""
+    cdef gotee_attributes wanted
+    wanted.set, wanted.clear, wanted.propagation, wanted.user = attributes, 0, 0, 0
+    checked(syscall(GOTEE_MOUNT_SETATTR, AT_FDCWD, <const char *> target, AT_RECURSIVE, &wanted, sizeof(wanted)))
+
+
+def pivot_root(bytes new not None, bytes old not None):
+    """pivot_root(2)."""
+    checked(syscall(SYS_pivot_root, <const char *> new, <const char *> old))
+
+
+def unmount(bytes target not None):
+    """Take a mount and all below it out of this namespace."""
+    checked(c_umount2(target, MNT_DETACH))

@@ -1,0 +1,55 @@
+"""The plan by which an enclave shuts itself in: filter, limits, what is required. Platform world.
+
+`launch` hands it over, and gotee.enclave.sandbox carries it out.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from typing import NamedTuple
+
+from gotee.platform import rules
+from gotee.platform.filter import build
+from gotee.platform.numbers import MACHINES
+
+
+class Ceilings(NamedTuple):
+    """What an enclave may use at most; None is no limit of gotee's.
+
+    * `memory_bytes`: address space.
+    * `cpu_seconds`: processor time of all its threads together.
+    * `descriptors`: open at the same time.
+    * `threads`: real threads, which only native libraries make; routines are not threads.
+    """
+
+    memory_bytes: int | None = None
+    cpu_seconds: int | None = None
+    descriptors: int = 1024
+    threads: int = 256
+
+
+DEFAULT_CEILINGS = Ceilings()
+
+
+def plan(ceilings: Ceilings = DEFAULT_CEILINGS, *, require_all: bool = False) -> int:
+    """The descriptor (close-on-exec) of a plan for one enclave. Raises OSError for a machine that has no filter."""
+    machine = os.uname().machine
+    if machine not in MACHINES or sys.maxsize < 1 << 32:
+        raise OSError(f"no sandbox for {machine}: gotee runs enclaves on 64-bit {' and '.join(MACHINES)} only")
+    limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": ceilings.descriptors, "RLIMIT_MSGQUEUE": 0}
+    if ceilings.memory_bytes is not None:
+        limits["RLIMIT_AS"] = ceilings.memory_bytes
+    if ceilings.cpu_seconds is not None:
+        limits["RLIMIT_CPU"] = ceilings.cpu_seconds
+    contents = {
+        "filter": build(machine),
+        "own_pid": rules.OWN_PID,
+        "limits": limits,
+        "threads": ceilings.threads,
+        "require": require_all,
+    }
+    descriptor = os.memfd_create("gotee-plan", os.MFD_CLOEXEC)
+    os.write(descriptor, marshal.dumps(contents))
+    return descriptor
