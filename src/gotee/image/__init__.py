@@ -1,0 +1,1 @@
+"""The enclave file: parts, pages, measurement, signature, keys, base. Built by the host, verified by the platform."""
