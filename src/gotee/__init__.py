@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gotee.boundary.public_errors import public_error
 from gotee.errors import (
     BoundaryTypeError,
     Cancelled,
@@ -44,6 +45,7 @@ __all__ = [
     "asleep",
     "go",
     "gosecure",
+    "public_error",
     "select",
     "sleep",
     "yield_now",

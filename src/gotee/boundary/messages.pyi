@@ -29,6 +29,8 @@ class Kind(enum.IntEnum):
     REFUSED = 44
     OVERLOADED = 46
     UNREADY = 47
+    PUBLIC_FAILED = 56
+    HIDDEN = 57
     PASSIVE = 45
 
 FROM_HOST: Final[int]

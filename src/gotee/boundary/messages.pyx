@@ -46,6 +46,8 @@ class Kind(enum.IntEnum):
     REFUSED = 44  # id of the call; payload: path, reason: a value that does not fit its annotation
     OVERLOADED = 46  # id of the call: a limit of the image
     UNREADY = 47  # payload: error type, message: what the image's modules raised; the enclave ends
+    PUBLIC_FAILED = 56  # id of the call; payload: a marked exception, see gotee.boundary.public_errors
+    HIDDEN = 57  # id of the call, what it is about; payload: an id, and details for the developer
     PASSIVE = CODE_PASSIVE  # epoch of the probe; payload: the table of who waits for what
 
 

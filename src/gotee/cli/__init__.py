@@ -19,6 +19,7 @@ from gotee.cli import (
     check,
     desugar,
     doctor,
+    explain,
     inspect,
     interface,
     keys,
@@ -53,6 +54,7 @@ VERBS = {
     "interface": interface,
     "tcb": tcb,
     "verify": verify,
+    "explain": explain,
 }
 
 

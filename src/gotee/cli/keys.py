@@ -18,6 +18,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
     new = actions.add_parser("new", help="make a key for release signatures", allow_abbrev=False)
     new.add_argument("-o", dest="out", metavar="KEY.pem", help="where to write it (default: with the user's keys)")
     new.add_argument("--passphrase-file", metavar="FILE", help="protect the key with this file's first line")
+    new.add_argument("--errors", action="store_true", help="a key to read details of failures with, not for signing")
     new.set_defaults(action=make)
     show = actions.add_parser("show", help="print the signer that a key is", allow_abbrev=False)
     show.add_argument("key", metavar="KEY.pem", nargs="?", help="private or public key (default: the development key)")
@@ -27,10 +28,13 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def make(options: argparse.Namespace) -> int:
     """Make a key and its public half beside it."""
-    path = Path(options.out) if options.out else keys.folder() / "release.pem"
+    path = Path(options.out) if options.out else keys.folder() / ("errors.pem" if options.errors else "release.pem")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys.make(path, passphrase_of(options.passphrase_file))
+    exponent = keys.ERROR_EXPONENT if options.errors else keys.EXPONENT
+    keys.make(path, passphrase_of(options.passphrase_file), exponent=exponent)
     print(f"{path}: keep it secret; {keys.public_file(path)} is its public half")
+    if options.errors:
+        print("Name the public half in pyproject.toml: [tool.gotee] error-key, a path from there.")
     return 0
 
 

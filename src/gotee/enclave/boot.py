@@ -245,7 +245,7 @@ class _Native(ExtensionFileLoader):
 
 
 def start(argv: Sequence[str]) -> None:
-    """Begin: PAGES ARCHIVES NATIVES LINK are descriptors, `-` for none, `,` between them.
+    """Begin: PAGES ARCHIVES NATIVES LINK are descriptors, `-` for none, `,` between them; KIND is debug or release.
 
     The order of archives and natives is that of the part `loading`, which is measured.
     """
@@ -260,7 +260,7 @@ def start(argv: Sequence[str]) -> None:
     Importer([pages, *archives], natives).install()
     from gotee.enclave.main import main
 
-    main(pages, tuple(numbers(argv[3])), [int(argv[0]), *numbers(argv[1]), *opened])
+    main(pages, tuple(numbers(argv[3])), [int(argv[0]), *numbers(argv[1]), *opened], argv[4] == "debug")
 
 
 def numbers(text: str) -> list[int]:

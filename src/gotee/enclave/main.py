@@ -20,11 +20,12 @@ from gotee.boundary.limits import put_in_force
 from gotee.boundary.wire import Wire
 from gotee.enclave import sandbox, threads
 from gotee.enclave.boot import Block
+from gotee.enclave.failures import Failures, hide_reports
 from gotee.enclave.server import Server
 
 
-def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int]) -> None:
-    """Run the enclave until its link ends; `sealed` are the descriptors of the image."""
+def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], debug: bool) -> None:
+    """Run the enclave until its link ends; `sealed` are the descriptors of the image, `debug` says how it is signed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sandbox.enter((*link_fds, *sealed), [])
     program = json.loads(pages.read("manifest"))["program"]
@@ -32,13 +33,17 @@ def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int]) -> None
     threads.install()
     sys.argv = [program["main"]]
     put_in_force(program["limits"])
-    server = Server(wire, bool(program["policy"]["ocalls"].get("console")))
+    failures = Failures(debug, program["error_key"])
+    server = Server(wire, failures, bool(program["policy"]["ocalls"].get("console")))
+    if not debug:
+        hide_reports(failures, wire.send)
     try:
         if f"module {program['main']} /program/{program['main']}.py" in pages.places:
             importlib.import_module(program["main"])  # first: kept modules are imported in the program's order
         table = [_entry(module, name) for module, name in program["entries"]]
     except BaseException as error:
-        traceback.print_exc()
+        if debug:
+            traceback.print_exc()
         server.fail(error)
         os._exit(1)
     gc.freeze()

@@ -18,7 +18,8 @@ from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
 from gotee.boundary.room import wait_for_room
 from gotee.enclave.console import Console
-from gotee.errors import BoundaryTypeError, Overloaded, UsageError, message_of
+from gotee.enclave.failures import Stop
+from gotee.errors import BoundaryTypeError, Overloaded, UsageError
 from gotee.runtime import selecting
 from gotee.runtime.deadlock import waiting_table
 from gotee.runtime.parking import Ticket
@@ -27,10 +28,6 @@ from gotee.runtime.scheduler import scheduler_of_this_thread, thread_states
 
 cdef enum:
     MOST_TABLE = 64 << 10    # bytes of the table of who waits for what
-
-
-class _Stop(Exception):
-    """SystemExit or KeyboardInterrupt of a secured routine: it failed; the enclave goes on."""
 
 
 cdef class _Entry:
@@ -49,7 +46,7 @@ cdef class _Entry:
         try:
             return self.function(*args, **kwargs)
         except (SystemExit, KeyboardInterrupt) as stop:
-            raise _Stop(type(stop).__name__, str(stop)) from stop
+            raise Stop(type(stop).__name__, str(stop)) from stop
 
 
 cdef class _Call(Waiter):
@@ -79,11 +76,13 @@ cdef class Server:
     cdef Py_ssize_t most_calls
     cdef object ended
     cdef object scheduler
+    cdef object failures
     cdef bint probed
     cdef uint64_t epoch          # of the probe that is held
 
-    def __init__(self, Wire wire, console=True):
+    def __init__(self, Wire wire, failures, console=True):
         self.wire = wire
+        self.failures = failures
         self.console = Console((<object> wire).send, console)
         self.channels = OutsideChannels(self._send, self._room)
         self.entries = []
@@ -111,7 +110,7 @@ cdef class Server:
 
     def fail(self, error):
         """Tell the host why the image cannot be served."""
-        self._send(pack(Kind.UNREADY, 0, 0, pack_error(type(error).__qualname__, message_of(error))))
+        self._send(self.failures.of_start(error))
         self.console.flush()
         self.wire.drain()
 
@@ -166,7 +165,9 @@ cdef class Server:
     cdef int answer_probe(self) except -1:
         """At rest: nothing here happens before the host sends something. A probe is held until then."""
         self.probed = False
-        rows = [row for row in waiting_table() if not row.startswith("  main: ")]   # that is the serving itself
+        rows = []
+        if self.failures.debug:   # where trusted code waits is nobody's business in an image for release
+            rows = [row for row in waiting_table() if not row.startswith("  main: ")]   # that is the serving itself
         table = "\n".join(rows).encode("utf-8", "backslashreplace")
         return self.send(pack(CODE_PASSIVE, self.epoch, 0, table[:MOST_TABLE]))
 
@@ -227,10 +228,9 @@ cdef class Server:
             try:
                 payload = call.entry.codec.encode_result(routine.value)
             except BoundaryTypeError as refused:
-                return self.send(pack(Kind.REFUSED, call.number, 0, pack_error(refused.path, refused.reason)))
+                return self.send(self.failures.of_result(call.number, refused, call.entry.name))
             return self.send(pack(CODE_RESULT, call.number, 0, payload))
         routine.mark_observed()
         if routine.cancelled:
             return self.send(pack(Kind.CALL_CANCELLED, call.number))
-        name, text = error.args if isinstance(error, _Stop) else (type(error).__qualname__, message_of(error))
-        return self.send(pack(Kind.FAILED, call.number, 0, pack_error(name, text)))
+        return self.send(self.failures.of_call(call.number, error, call.entry.name))

@@ -8,8 +8,9 @@ from gotee.boundary.wire cimport Wire
 from gotee.runtime.routine cimport Routine
 
 from gotee.boundary.frames import LinkError
-from gotee.boundary.messages import Kind, unpack_error
-from gotee.errors import BoundaryTypeError, Cancelled, EnclaveLost, Overloaded, SecuredRoutineError
+from gotee.boundary.messages import Kind
+from gotee.errors import BoundaryTypeError, EnclaveLost
+from gotee.host.failures import failure_of
 
 cdef int CANCEL_CALL = Kind.CANCEL_CALL
 
@@ -62,21 +63,9 @@ cdef class Calls:
         return 0
 
     def on_end(self, Message message):
-        """FAILED, REFUSED, OVERLOADED and CALL_CANCELLED."""
+        """A call that has no result."""
         cdef SecuredRoutine routine = self.ended(message)
-        if message.kind is Kind.CALL_CANCELLED:
-            routine.complete(None, Cancelled())
-            return
-        if message.kind is Kind.OVERLOADED:
-            routine.complete(None, Overloaded(
-                f"the enclave refused a call of {routine.name}: more routines, or larger arguments, than its limits allow"
-            ))
-            return
-        kind, text = unpack_error(message.payload)
-        if message.kind is Kind.REFUSED:
-            routine.complete(None, BoundaryTypeError(text, kind))
-        else:
-            routine.complete(None, SecuredRoutineError(f"{kind}: {text}" if text else kind, kind, text))
+        routine.complete(None, failure_of(message, routine.name))
 
     cdef SecuredRoutine ended(self, Message message):
         cdef object routine = self.running.pop(message.id, None)

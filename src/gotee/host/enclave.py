@@ -20,6 +20,7 @@ from gotee.boundary.messages import Kind, Message, pack, unpack_error
 from gotee.boundary.room import wait_for_room
 from gotee.boundary.wire import Wire
 from gotee.errors import EnclaveLost, ImageError
+from gotee.host import failures
 from gotee.host.calls import Calls
 from gotee.host.lead import Lead, Seat
 from gotee.host.probe import Probe
@@ -51,6 +52,8 @@ class Enclave:
             Kind.REFUSED: self._calls.on_end,
             Kind.CALL_CANCELLED: self._calls.on_end,
             Kind.OVERLOADED: self._calls.on_end,
+            Kind.PUBLIC_FAILED: self._calls.on_end,
+            Kind.HIDDEN: self._on_hidden,
             Kind.CONSOLE: self._on_console,
             Kind.WANT: self._home.on_want,
             Kind.OFFER: self._home.on_offer,
@@ -152,6 +155,15 @@ class Enclave:
     def _on_unready(self, message: Message) -> None:
         name, text = unpack_error(message.payload)
         self._end(f"the enclave could not start: {name}: {text}")
+
+    def _on_hidden(self, message: Message) -> None:
+        """A failure in an image for release: of a call, of its start, or of a routine that nobody waits for."""
+        if message.argument == failures.CALL:
+            self._calls.on_end(message)
+        elif message.argument == failures.START:
+            self._end(f"the enclave could not start: {failures.hidden(message)}")
+        elif sys.stderr is not None:
+            sys.stderr.write(f"gotee: something failed inside: {failures.hidden(message)}\n")
 
     def _on_console(self, message: Message) -> None:
         stream = sys.stderr if message.id == 2 else sys.stdout

@@ -68,6 +68,7 @@ class Options:
     limits: dict[str, int] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=lambda: {"ocalls": {"console": True}})
     include: tuple[str, ...] = ()
+    error_key: str = ""
 
 
 def build(partition: Partition, options: Options | None = None) -> Built:
@@ -253,6 +254,7 @@ def _described(
         "interface": interface_of(partition),
         "policy": options.policy,
         "limits": options.limits,
+        "error_key": options.error_key,
         "threads": options.threads,
         "distributions": distributions,
         "absent": partition.outside.absent,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 BITS, EXPONENT = 3072, 3
+ERROR_EXPONENT = 65537  # of keys to which details of failures are encrypted, so that neither is taken for the other
 
 
 def folder() -> Path:
@@ -38,12 +39,12 @@ def public_file(path: Path) -> Path:
     return path.with_name(path.stem + ".pub.pem")
 
 
-def make(path: Path, passphrase: bytes | None = None, *, replace_none: bool = False) -> None:
+def make(path: Path, passphrase: bytes | None = None, *, replace_none: bool = False, exponent: int = EXPONENT) -> None:
     """Make a key; whole or not at all, and never over another. `replace_none`: one that is there is as good."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    key = rsa.generate_private_key(EXPONENT, BITS)
+    key = rsa.generate_private_key(exponent, BITS)
     protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
         protection = serialization.BestAvailableEncryption(passphrase)
@@ -76,8 +77,11 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
         os.unlink(temporary)
 
 
-def load(path: Path, passphrase: bytes | None = None) -> RSAPrivateKey:
-    """A private key. Raises UsageError, with cause and cure, if the file is not one that can sign images."""
+def load(path: Path, passphrase: bytes | None = None, *, exponent: int = EXPONENT) -> RSAPrivateKey:
+    """A private key. Raises UsageError, with cause and cure, if the file is not one that can sign images.
+
+    With ERROR_EXPONENT, one that can read the details of failures.
+    """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -99,12 +103,12 @@ def load(path: Path, passphrase: bytes | None = None) -> RSAPrivateKey:
         raise UsageError(f"{path} is no key in PEM, or its passphrase is wrong") from None
     if not isinstance(key, RSAPrivateKey):
         raise UsageError(f"{path} is no RSA key: `gotee keys new` makes one that can sign images")
-    _check(key.public_key(), path)
+    _check(key.public_key(), path, exponent)
     return key
 
 
-def load_public(path: Path) -> RSAPublicKey:
-    """A public key in PEM. Raises UsageError if it cannot be one of an image's signer."""
+def load_public(path: Path, *, exponent: int = EXPONENT) -> RSAPublicKey:
+    """A public key in PEM. Raises UsageError if it cannot be one of an image's signer (or of what `exponent` says)."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -116,16 +120,24 @@ def load_public(path: Path) -> RSAPublicKey:
         raise UsageError(f"{path} is no public key in PEM") from None
     if not isinstance(key, RSAPublicKey):
         raise UsageError(f"{path} is no RSA key")
-    _check(key, path)
+    _check(key, path, exponent)
     return key
 
 
-def _check(key: RSAPublicKey, path: Path) -> None:
+def error_key_of(path: Path) -> str:
+    """What a manifest says of the public key to which details of failures are encrypted: its modulus."""
+    return f"{load_public(path, exponent=ERROR_EXPONENT).public_numbers().n:0{BITS // 4}x}"
+
+
+def _check(key: RSAPublicKey, path: Path, exponent: int) -> None:
     numbers = key.public_numbers()
-    if key.key_size != BITS or numbers.e != EXPONENT:
+    if key.key_size != BITS or numbers.e != exponent:
+        use, option = (
+            ("images are signed with", "") if exponent == EXPONENT else ("failures are encrypted with", " --errors")
+        )
         raise UsageError(
-            f"{path} has {key.key_size} bits and exponent {numbers.e}; images are signed with {BITS} bits and "
-            f"exponent {EXPONENT}: `gotee keys new` makes such a key"
+            f"{path} has {key.key_size} bits and exponent {numbers.e}; {use} {BITS} bits and "
+            f"exponent {exponent}: `gotee keys new{option}` makes such a key"
         )
 
 

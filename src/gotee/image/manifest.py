@@ -16,6 +16,7 @@ from gotee.errors import ImageError
 FORMAT = 1
 ARCHIVE, SOURCE, NATIVE = "archive", "source", "native"
 ROLES = (ARCHIVE, SOURCE, NATIVE)
+ERROR_KEY = 768  # hexadecimal digits of a modulus of 3072 bits
 MOST_FILES = 200_000
 MOST_BYTES = 4 << 30  # of one file
 
@@ -121,6 +122,7 @@ _PROGRAM = {
     "interface": list,
     "policy": dict,
     "limits": dict,
+    "error_key": str,
     "threads": int,
     "distributions": dict,
     "absent": list,
@@ -140,6 +142,8 @@ def _check_program(program: dict[str, Any]) -> None:
         raise ImageError("the image's manifest has limits that are not known")
     if set(program["policy"]) != {"ocalls"} or not isinstance(ocalls, dict) or not set(ocalls) <= {"console"}:
         raise ImageError("the image's manifest has a policy that this version does not know")
+    if len(program["error_key"]) not in (0, ERROR_KEY) or program["error_key"].strip("0123456789abcdef"):
+        raise ImageError("the image's manifest has an error key in a form that is not known")
     for entry in program["entries"]:
         if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)):
             raise ImageError("the image's manifest lists an entry in a form that is not known")

@@ -7,6 +7,7 @@ from pathlib import Path
 from gotee.compiler.closure import Partition
 from gotee.image import base, sign
 from gotee.image.build import Built, Options, build
+from gotee.image.keys import error_key_of
 from gotee.image.settings import Settings
 
 
@@ -18,6 +19,7 @@ def options_of(settings: Settings) -> Options:
         limits=settings.limits,
         policy={"ocalls": settings.ocalls},
         include=settings.include,
+        error_key=error_key_of(settings.error_key_file) if settings.error_key_file else "",
     )
 
 

@@ -22,6 +22,7 @@ KEYS = (
     "debug",
     "ocalls",
     "include",
+    "error-key",
 )
 LATER_OCALLS = ("files", "network", "env", "time")
 
@@ -43,7 +44,15 @@ class Settings:
     debug: bool | None = None
     ocalls: dict[str, Any] = field(default_factory=lambda: {"console": True})
     include: tuple[str, ...] = ()
+    error_key: str | None = None
     file: Path | None = None
+
+    @property
+    def error_key_file(self) -> Path | None:
+        """The public key to which details of failures are encrypted; a relative path starts beside pyproject.toml."""
+        if self.error_key is None:
+            return None
+        return (self.file.parent if self.file else Path()) / self.error_key
 
     @property
     def key(self) -> Path | None:
@@ -106,6 +115,7 @@ class _Reader:
             debug=debug,
             ocalls=self._ocalls(),
             include=self._include(),
+            error_key=self._text("error-key"),
             file=self._file,
         )
 

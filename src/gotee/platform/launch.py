@@ -30,9 +30,9 @@ MOST_PLACES = 256 << 20  # bytes
 ENCLAVE_BOOT = (
     b"import marshal,posix,sys\n"
     b"n={'__name__':'gotee.enclave.boot'}\n"
-    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[7]),int(sys.argv[6]))),n)\n"
-    b"posix.close(int(sys.argv[5]))\n"
-    b"n['start'](sys.argv[1:5])"
+    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[8]),int(sys.argv[7]))),n)\n"
+    b"posix.close(int(sys.argv[6]))\n"
+    b"n['start'](sys.argv[1:6])"
 )
 
 
@@ -51,19 +51,20 @@ def main(control_fd: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...
     process = os.pidfd_open(enclave.pid)
     assert enclave.stderr is not None
     last_words = enclave.stderr.fileno()
+    shown = loaded.signature.debug  # in an image for release they are not for the host
     try:
         news = select.poll()
         news.register(control, select.POLLIN)
         news.register(process, select.POLLIN)
         news.register(last_words, select.POLLIN)
         while all(descriptor == last_words for descriptor, _ in news.poll()):
-            if not _pass_on(last_words):
+            if not _pass_on(last_words, shown):
                 news.unregister(last_words)
     finally:
         enclave.kill()
         status = enclave.wait()
         os.close(process)
-        while _pass_on(last_words):
+        while _pass_on(last_words, shown):
             pass
     _tell(control, {"status": status})
     control.close()
@@ -76,11 +77,12 @@ def _tell(control: socket.socket, news: dict[str, object]) -> None:
         pass  # the host is gone: nobody to tell
 
 
-def _pass_on(source: int) -> bool:
-    """Give what the enclave's real standard error says to ours; False at its end."""
+def _pass_on(source: int, shown: bool) -> bool:
+    """Give what the enclave's real standard error says to ours, if it may be `shown`; False at its end."""
     said = os.read(source, 1 << 16)
     try:
-        os.write(2, said)
+        if shown:
+            os.write(2, said)
     except OSError:
         pass  # nobody reads it
     return bool(said)
@@ -134,6 +136,7 @@ def _start(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]
         descriptors = (loaded.contents, *loaded.archives.values(), *natives.values(), *link_fds, begun_inside, script)
         lists = (loaded.archives.values(), natives.values(), link_fds)
         arguments = [str(loaded.contents), *(",".join(map(str, numbers)) or "-" for numbers in lists)]
+        arguments.append("debug" if loaded.signature.debug else "release")
         enclave = subprocess.Popen(
             [
                 *(f"/proc/self/fd/{natives['/base/loader']}", *words, f"/proc/self/fd/{natives['/base/python']}"),

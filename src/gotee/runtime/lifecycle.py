@@ -10,12 +10,15 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from types import FrameType
 
 from gotee.runtime import deadlock, scheduler
 from gotee.runtime.routine import Routine, failed
 
 _registered = False
+reporter: Callable[[Routine[object]], None] | None = None
+"""Reports lost failures instead of standard error: in an image for release, where nobody else may read them."""
 
 
 def on_first_use(main: bool) -> None:
@@ -37,6 +40,9 @@ def _print_table(number: int, frame: FrameType | None) -> None:
 
 def report_failure(routine: Routine[object]) -> None:
     """Print the failure of a routine whose handle nobody used."""
+    if reporter is not None:
+        reporter(routine)
+        return
     error = routine.failure()
     if error is None or sys.stderr is None:
         return

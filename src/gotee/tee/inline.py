@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from gotee.errors import SecuredRoutineError, message_of
+from gotee.boundary.public_errors import decode_public, encode_public
+from gotee.errors import BoundaryTypeError, SecuredRoutineError, message_of
 from gotee.runtime.routine import Routine, spawn
 from gotee.tee.entry import entry_name
 
@@ -32,9 +33,18 @@ def start(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
     return spawn(f, args, kwargs, name=name, translate=_secured_failure)
 
 
-def _secured_failure(error: BaseException) -> SecuredRoutineError:
+def _secured_failure(error: BaseException) -> BaseException:
     """A secured routine's failure as its caller sees it; the original is kept as the cause, for debuggers."""
     name = type(error).__qualname__
+    try:
+        public = encode_public(error)
+    except BoundaryTypeError:
+        public = None
+    if public is not None:
+        copy = decode_public(public)[1]
+        if copy is not None:
+            copy.__cause__ = error
+            return copy
     text = message_of(error)
     failure = SecuredRoutineError(f"{name}: {text}" if text else name, name, text)
     failure.__cause__ = error
