@@ -121,7 +121,7 @@ class Enclave:
             self.refused = refusal
             self._end(refusal or "the enclave ended")
         deadlock.service_threads.discard(own)
-        self._started.platform.wait()
+        self._started.wait()
 
     def _refusal(self) -> str | None:
         """What the platform has against the image, if it has not started the enclave."""
@@ -186,7 +186,7 @@ class Enclave:
             self._wire.send(pack(Kind.STOP))
             self._service.join(GOODBYE)
         self._started.control.close()
-        self._started.platform.wait()
+        self._started.wait()
 
     def _forget(self) -> None:
         """In a forked child: the enclave is the parent's."""

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,11 +33,11 @@ class Image(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A platform process, our end of the socket to it, and our end of the link to the enclave."""
+    """Our end of the socket to a platform, our end of the link to the enclave, and how to wait for the platform's end."""
 
-    platform: subprocess.Popen[bytes]
     control: socket.socket
     link: Link
+    wait: Callable[[], object]
 
 
 def start(image: Image, link_kind: str = links.RING) -> Started:
@@ -73,7 +73,7 @@ def start(image: Image, link_kind: str = links.RING) -> Started:
             os.close(descriptor)
         platform_control.close()
         links.close(theirs)
-    return Started(platform, control, link)
+    return Started(control, link, platform.wait)
 
 
 def _memory(data: bytes) -> int:

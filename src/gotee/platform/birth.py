@@ -1,0 +1,57 @@
+"""What an enclave's process is started with: its words and its descriptors. Platform world; every level uses it.
+
+The dynamic loader, the interpreter and the libraries that it is linked to are the sealed copies, named by descriptor:
+others that ask for one of these libraries get the one that is mapped. There is no environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gotee.image.load import Loaded, memory
+from gotee.platform import early
+
+_BOOT = (
+    b"import marshal,posix,sys\n"
+    b"n={'__name__':'gotee.enclave.boot'}\n"
+    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[7]),int(sys.argv[6]))),n)\n"
+    b"posix.close(int(sys.argv[5]))\n"
+    b"n['start'](sys.argv[1:5])"
+)
+
+
+class Birth(NamedTuple):
+    """The program to execute, its words, and the descriptors that it inherits under the numbers that the words say."""
+
+    program: str
+    words: list[str]
+    descriptors: tuple[int, ...]
+
+
+def script() -> int:
+    """The first lines of an enclave, sealed: newer versions import several modules for the sake of `-c`."""
+    return memory("gotee-boot", _BOOT)
+
+
+def plan(loaded: Loaded, link_fds: tuple[int, ...], begun: int, first: int, folder: str) -> Birth:
+    """How to start an enclave.
+
+    `begun` is a descriptor that it closes when the early modules in `folder` have been imported; `first` is `script`.
+    """
+    natives = loaded.natives
+    python = loaded.manifest.one("/base/python")
+    program = f"/proc/self/fd/{natives['/base/loader']}"
+    preload = ":".join(f"/proc/self/fd/{natives[path]}" for path in python.needs)
+    lists: Sequence[Sequence[int]] = (tuple(loaded.archives.values()), tuple(natives.values()), link_fds)
+    return Birth(
+        program,
+        [
+            *(program, "--inhibit-cache", "--argv0", early.python(folder), "--preload", preload),
+            *(f"/proc/self/fd/{natives['/base/python']}", "-I", "-S", "-B", f"/proc/self/fd/{first}"),
+            *(str(loaded.contents), *(",".join(map(str, numbers)) or "-" for numbers in lists)),
+            *(str(begun), *map(str, loaded.boot)),
+            "gotee.enclave",  # for people who look at the list of processes
+        ],
+        (*loaded.descriptors, *link_fds, begun, first),
+    )
