@@ -33,7 +33,7 @@ class Image(NamedTuple):
 
 
 class Started(NamedTuple):
-    """Our end of the socket to a platform, our end of the link to the enclave, and how to wait for the platform's end."""
+    """Our ends of the socket to a platform and of the link to the enclave, and how to wait for the platform's end."""
 
     control: socket.socket
     link: Link

@@ -15,9 +15,9 @@ from gotee.platform import early
 _BOOT = (
     b"import marshal,posix,sys\n"
     b"n={'__name__':'gotee.enclave.boot'}\n"
-    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[7]),int(sys.argv[6]))),n)\n"
-    b"posix.close(int(sys.argv[5]))\n"
-    b"n['start'](sys.argv[1:5])"
+    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[8]),int(sys.argv[7]))),n)\n"
+    b"posix.close(int(sys.argv[6]))\n"
+    b"n['start'](sys.argv[1:6])"
 )
 
 
@@ -50,7 +50,7 @@ def plan(loaded: Loaded, link_fds: tuple[int, ...], begun: int, first: int, fold
             *(program, "--inhibit-cache", "--argv0", early.python(folder), "--preload", preload),
             *(f"/proc/self/fd/{natives['/base/python']}", "-I", "-S", "-B", f"/proc/self/fd/{first}"),
             *(str(loaded.contents), *(",".join(map(str, numbers)) or "-" for numbers in lists)),
-            *(str(begun), *map(str, loaded.boot)),
+            *("debug" if loaded.signature.debug else "release", str(begun), *map(str, loaded.boot)),
             "gotee.enclave",  # for people who look at the list of processes
         ],
         (*loaded.descriptors, *link_fds, begun, first),
