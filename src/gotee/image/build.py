@@ -49,6 +49,7 @@ class _Contents:
     files: list[Listed] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
     imports: set[str] = field(default_factory=set)  # of everything inside, for the standard library's closure
+    own_imports: set[str] = field(default_factory=set)  # of gotee's rooms and of what they need
     extensions: dict[str, str] = field(default_factory=dict)  # module: path inside
 
     def name(self, path: str, place: str, data: bytes, role: str, module: str = "") -> None:
@@ -129,7 +130,7 @@ def _own(contents: _Contents) -> None:
                 package = file.name == "__init__.py"
                 name = dotted if package else f"{dotted}.{file.stem}"
                 contents.pages[f"{'package' if package else 'module'} {name} {inside}"] = made.code
-                contents.imports |= set(made.imports)
+                contents.own_imports |= set(made.imports)
                 if name == "gotee.enclave.boot":
                     contents.pages["boot"] = made.code
     text = f"Metadata-Version: 2.1\nName: gotee\nVersion: {gotee.__version__}\n"
@@ -138,7 +139,8 @@ def _own(contents: _Contents) -> None:
 
 def _distributions(contents: _Contents, partition: Partition) -> dict[str, str]:
     """Whole distributions with all that they require; what is found is pinned by the hash of every file."""
-    wanted = wheels.with_requirements([*NEEDED, *partition.outside.distributions])
+    named = wheels.with_requirements(partition.outside.distributions)
+    wanted = named | wheels.with_requirements(NEEDED)
     found = [wheels.distribution(name) for name in sorted(wanted - {"gotee"})]
     found += [wheels.package(name) for name in partition.outside.installed]
     pinned = {}
@@ -148,13 +150,18 @@ def _distributions(contents: _Contents, partition: Partition) -> dict[str, str]:
         for file in distribution.files:
             data = wheels.source_of(file)
             digest.update(f"{file.path}\0{hashlib.sha256(data).hexdigest()}\n".encode())
-            _distributed(contents, file, data, archive)
+            if distribution.name in named or distribution.name not in wanted:
+                _distributed(contents, file, data, archive, contents.imports)
+            elif not standard.LEFT_OUT_BELOW.intersection(file.path.split("/")):  # here for gotee only: no tests
+                _distributed(contents, file, data, archive, contents.own_imports)
         archives.add(contents, f"{PACKAGES}{distribution.name}.archive", archive)
         pinned[distribution.name] = distribution.version or digest.hexdigest()
     return pinned
 
 
-def _distributed(contents: _Contents, file: wheels.File, data: bytes, archive: dict[str, bytes]) -> None:
+def _distributed(
+    contents: _Contents, file: wheels.File, data: bytes, archive: dict[str, bytes], imports: set[str]
+) -> None:
     inside = PACKAGES + file.path
     if file.native:
         module = natives.module_name(file.path)
@@ -173,14 +180,14 @@ def _distributed(contents: _Contents, file: wheels.File, data: bytes, archive: d
         name = file.path.removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
         archive[f"{'package' if package else 'module'} {name} {inside}"] = made.code
         if not standard.LEFT_OUT_BELOW.intersection(file.path.split("/")):  # tests of a package load much more
-            contents.imports |= {wanted for wanted in made.imports if not wanted.startswith(".")}
+            imports |= {wanted for wanted in made.imports if not wanted.startswith(".")}
     else:
         archive[f"file {inside}"] = data
 
 
 def _standard(contents: _Contents, partition: Partition) -> None:
     """The standard library's closure, the interpreter, and what both are linked to."""
-    found = standard.closure({*contents.imports, *partition.outside.standard})
+    found = standard.closure({*contents.imports, *partition.outside.standard}, contents.own_imports)
     archive = {}
     for source in found.modules:
         inside = STANDARD + source.path

@@ -17,18 +17,21 @@ from gotee.image import natives
 from gotee.image.bytecode import Compiled, compiled, read_source
 
 PREFIX = "/standard/"
-LEFT_OUT = frozenset(
-    ("test", "idlelib", "turtledemo", "turtle", "lib2to3", "ensurepip", "tkinter", "pydoc_data", "venv", "distutils")
-) | frozenset(
-    ("unittest", "doctest", "pdb", "bdb", "cmd", "pydoc", "webbrowser", "cProfile", "profile", "pstats", "trace")
-)
-"""Packages that are inside only when the program itself imports them."""
+_LEFT_OUT = """
+    _aix_support _bootsubprocess _osx_support argparse bdb cProfile cmd code codeop distutils doctest ensurepip getopt
+    idlelib lib2to3 pdb plistlib profile pstats pydoc pydoc_data readline rlcompleter site test tkinter trace turtle
+    turtledemo unittest venv webbrowser
+"""
+LEFT_OUT = frozenset(_LEFT_OUT.split())
+"""Modules that are inside only when the program or a distribution imports them."""
 LEFT_OUT_BELOW = frozenset(("test", "tests", "idle_test", "__pycache__", "site-packages", "dist-packages"))
 
 FIRST = ("encodings", "codecs", "io", "os", "importlib", "warnings", "traceback", "linecache", "threading", "json")
 """What the interpreter and gotee's first code load without an import statement that could be seen."""
 
-BY_C_CODE = {
+_CONFIGURATION = f"_sysconfigdata_{sys.abiflags}_{sys.platform}_{getattr(sys.implementation, '_multiarch', '')}"
+
+BY_NAME = {
     "_asyncio": ("asyncio",),
     "_ctypes": ("ctypes",),
     "_curses_panel": ("curses",),
@@ -44,10 +47,33 @@ BY_C_CODE = {
     "_zoneinfo": ("zoneinfo", "importlib"),
     "array": ("collections", "copyreg"),
     "itertools": ("copyreg",),
-    "select": (),
+    "sysconfig": (_CONFIGURATION,),
     "time": ("_strptime",),
 }
-"""Modules that C code imports by name."""
+"""Modules that C code, or a name made at run time, imports."""
+
+_REQUESTS = ("urllib.request", "urllib.error", "urllib.response", "urllib.robotparser")
+_HANDLERS = ("logging.config", "logging.handlers")
+
+LATER: dict[str, dict[str, tuple[str, ...]]] = {
+    "asyncio": {"ssl": (), "tempfile": ()},
+    "concurrent": {"multiprocessing": ("concurrent.futures.process", "concurrent.futures.ProcessPoolExecutor")},
+    "decimal": {"_pydecimal": ()},
+    "importlib": dict.fromkeys(
+        ("csv", "email", "inspect", "json", "random", "tempfile", "zipfile"),
+        ("importlib.metadata", "importlib.resources"),
+    ),
+    "logging": dict.fromkeys(("configparser", "email", "http", "smtplib", "socketserver", "urllib"), _HANDLERS),
+    "random": dict.fromkeys(("hashlib", "statistics"), ()),
+    "shutil": dict.fromkeys(("tarfile", "zipfile"), ("shutil",)),
+    "urllib": dict.fromkeys(
+        ("base64", "email", "ftplib", "getpass", "hashlib", "http", "mimetypes", "socket", "ssl", "tempfile"), _REQUESTS
+    ),
+    "uuid": dict.fromkeys(("ctypes", "hashlib", "shutil", "subprocess"), ("uuid",)),
+}
+"""Imports of a module that count only when one of these, or what is imported, is named: by the program, a distribution,
+or, if it is part of a package, by the standard library. They are tools that a package carries, stand-ins for what is
+there, and services that an enclave cannot use."""
 
 
 class Source(NamedTuple):
@@ -67,28 +93,48 @@ class Standard(NamedTuple):
     extensions: dict[str, str]
 
 
-def closure(wanted: Iterable[str]) -> Standard:
-    """The modules that the wanted ones may load; names that are not the standard library's are not looked at."""
+def closure(wanted: Iterable[str], own: Iterable[str] = ()) -> Standard:
+    """The modules that the wanted ones may load; names that are not the standard library's are not looked at.
+
+    `own` are the imports of gotee's rooms, which use little of what they import: they do not count in LATER.
+    """
     folder = library()
     shared = natives.extensions(Path(sysconfig.get_config_var("DESTSHARED") or folder / "lib-dynload"))
     found: dict[str, Source] = {}
     used: dict[str, str] = {}
-    waiting = [*FIRST, *wanted]
-    seen: set[str] = set()
+    named = set(wanted)  # by the program, its distributions, and as parts of packages by the library
+    waiting = [*FIRST, *own, *named]
     explicit = {name.partition(".")[0] for name in waiting}
+    later: dict[str, set[str]] = {}  # import: what brings it
+    seen: set[str] = set()
     while waiting:
         top = waiting.pop().partition(".")[0]
-        if top in seen or top not in sys.stdlib_module_names or (top in LEFT_OUT and top not in explicit):
-            continue
-        seen.add(top)
-        waiting += BY_C_CODE.get(top, ())
-        if top in shared:
-            used[top] = shared[top]
-            continue
-        for source in _modules(folder, top):
-            found[source.name] = source
-            waiting += (name for name in source.compiled.imports if not name.startswith("."))
+        known = top in sys.stdlib_module_names or top == _CONFIGURATION
+        if known and top not in seen and (top not in LEFT_OUT or top in explicit):
+            seen.add(top)
+            waiting += BY_NAME.get(top, ())
+            if top in shared:
+                used[top] = shared[top]
+            else:
+                for source in _modules(folder, top):
+                    found[source.name] = source
+                    imports = [name for name in source.compiled.imports if not name.startswith(".")]
+                    apart = LATER.get(top, {})
+                    for name in imports:
+                        if name.partition(".")[0] in apart:
+                            later.setdefault(name, set()).update(apart[name.partition(".")[0]])
+                    now = [name for name in imports if name.partition(".")[0] not in apart]
+                    waiting += now
+                    named.update(name for name in now if "." in name and name.partition(".")[0] != top)
+        if not waiting:
+            waiting = [name for name, brings in later.items() if _names_one(named, brings)]
+            for name in waiting:
+                del later[name]
     return Standard([found[name] for name in sorted(found)], dict(sorted(used.items())))
+
+
+def _names_one(named: set[str], modules: set[str]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for name in named for module in modules)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,72 @@
+"""Which modules of the standard library are inside: enough for each of them to be imported, and no chain of tools."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from gotee.image import standard
+from gotee.image.build import Built
+
+ONLY_THESE = """
+import sys
+allowed = {*sys.argv[1].split(','), *sys.builtin_module_names}
+class Only:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] not in allowed:
+            raise ModuleNotFoundError(f'not inside: {name}', name=name)
+for name in [*sys.modules]:  # what the start of this process imported is imported again
+    if name.partition('.')[0] in sys.stdlib_module_names and name not in sys.builtin_module_names:
+        if not name.startswith(('importlib', '_frozen', 'encodings', 'codecs', 'io', 'abc', 'site')):
+            del sys.modules[name]
+sys.meta_path.insert(0, Only())
+for name in sys.argv[2].split(','):
+    __import__(name)
+"""
+
+
+def names(found: standard.Standard) -> tuple[set[str], set[str]]:
+    """Everything of a closure by its first name, and what is imported by itself."""
+    modules = {source.name for source in found.modules}
+    leaves = {"nturl2path", "py_compile"}
+    return {name.partition(".")[0] for name in modules} | set(found.extensions), {
+        name for name in modules if "." not in name and name not in leaves and not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("wanted", [(), ("asyncio", "logging.handlers", "urllib.request", "importlib.metadata")])
+def test_each_module_of_a_closure_can_be_imported(wanted: tuple[str, ...]) -> None:
+    own = ("asyncio", "decimal", "uuid", "zoneinfo", "socket", "random", "pathlib", "dataclasses", "traceback")
+    inside, each = names(standard.closure(wanted, own))
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", ONLY_THESE, ",".join(inside), ",".join(sorted(each))],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_small_program_brings_no_network_protocols_and_no_other_processes(built: Built) -> None:
+    inside = {file.path for file in built.manifest.files}
+    for path in ("ssl.py", "http/client.py", "email/message.py", "multiprocessing/context.py", "argparse.py"):
+        assert f"/standard/{path}" not in inside
+    assert not [path for path in inside if "libcrypto" in path or "/tests/" in path]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "brings"),
+    [
+        ("ssl", "ssl"),
+        ("concurrent.futures.ProcessPoolExecutor", "multiprocessing"),
+        ("importlib.metadata", "email"),
+        ("urllib.request", "http"),
+        ("uuid", "hashlib"),
+        ("argparse", "argparse"),
+    ],
+)
+def test_what_a_program_names_is_inside(wanted: str, brings: str) -> None:
+    own = ("asyncio", "uuid", "pathlib")
+    assert brings not in names(standard.closure((), own))[0]
+    assert brings in names(standard.closure((wanted,), own))[0]
