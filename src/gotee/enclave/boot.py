@@ -191,7 +191,7 @@ class Importer(_Loader):
 
     def find_distributions(self, context: Any = None) -> Iterable[Any]:
         """For importlib.metadata: the image's distributions."""
-        from gotee.enclave.resources import distributions
+        from gotee.enclave.distributions import distributions
 
         return distributions(self, None if context is None else context.name)
 

@@ -59,10 +59,10 @@ LATER: dict[str, dict[str, tuple[str, ...]]] = {
     "asyncio": {"ssl": (), "tempfile": ()},
     "concurrent": {"multiprocessing": ("concurrent.futures.process", "concurrent.futures.ProcessPoolExecutor")},
     "decimal": {"_pydecimal": ()},
-    "importlib": dict.fromkeys(
-        ("csv", "email", "inspect", "json", "random", "tempfile", "zipfile"),
-        ("importlib.metadata", "importlib.resources"),
-    ),
+    "importlib": {
+        **dict.fromkeys(("csv", "email", "json"), ("importlib.metadata",)),
+        **dict.fromkeys(("inspect", "random", "tempfile", "zipfile"), ("importlib.metadata", "importlib.resources")),
+    },
     "logging": dict.fromkeys(("configparser", "email", "http", "smtplib", "socketserver", "urllib"), _HANDLERS),
     "random": dict.fromkeys(("hashlib", "statistics"), ()),
     "shutil": dict.fromkeys(("tarfile", "zipfile"), ("shutil",)),
