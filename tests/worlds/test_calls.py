@@ -396,3 +396,40 @@ def test_big_values_cross_both_ways_at_once(tmp_path: Path) -> None:
             print(all(routine.result() == data[::-1] for routine in routines))
         """,
     ) == ["True"]
+
+
+def test_calls_in_a_row_starve_no_timer_no_routine_and_no_cancel(tmp_path: Path) -> None:
+    """An answer that comes at once does not let the caller off its duties at a park."""
+    assert lines_of(
+        tmp_path,
+        """
+        def one() -> int:
+            return 1
+
+        def sleeper(done: list[int]) -> None:
+            sleep(0.01)
+            done.append(1)
+
+        def caller() -> None:
+            while True:
+                gosecure(one).result()
+
+        def main() -> None:
+            done: list[int] = []
+            go(sleeper, done)
+            while not done:
+                gosecure(one).result()
+            print("the timer fired")
+            routine = go(caller)
+            sleep(0.01)
+            print(routine.cancel())
+            try:
+                routine.result()
+            except Cancelled:
+                print("cancelled")
+            ready = []
+            go(ready.append, 1)
+            gosecure(one).result()
+            print(ready)
+        """,
+    ) == ["the timer fired", "True", "cancelled", "[1]"]

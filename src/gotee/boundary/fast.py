@@ -36,7 +36,8 @@ class _Plan(NamedTuple):
     classes: tuple[type, ...] | None = None
 
     def lane(self) -> FastLane:
-        return FastLane(self.annotation, self.exact, self.items, self.classes)
+        single = next(iter(self.kinds)) if self.kinds is not None and len(self.kinds) == 1 else None
+        return FastLane(self.annotation, self.exact, self.items, self.classes, single)
 
 
 def is_lossless(annotation: Any, scope: Scope | None = None) -> bool:

@@ -6,6 +6,8 @@ Compiled, because every message passes here: a value is looked at before it is e
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 
+from gotee.boundary.scalars cimport UNUSUAL, code_of, decode_scalars, encode_scalars
+
 import msgspec
 
 from gotee.boundary.limits import FrameError, array_items, scan
@@ -19,27 +21,31 @@ cdef object _Malformed = (msgspec.DecodeError, ValueError, RecursionError)
 cdef class FastLane:
     """Encodes exact values of one type; says None to others, which take the general lane.
 
-    `exact(value)` tells which are exact. If `classes` is given, those are the tuples of values of these very classes.
-    `items` is "fixed" if the type says how many items a frame can hold, "header" if the first bytes do, else "scan".
+    `exact(value)` tells which are exact. If `classes` is given, those are the tuples of values of these very classes,
+    and if `single` is given, the values of that class. `items` is "fixed" if the type says how many items a frame can
+    hold, "header" if the first bytes do, else "scan".
     """
 
-    cdef object _decode
-    cdef object _exact
-    cdef tuple _classes
-    cdef bint _fixed
-    cdef bint _header
-
-    def __init__(self, annotation, exact, str items, tuple classes=None):
+    def __init__(self, annotation, exact, str items, tuple classes=None, single=None):
         self._decode = msgspec.msgpack.Decoder(annotation).decode
         self._exact = exact
-        self._classes = classes
+        self._classes = classes if single is None else (single,)
+        self._many = single is None
         self._fixed = items == "fixed"
         self._header = items == "header"
+        if self._classes is not None and len(self._classes) <= MOST_CODES:
+            self._count = len(self._classes)
+            codes = [code_of(cls) for cls in self._classes]
+            self._plain = all(codes)
+            for place, code in enumerate(codes):
+                self._codes[place] = code
 
     cdef bint is_exact(self, object value) except -1:
         cdef Py_ssize_t i
         if self._classes is None:
             return self._exact(value)
+        if not self._many:
+            return type(value) is <object> PyTuple_GET_ITEM(self._classes, 0)
         if not PyTuple_CheckExact(value) or PyTuple_GET_SIZE(value) != PyTuple_GET_SIZE(self._classes):
             return False
         for i in range(PyTuple_GET_SIZE(value)):
@@ -49,32 +55,41 @@ cdef class FastLane:
 
     cpdef bytes encode(self, value, limits, str where):
         """The frame of an exact value, within the limits; None for any other value."""
-        cdef bytes data
+        cdef bytes data = None
         if not self.is_exact(value):
             return None
-        try:
-            data = _encode(value)
-        except (OverflowError, UnicodeEncodeError):
-            return None
+        if self._plain:
+            data = encode_scalars(value, self._codes, self._count, self._many)
+        if data is None:
+            try:
+                data = _encode(value)
+            except (OverflowError, UnicodeEncodeError):
+                return None
         self.check(data, limits, where)
         return data
 
     cdef int check(self, bytes data, limits, str where) except -1:
         """The limits, before anything is built. Depth is bounded by the type."""
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        if size > <Py_ssize_t> limits.frame_bytes:
-            raise Overloaded(f"{where}: {size} bytes encoded, the limit is {limits.frame_bytes}")
-        if self._fixed or size <= <Py_ssize_t> limits.items:
+        if limits is not self._limits:
+            self._limits, self._frame_bytes, self._items = limits, limits.frame_bytes, limits.items
+        if size > self._frame_bytes:
+            raise Overloaded(f"{where}: {size} bytes encoded, the limit is {self._frame_bytes}")
+        if self._fixed or size <= self._items:
             return 0
         if not self._header:
             scan(data, limits, where)
-        elif array_items(data, where) > limits.items:
-            raise Overloaded(f"{where}: more than {limits.items} items")
+        elif array_items(data, where) > self._items:
+            raise Overloaded(f"{where}: more than {self._items} items")
         return 0
 
     cpdef object decode(self, bytes data, limits, str path, str where):
         """The value of a frame; BoundaryTypeError, FrameError or Overloaded if it is none of the type."""
         self.check(data, limits, where)
+        if self._plain:
+            value = decode_scalars(data, self._codes, self._count, self._many)
+            if value is not UNUSUAL:
+                return value
         try:
             return self._decode(data)
         except _Validation as error:

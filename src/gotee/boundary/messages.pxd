@@ -1,8 +1,12 @@
 from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
 cdef enum Sender:
     OF_HOST = 0
     OF_ENCLAVE = 1
+
+cdef enum:
+    HEAD = 17        # bytes before the payload: one of kind, eight of id, eight of argument; little endian
 
 cdef enum Code:      # of the kinds that compiled code acts on; the others are in `Kind` only
     CODE_CALL = 1
@@ -19,5 +23,12 @@ cdef class Message:
     cdef readonly bytes payload
 
 
+cdef inline void write_head(unsigned char *head, int kind, uint64_t id, uint64_t argument) noexcept:
+    head[0] = <unsigned char> kind
+    memcpy(head + 1, &id, 8)
+    memcpy(head + 9, &argument, 8)
+
+
+cdef Message read_parts(const unsigned char *head, bytes payload, int sender)
 cpdef bytes pack(int kind, uint64_t id=*, uint64_t argument=*, bytes payload=*)
 cpdef Message unpack(bytes frame, int sender)

@@ -8,6 +8,7 @@ import enum
 import struct
 from typing import NamedTuple
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
@@ -58,10 +59,8 @@ cdef list _KINDS = [None] * 64   # by number: 0 to 31 of the host, 32 to 63 of t
 for _kind in Kind:
     _KINDS[_kind] = _kind
 
-cdef enum:
-    HEADER = 17     # one byte kind, eight bytes id, eight bytes argument; little endian
 
-
+@cython.freelist(64)
 cdef class Message:
     """A message as it was received; `id` and `argument` have the meaning that its kind gives them."""
 
@@ -76,30 +75,33 @@ cpdef bytes pack(int kind, uint64_t id=0, uint64_t argument=0, bytes payload=b""
     Message(<Kind.TAKEN: 4>, 7, 1, b'')
     """
     cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
-    cdef bytes frame = PyBytes_FromStringAndSize(NULL, HEADER + size)
+    cdef bytes frame = PyBytes_FromStringAndSize(NULL, HEAD + size)
     cdef unsigned char *out = <unsigned char *> PyBytes_AS_STRING(frame)
-    out[0] = kind
-    memcpy(out + 1, &id, 8)
-    memcpy(out + 9, &argument, 8)
-    memcpy(out + HEADER, PyBytes_AS_STRING(payload), size)
+    write_head(out, kind, id, argument)
+    memcpy(out + HEAD, PyBytes_AS_STRING(payload), size)
     return frame
 
 
 cpdef Message unpack(bytes frame, int sender):
     """The message in a frame; LinkCorrupt if it has no such form or is not one that world sends."""
-    cdef Message message
-    cdef unsigned char *data = <unsigned char *> PyBytes_AS_STRING(frame)
+    cdef const unsigned char *data = <const unsigned char *> PyBytes_AS_STRING(frame)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(frame)
-    if size < HEADER:
+    if size < HEAD:
         raise LinkCorrupt(f"a message of {size} bytes is shorter than its header")
-    if data[0] >= 64 or data[0] >> 5 != sender or _KINDS[data[0]] is None:
-        raise LinkCorrupt(f"message kind {data[0]} does not come from that world")
+    return read_parts(data, PyBytes_FromStringAndSize(<const char *> data + HEAD, size - HEAD), sender)
+
+
+cdef Message read_parts(const unsigned char *head, bytes payload, int sender):
+    """The message of a header, which is in private memory, and its payload."""
+    cdef Message message
+    if head[0] >= 64 or head[0] >> 5 != sender or _KINDS[head[0]] is None:
+        raise LinkCorrupt(f"message kind {head[0]} does not come from that world")
     message = Message.__new__(Message)
-    message.code = data[0]
-    message.kind = _KINDS[data[0]]
-    memcpy(&message.id, data + 1, 8)
-    memcpy(&message.argument, data + 9, 8)
-    message.payload = PyBytes_FromStringAndSize(<char *> data + HEADER, size - HEADER)
+    message.code = head[0]
+    message.kind = _KINDS[head[0]]
+    memcpy(&message.id, head + 1, 8)
+    memcpy(&message.argument, head + 9, 8)
+    message.payload = payload
     return message
 
 

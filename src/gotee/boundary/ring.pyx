@@ -20,7 +20,7 @@ and the wake-up is lost (`tests/link/test_wake_model.py` finds that trace).
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
@@ -76,6 +76,9 @@ cdef int64_t SPIN_LEAST = 2_000
 cdef int64_t SPIN_MOST = 400_000
 cdef int64_t SOON = 400_000
 cdef int64_t CHEAP = 20_000
+cdef int GLANCES = 64                  # looks before the first at the clock: two microseconds or so
+cdef int64_t GLANCE_NS = 2_000
+cdef int64_t BRIEFLY = 50_000
 cdef int CROWDED = 8                   # waits in a row on the peer's processor before one side leaves it
 cdef int64_t LEAVE_AGAIN = 4_000_000   # after this time at the soonest, then after twice as much, up to
 cdef int64_t LEAVE_LAST = 64_000_000
@@ -102,42 +105,6 @@ cdef class Ring:
     `bell` wakes this side, `peer_bell` the other one (eventfds). `control` is a stream socket whose end tells
     that the peer is gone; nothing is sent on it. The ring owns these three descriptors and closes them.
     """
-
-    cdef unsigned char *base
-    cdef size_t size
-    cdef unsigned char *out
-    cdef unsigned char *inward
-    cdef shared_u64 *out_tail
-    cdef shared_u64 *out_head
-    cdef shared_u64 *in_tail
-    cdef shared_u64 *in_head
-    cdef shared_u64 *own_sleep
-    cdef shared_u64 *peer_sleep
-    cdef shared_u64 *own_place
-    cdef shared_u64 *peer_place
-    cdef bint creator
-    cdef int crowded             # waits in a row on the peer's processor
-    cdef int64_t left            # when this side last left it
-    cdef int64_t leave_again     # how long after that it may again
-    cdef uint64_t tail           # ours, outward
-    cdef uint64_t freed          # the peer's head as last checked
-    cdef uint64_t head           # ours, inward
-    cdef uint64_t arrived        # the peer's tail as last checked
-    cdef uint64_t wanted         # bytes of room that the last failed send lacked, 0 if it did not fail
-    cdef shared_u64 woken        # private: wake() was called and no wait has returned since
-    cdef shared_u64 asleep       # private: the sleep word is set
-    cdef readonly bint waiting   # a thread is in `wait`
-    cdef readonly bint gone      # the end of the peer has been noticed
-    cdef State state
-    cdef int bell, peer_bell, control
-    cdef int64_t spin_ns         # how long the next spin lasts
-    cdef int64_t spin_most
-    cdef int64_t credit          # what failed spins may still cost
-    cdef int64_t credited        # when credit was last added
-    cdef Assembler assembler
-    cdef readonly Py_ssize_t missed   # sleeps that the backstop ended although there was reason to wake: about 0
-    cdef readonly Py_ssize_t capacity
-    cdef readonly Py_ssize_t piece
 
     def __cinit__(self):
         self.bell = self.peer_bell = self.control = -1
@@ -242,12 +209,36 @@ cdef class Ring:
                 return -1
         self.wanted = 0
         self.copy_out(header, frame + offset, length)
+        self.publish(need)
+        return offset + length
+
+    cdef bint put_parts(
+        self, const unsigned char *head, size_t head_size, const unsigned char *data, size_t size
+    ) noexcept:
+        """Put a frame of two parts as one piece, where it fits without a seam: what most messages are.
+
+        False, with nothing done, in all other cases and states; `try_send` takes those, and says what is wrong.
+        """
+        cdef uint64_t length = head_size + size
+        cdef uint64_t need = HEADER + ((length + 7) & ~7)
+        cdef uint64_t at = self.tail & (self.capacity - 1)
+        if self.state != OPEN or self.gone or length > <uint64_t> self.piece:
+            return False
+        if self.room() < need or at + need > <uint64_t> self.capacity:
+            return False
+        store_relaxed(<shared_u64 *> (self.out + at), pack(WHOLE, 0, length))
+        memcpy(self.out + at + HEADER, head, head_size)
+        memcpy(self.out + at + HEADER + head_size, data, size)
+        self.publish(need)
+        return True
+
+    cdef inline void publish(self, uint64_t need) noexcept:
+        """The next `need` bytes are in their place: the peer may have them."""
         self.tail += need
         store_release(self.out_tail, self.tail)
         fence()
         if load_relaxed(self.peer_sleep) and swap(self.peer_sleep, 0):
             ring_bell(self.peer_bell)
-        return offset + length
 
     cdef inline uint64_t room(self) noexcept nogil:
         return self.capacity - (self.tail - self.freed)
@@ -300,7 +291,7 @@ cdef class Ring:
     cdef object take(self):
         """Take one piece out; return the frame that it completes or None. At least 8 bytes have arrived."""
         cdef uint64_t header = load_relaxed(<shared_u64 *> (self.inward + (self.head & (self.capacity - 1))))
-        cdef uint64_t need, word
+        cdef uint64_t need
         cdef unsigned char *target
         try:
             target = self.assembler.begin(header)
@@ -311,13 +302,58 @@ cdef class Ring:
         if need > self.arrived - self.head:
             self.blame(f"the peer announced a piece of {need} bytes and sent {self.arrived - self.head}")
         self.copy_in(target, self.assembler.length)
+        self.took(need)
+        return self.assembler.finish()
+
+    cdef bytes take_parts(self, unsigned char *head, size_t head_size):
+        """Take the next frame if it is one piece without a seam, of at least `head_size` bytes: these go to `head`,
+        the others are returned. None, with nothing taken, in all other cases; `try_recv` takes those.
+        """
+        cdef uint64_t header, need
+        cdef uint64_t at = self.head & (self.capacity - 1)
+        cdef size_t size
+        cdef bytes rest
+        if self.nothing():
+            return None
+        header = load_relaxed(<shared_u64 *> (self.inward + at))
+        size = header & 0xFFFFFFFF
+        need = HEADER + ((size + 7) & ~7)
+        # Every other header is loaded again, and judged, by `take`.
+        if header != pack(WHOLE, 0, size) or size < head_size or size > <size_t> self.piece:
+            return None
+        if need > self.arrived - self.head or at + need > <uint64_t> self.capacity:
+            return None
+        if self.assembler.frames[0] is not None:
+            return None
+        rest = PyBytes_FromStringAndSize(NULL, size - head_size)
+        memcpy(head, self.inward + at + HEADER, head_size)
+        memcpy(PyBytes_AS_STRING(rest), self.inward + at + HEADER + head_size, size - head_size)
+        self.took(need)
+        return rest
+
+    cdef bint nothing(self) noexcept:
+        """Whether nothing can be taken, without a doubt: a doubt is settled by `try_recv`."""
+        cdef uint64_t tail
+        if self.state != OPEN:
+            return False
+        if self.head != self.arrived:
+            return False
+        tail = load_acquire(self.in_tail)
+        if tail == self.head:
+            return True
+        if tail - self.head <= <uint64_t> self.capacity and not tail & 7:
+            self.arrived = tail
+        return False
+
+    cdef inline void took(self, uint64_t need) noexcept:
+        """The next `need` bytes are copied: the peer may use their place."""
+        cdef uint64_t word
         self.head += need
         store_release(self.in_head, self.head)
         fence()
         word = load_relaxed(self.peer_sleep)
         if word > 1 and self.capacity - (self.arrived - self.head) >= word - 1 and swap(self.peer_sleep, 0):
             ring_bell(self.peer_bell)
-        return self.assembler.finish()
 
     cdef void copy_in(self, unsigned char *target, size_t length) noexcept nogil:
         cdef uint64_t at = (self.head + HEADER) & (self.capacity - 1)
@@ -333,22 +369,33 @@ cdef class Ring:
         `timeout` in seconds; False when it is over. Other threads run meanwhile. Signal handlers run, and what they
         raise comes out of here. One thread waits at a time.
         """
+        return self.wait_for(-1.0 if timeout is None else max(timeout, 0.0))
+
+    cdef bint wait_for(self, double seconds) except -1:
+        """`wait`, with a negative number for as long as it takes."""
         cdef int64_t start, deadline = FOREVER
+        cdef int64_t looked = self.begin_wait()
         cdef bint found
-        if self.state != OPEN:
-            self.refuse()
-        if self.waiting:
-            raise UsageError("another thread waits on this link")
         if self.ready():
             self.awake()
             return True
-        start = now_ns()
-        if timeout is not None and timeout < 1e9:
-            deadline = start + <int64_t> (max(timeout, 0) * 1e9)
         self.waiting = True
         try:
-            with nogil:
-                found = self.spin(start, deadline) if deadline > start else False
+            if not looked and seconds != 0:
+                with nogil:
+                    found = self.glance()
+                if found:
+                    self.learn(GLANCE_NS, True)
+                    PyErr_CheckSignals()
+                    self.awake()
+                    return True
+            start = looked or now_ns()
+            if 0 <= seconds < 1e9:
+                deadline = now_ns() + <int64_t> (seconds * 1e9)
+            found = False
+            if not looked and deadline > start:
+                with nogil:
+                    found = self.spin(start, deadline)
             while not found:
                 PyErr_CheckSignals()  # a handler may close or poison the link
                 if self.state != OPEN:
@@ -363,9 +410,51 @@ cdef class Ring:
                 self.awake()
             return found
         finally:
-            self.waiting = False
-            if self.state == CLOSED or self.state == POISONED:
-                self.release()
+            self.end_wait()
+
+    cdef bint spin_briefly(self) except -1:
+        """The part of `wait` before the sleep, or 50 us of it. False: the next `wait` does the rest."""
+        cdef int64_t start
+        cdef bint found
+        self.begin_wait()
+        if self.ready():
+            self.awake()
+            return True
+        self.waiting = True
+        try:
+            with nogil:
+                found = self.glance()
+            if found:
+                self.learn(GLANCE_NS, True)
+            else:
+                start = now_ns()
+                with nogil:
+                    found = self.spin(start, start + BRIEFLY)
+                if found:
+                    self.learn(now_ns() - start, True)
+                elif self.spin_ns <= BRIEFLY:
+                    self.looked = start
+            PyErr_CheckSignals()
+            if found:
+                self.awake()
+            return found
+        finally:
+            self.end_wait()
+
+    cdef int64_t begin_wait(self) except -1:
+        """Who may wait; when `spin_briefly` spun in vain just before, or 0."""
+        cdef int64_t looked = self.looked
+        self.looked = 0
+        if self.state != OPEN:
+            self.refuse()
+        if self.waiting:
+            raise UsageError("another thread waits on this link")
+        return looked
+
+    cdef void end_wait(self) noexcept:
+        self.waiting = False
+        if self.state == CLOSED or self.state == POISONED:
+            self.release()
 
     cdef bint ready(self) noexcept nogil:
         """Whether there is a reason not to sleep. Unchecked values of the peer decide nothing else here."""
@@ -381,12 +470,23 @@ cdef class Ring:
         store_relaxed(&self.woken, 0)
         self.wanted = 0  # a caller that gives up its send must not be woken for it again and again
 
+    cdef bint glance(self) noexcept nogil:
+        """Spin for as long as a ready answer takes, without a look at the clock; not where spinning is no use."""
+        cdef int i
+        if self.spin_ns == 0 or self.crowds():
+            return False
+        for i in range(GLANCES):
+            if self.ready():
+                return True
+            pause_cpu()
+        return False
+
     cdef bint spin(self, int64_t start, int64_t deadline) noexcept nogil:
         cdef int64_t end, now = start
         cdef int i
         self.credit = min(CREDIT_MOST, self.credit + (start - self.credited) // CREDIT_PART)
         self.credited = start
-        if self.crowds(start) or self.spin_ns == 0 or self.credit < self.spin_ns:
+        if self.stay_away() or self.spin_ns == 0 or self.credit < self.spin_ns:
             return False
         end = min(start + self.spin_ns, deadline)
         while now < end:
@@ -400,27 +500,34 @@ cdef class Ring:
         self.credit -= now - start
         return False
 
-    cdef bint crowds(self, int64_t now) noexcept nogil:
-        """Whether the peer stands on this processor: then it can answer only while we sleep.
+    cdef bint crowds(self) noexcept nogil:
+        """Whether the peer stands on this processor: then it can answer only while we sleep."""
+        cdef uint64_t place = <uint64_t> (1 + sched_getcpu())
+        if place != self.placed:
+            self.placed = place
+            store_relaxed(self.own_place, place)
+        return load_relaxed(self.peer_place) == place
+
+    cdef bint stay_away(self) noexcept nogil:
+        """Whether to sleep at once, because the peer stands on this processor, or there is only one.
 
         The side that was attached leaves; both would, for ever, if both did. It does so rarely: the other processors
         may be taken by other work.
         """
-        cdef uint64_t place
+        cdef int64_t now
         if self.spin_most == 0:
             return True
-        place = <uint64_t> (1 + sched_getcpu())
-        store_relaxed(self.own_place, place)
-        if load_relaxed(self.peer_place) != place:
+        if not self.crowds():
             self.crowded = 0
             return False
         self.crowded += 1
+        now = now_ns()
         if self.crowded >= CROWDED and not self.creator and now - self.left > self.leave_again:
             self.leave_again = LEAVE_AGAIN if now - self.left > 4 * LEAVE_LAST else min(2 * self.leave_again, LEAVE_LAST)
             self.left = now
             self.crowded = 0
             leave_cpu()
-            store_relaxed(self.own_place, <uint64_t> (1 + sched_getcpu()))
+            self.crowds()
             return False
         return True
 

@@ -1,8 +1,13 @@
 from cpython.pythread cimport PyThread_type_lock
+from libc.stdint cimport uint64_t
+
+from gotee.boundary.messages cimport Message
+from gotee.boundary.ring cimport Ring
 
 
 cdef class Wire:
     cdef object link
+    cdef Ring ring               # the same, if it is one: small messages take a short way through it
     cdef object frames           # queues what the link has no room for, and cuts what is large
     cdef object outgoing
     cdef list wanting            # to be told when there is room again
@@ -17,4 +22,8 @@ cdef class Wire:
     cdef int tell_room(self) except -1
     cdef int own(self) except -1
     cpdef bytes receive(self)
-    cpdef bint wait(self, object seconds) except -1
+    cpdef int post(self, int kind, uint64_t id=*, uint64_t argument=*, bytes payload=*) except -1
+    cdef Message next(self, int sender)
+    cdef Message next_by_frame(self, int sender)
+    cdef bint wait_for(self, double seconds) except -1
+    cdef bint spin_briefly(self) except -1

@@ -6,7 +6,7 @@ gets it, sends what is queued. One thread, the receiver, calls receive, wait and
 
 from collections import deque
 
-from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.pythread cimport (
     NOWAIT_LOCK,
     PyThread_acquire_lock,
@@ -15,6 +15,11 @@ from cpython.pythread cimport (
     PyThread_release_lock,
     WAIT_LOCK,
 )
+
+from libc.stdint cimport uint64_t
+
+from gotee.boundary.messages cimport HEAD, Message, pack, read_parts, unpack, write_head
+from gotee.boundary.ring cimport Ring
 
 from gotee.boundary.frames import LinkClosed
 from gotee.boundary.link import FrameLink
@@ -30,6 +35,7 @@ cdef class Wire:
 
     def __init__(self, link):
         self.link = link
+        self.ring = link if isinstance(link, Ring) else None
         self.frames = FrameLink(link)
         self.outgoing = deque()
         self.wanting = []
@@ -43,6 +49,21 @@ cdef class Wire:
         """Send a frame, now or as soon as there is room; frames are delivered in the order of the calls."""
         self.outgoing.append(frame)
         return self.hand_over()
+
+    cpdef int post(self, int kind, uint64_t id=0, uint64_t argument=0, bytes payload=b"") except -1:
+        """Send a message as `send(pack(...))` does, without making a frame of it where the ring has room for it."""
+        cdef unsigned char head[HEAD]
+        cdef bint sent
+        if self.ring is not None and not self.queued and not self.outgoing:
+            if PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
+                write_head(head, kind, id, argument)
+                sent = self.ring.put_parts(
+                    head, HEAD, <const unsigned char *> PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload)
+                )
+                PyThread_release_lock(self.owner)
+                if sent:
+                    return 0
+        return self.send(pack(kind, id, argument, payload))
 
     cdef int hand_over(self) except -1:
         """Give the link what is queued. Who finds the link taken leaves it to its owner, who looks again."""
@@ -125,8 +146,39 @@ cdef class Wire:
             self.hand_over()
         return frame
 
-    cpdef bint wait(self, object seconds) except -1:
+    cdef Message next(self, int sender):
+        """The next message of that world, or None, as `receive`; LinkCorrupt if it is not one that world sends."""
+        cdef unsigned char head[HEAD]
+        cdef bytes payload
+        cdef bint nothing
+        if self.ring is None or self.piled or self.ring.gone or self.outgoing:
+            return self.next_by_frame(sender)
+        self.own()
+        try:
+            payload = self.ring.take_parts(head, HEAD)
+            nothing = payload is None and self.ring.nothing()
+        finally:
+            PyThread_release_lock(self.owner)
+        if payload is not None:
+            return read_parts(head, payload, sender)
+        return None if nothing else self.next_by_frame(sender)
+
+    cdef Message next_by_frame(self, int sender):
+        cdef bytes frame = self.receive()
+        return None if frame is None else unpack(frame, sender)
+
+    def wait(self, seconds):
         """Wait until a frame may have come, room may have come, or `wake`; False after `seconds` without any."""
+        return self.wait_for(-1.0 if seconds is None else max(seconds, 0.0))
+
+    cdef bint spin_briefly(self) except -1:
+        """The part of `wait` that costs no sleep, if the link has one; False if nothing came."""
+        if self.ring is None or self.queued or self.outgoing:
+            return False
+        return self.ring.spin_briefly()
+
+    cdef bint wait_for(self, double seconds) except -1:
+        """`wait`, with a negative number for as long as it takes."""
         if self.queued:
             self.own()
             try:
@@ -141,7 +193,9 @@ cdef class Wire:
                 return True
         if self.outgoing:
             self.hand_over()
-        return self.link.wait(seconds)
+        if self.ring is not None:
+            return self.ring.wait_for(seconds)
+        return self.link.wait(None if seconds < 0 else seconds)
 
     def wake(self):
         """End a `wait` early; from any thread."""

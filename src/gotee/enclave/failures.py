@@ -23,10 +23,6 @@ CALL, START, ROUTINE = 0, 1, 2  # what a HIDDEN message is about; the call's num
 _ID = 8  # bytes
 
 
-class Stop(Exception):
-    """SystemExit or KeyboardInterrupt of a secured routine, by its type and message: the enclave goes on."""
-
-
 class Failures:
     """Makes the messages about failures. `error_key` is the modulus that the manifest names, in hexadecimal, or ""."""
 
@@ -44,8 +40,7 @@ class Failures:
         if public is not None:
             return pack(Kind.PUBLIC_FAILED, number, 0, public)
         if self.debug:
-            name, text = error.args if isinstance(error, Stop) else (type(error).__qualname__, message_of(error))
-            return pack(Kind.FAILED, number, 0, pack_error(name, text + note))
+            return pack(Kind.FAILED, number, 0, pack_error(type(error).__qualname__, message_of(error) + note))
         return self.hidden(CALL, number, error, f"{entry}{note}")
 
     def of_result(self, number: int, refused: BoundaryTypeError, entry: str) -> bytes:

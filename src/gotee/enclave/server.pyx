@@ -6,24 +6,22 @@ arrives is an attack or a defect of the host, and ends the enclave.
 
 from libc.stdint cimport uint64_t
 
-from gotee.boundary.messages cimport CODE_CALL, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack, unpack
+from gotee.boundary.crossing cimport CallCodec
+from gotee.boundary.messages cimport CODE_CALL, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack
 from gotee.boundary.wire cimport Wire
-from gotee.runtime.routine cimport Routine
-from gotee.runtime.waiting cimport Waiter
+from gotee.runtime.routine cimport Routine, next_number
+from gotee.runtime.scheduler cimport Scheduler, Sleeper
 
-from gotee.boundary.crossing import CallCodec
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
 from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
 from gotee.boundary.room import wait_for_room
 from gotee.enclave.console import Console
-from gotee.enclave.failures import Stop
 from gotee.errors import BoundaryTypeError, Overloaded, UsageError
 from gotee.runtime import selecting
 from gotee.runtime.deadlock import waiting_table
 from gotee.runtime.parking import Ticket
-from gotee.runtime.routine import spawn
 from gotee.runtime.scheduler import scheduler_of_this_thread, thread_states
 
 cdef enum:
@@ -34,34 +32,34 @@ cdef class _Entry:
     """One function of the fixed table."""
 
     cdef object function
-    cdef object codec
+    cdef CallCodec codec
     cdef str name
 
-    def __init__(self, function, codec):
+    def __init__(self, function, CallCodec codec):
         self.function = function
         self.codec = codec
         self.name = function.__qualname__
 
-    def __call__(self, *args, **kwargs):
-        try:
-            return self.function(*args, **kwargs)
-        except (SystemExit, KeyboardInterrupt) as stop:
-            raise Stop(type(stop).__name__, str(stop)) from stop
 
-
-cdef class _Call(Waiter):
-    """The host, which waits for one call to end."""
+cdef class _Call(Routine):
+    """A routine that the host has started, and waits for."""
 
     cdef Server server
     cdef _Entry entry
-    cdef Routine routine
-    cdef uint64_t number
+    cdef uint64_t id
 
-    cdef int wake(self) except -1:
+    cdef int stopped(self, object stop) except -1:
+        """SystemExit or KeyboardInterrupt of a secured routine: it failed; the enclave goes on."""
+        return self.complete(None, stop)
+
+    cdef int complete(self, object value, object exception) except -1:
+        if self.finished:
+            return 0
+        Routine.complete(self, value, exception)
         return self.server.on_done(self)
 
 
-cdef class Server:
+cdef class Server(Sleeper):
     """Serves the entries of one image over one link.
 
     From its making on, the console is the host's: the program's modules are imported after that.
@@ -75,7 +73,8 @@ cdef class Server:
     cdef uint64_t last_call
     cdef Py_ssize_t most_calls
     cdef object ended
-    cdef object scheduler
+    cdef bint over               # `ended` has been told
+    cdef Scheduler scheduler
     cdef object failures
     cdef bint probed
     cdef uint64_t epoch          # of the probe that is held
@@ -116,34 +115,37 @@ cdef class Server:
 
     # -- the scheduler sleeps here ------------------------------------------------------------------
 
-    def wait(self, seconds):
-        """Sleep until the host sends something, at most `seconds`."""
+    cdef int rest(self, double seconds) except -1:
+        """Sleep until the host sends something."""
         if self.console.pending:
             self.console.flush()
         if not self.dispatch_all():
             if self.probed and self.scheduler.at_rest and not self.wire.queued and thread_states() == 1:
                 self.answer_probe()
-            self.wire.wait(seconds)
+            self.wire.wait_for(seconds)
             self.dispatch_all()
+        return 0
 
-    def poll(self):
+    cpdef int poll(self) except -1:
         """Act on what has arrived."""
         self.dispatch_all()
+        return 0
 
-    def notify(self):
-        """End a `wait` early."""
+    cpdef int notify(self) except -1:
         self.wire.wake()
+        return 0
 
     cdef bint dispatch_all(self) except -1:
         cdef bint busy = False
-        cdef bytes frame
+        cdef Message message
         while True:
-            frame = self.wire.receive()
-            if frame is None:
+            message = self.wire.next(OF_HOST)
+            if message is None:
                 break
             busy = True
-            self.dispatch(unpack(frame, OF_HOST))
-        if self.wire.ended and not self.ended.answered:
+            self.dispatch(message)
+        if self.wire.ended and not self.over:
+            self.over = True
             self.ended.give(None)
             busy = True
         return busy
@@ -158,9 +160,14 @@ cdef class Server:
             wait_for_room(self.wire)
 
     cdef int send(self, bytes frame) except -1:
-        if self.console.pending:
-            self.console.flush()  # what was printed before this message is seen before it
+        self.console_first()
         return self.wire.send(frame)
+
+    cdef int console_first(self) except -1:
+        """What was printed before a message is seen before it."""
+        if self.console.pending:
+            self.console.flush()
+        return 0
 
     cdef int answer_probe(self) except -1:
         """At rest: nothing here happens before the host sends something. A probe is held until then."""
@@ -182,7 +189,7 @@ cdef class Server:
         elif message.kind is Kind.CANCEL_CALL:
             call = self.calls.get(message.id)
             if call is not None:  # else its result is on its way
-                (<_Call> call).routine.cancel()
+                (<_Call> call).cancel()
         else:
             self.channels.on_answer(message)
         return 0
@@ -211,26 +218,25 @@ cdef class Server:
             self.send(pack(Kind.OVERLOADED, message.id))
             return 0
         call = _Call.__new__(_Call)
-        call.server = self
-        call.entry = entry
-        call.number = message.id
-        call.routine = spawn(entry, args, kwargs, entry.name)
+        call.number = next_number()
+        call.name = entry.name
+        call.function, call.args, call.kwargs = entry.function, args, kwargs or None
+        call.server, call.entry, call.id = self, entry, message.id
         self.calls[message.id] = call
-        call.routine.watch(call)
-        return 0
+        return self.scheduler.spawn(call)
 
     cdef int on_done(self, _Call call) except -1:
-        cdef Routine routine = call.routine
-        del self.calls[call.number]
-        call.routine = None
-        error = routine.exception
+        cdef bytes payload
+        del self.calls[call.id]
+        error = call.exception
         if error is None:
             try:
-                payload = call.entry.codec.encode_result(routine.value)
+                payload = call.entry.codec.encode_result(call.value)
             except BoundaryTypeError as refused:
-                return self.send(self.failures.of_result(call.number, refused, call.entry.name))
-            return self.send(pack(CODE_RESULT, call.number, 0, payload))
-        routine.mark_observed()
-        if routine.cancelled:
-            return self.send(pack(Kind.CALL_CANCELLED, call.number))
-        return self.send(self.failures.of_call(call.number, error, call.entry.name))
+                return self.send(self.failures.of_result(call.id, refused, call.entry.name))
+            self.console_first()
+            return self.wire.post(CODE_RESULT, call.id, 0, payload)
+        call.mark_observed()
+        if call.cancelled:
+            return self.send(pack(Kind.CALL_CANCELLED, call.id))
+        return self.send(self.failures.of_call(call.id, error, call.entry.name))

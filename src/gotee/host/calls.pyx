@@ -3,12 +3,17 @@
 What the enclave says about a call is hostile: its number must be that of a running call, its result of the entry's type.
 """
 
-from gotee.boundary.messages cimport CODE_CALL, Message, pack
+from gotee.boundary.crossing cimport CallCodec
+from gotee.boundary.messages cimport CODE_CALL, Message
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.routine cimport Routine
+from gotee.runtime.scheduler cimport current_scheduler
+
+import types
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import Kind
+from gotee.boundary.room import wait_for_room
 from gotee.errors import BoundaryTypeError, EnclaveLost
 from gotee.host.failures import failure_of
 
@@ -25,30 +30,82 @@ cdef class SecuredRoutine(Routine):
         """Ask the enclave to stop the routine at its next park. False if it is done already."""
         if self.finished:
             return False
-        self.wire.send(pack(CANCEL_CALL, self.number))
+        self.wire.post(CANCEL_CALL, self.number)
         return True
+
+
+cdef class Callee:
+    """One entry of an enclave, as its callers need it."""
+
+    def __init__(self, Calls calls, function, Py_ssize_t number, CallCodec codec):
+        self.calls = calls
+        self.name = function.__qualname__
+        self.number = number
+        self.codec = codec
+
+
+cdef class Door:
+    """Starts secured routines; `find(function)` gives the Callee of one that has not been started before.
+
+    What `find` has once checked of a function is not checked again.
+    """
+
+    def __init__(self, find):
+        self.find = find
+        self.known = {}
+
+    def __call__(self, f, tuple args, dict kwargs):
+        cdef Callee callee = None
+        if type(f) is types.FunctionType:   # hashed by identity
+            callee = <Callee> self.known.get(f)
+        if callee is None:
+            callee = self.find(f)
+            if type(f) is types.FunctionType:
+                self.known[f] = callee
+        return callee.calls.start(callee, args, kwargs)
 
 
 cdef class Calls:
     """The calls of one enclave that have not ended."""
 
-    def __init__(self, Wire wire):
+    def __init__(self, Wire wire, seat):
+        """`seat()` makes the calling thread sleep with the enclave's link."""
         self.wire = wire
+        self.seat = seat
         self.running = {}
 
-    def begin(self, Py_ssize_t entry, str name, codec, bytes arguments):
+    cdef SecuredRoutine start(self, Callee callee, tuple args, dict kwargs):
+        """Start an entry; parks while too much waits to be sent.
+
+        Raises BoundaryTypeError, with nothing sent, if an argument cannot cross.
+        """
+        cdef SecuredRoutine routine
+        cdef bytes arguments
+        if self.lost is not None:
+            raise EnclaveLost(self.lost)
+        if current_scheduler().sleeper is None:
+            self.seat()
+        arguments = callee.codec.encode_arguments(args, kwargs)
+        if self.wire.queued and self.wire.full:
+            wait_for_room(self.wire)
+        routine = self.begin(callee, arguments)
+        if self.lost is not None:  # meanwhile: nobody else will tell this call
+            self.lose(self.lost, self.ignored)
+        return routine
+
+    cdef SecuredRoutine begin(self, Callee callee, bytes arguments):
         """Send a call and return its handle.
 
-        Compiled code up to the queue of the wire: the enclave wants calls in the order of their numbers.
+        No Python code before the wire has it: the enclave wants calls in the order of their numbers.
         """
         cdef SecuredRoutine routine = SecuredRoutine.__new__(SecuredRoutine)
         self.last += 1
-        routine.name = name
+        routine.name = callee.name
         routine.number = self.last
-        routine.codec = codec
+        routine.codec = callee.codec
         routine.wire = self.wire
         self.running[self.last] = routine
-        self.wire.send(pack(CODE_CALL, routine.number, entry, arguments))
+        self.wire.post(CODE_CALL, routine.number, callee.number, arguments)
         return routine
 
     cdef int on_result(self, Message message) except -1:
@@ -76,6 +133,8 @@ cdef class Calls:
     def lose(self, str reason, bint ignored):
         """The enclave is gone: every call fails, and nobody has to ask for the failure if it is `ignored`."""
         cdef SecuredRoutine routine
+        self.lost = reason
+        self.ignored = ignored
         for number in list(self.running):
             routine = self.running.pop(number, None)
             if routine is not None:

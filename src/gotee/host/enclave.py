@@ -12,25 +12,22 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message, pack, unpack_error
-from gotee.boundary.room import wait_for_room
 from gotee.boundary.wire import Wire
 from gotee.errors import EnclaveLost, ImageError
 from gotee.host import failures
-from gotee.host.calls import Calls
+from gotee.host.calls import Callee, Calls
 from gotee.host.lead import Lead, Seat
 from gotee.host.probe import Probe
 from gotee.host.start import Started
 from gotee.runtime import deadlock
 from gotee.runtime.parking import Ticket
-from gotee.runtime.routine import Routine
 from gotee.runtime.scheduler import scheduler_of_this_thread
 
-T = TypeVar("T")
 GOODBYE = 2.0  # seconds that an enclave gets at exit to send what it has printed
 
 
@@ -41,8 +38,7 @@ class Enclave:
         self._started = started
         self._wire = Wire(started.link)
         self._home = Home(self._wire.send)
-        self._calls = Calls(self._wire)
-        self._codecs: dict[Callable[..., Any], CallCodec] = {}
+        self._calls = Calls(self._wire, self.seat)
         self._ready: Ticket[None] = Ticket()
         self._probe = Probe(self._wire.send)
         self._actions: dict[Kind, Callable[[Message], None]] = {
@@ -86,22 +82,9 @@ class Enclave:
         if self.lost is not None:
             raise EnclaveLost(self.lost)
 
-    def call(self, entry: int, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[T]:
-        """Start an entry; parks while too much waits to be sent.
-
-        Raises BoundaryTypeError, with nothing sent, if an argument cannot cross.
-        """
-        self.seat()
-        codec = self._codecs.get(function)
-        if codec is None:
-            codec = self._codecs[function] = CallCodec(function, self._home)
-        arguments = codec.encode_arguments(args, kwargs)
-        if self._wire.full:
-            wait_for_room(self._wire)
-        routine = self._calls.begin(entry, function.__qualname__, codec, arguments)
-        if self.lost is not None:  # meanwhile: nobody else will tell this call
-            self._calls.lose(self.lost, self._stopping)
-        return routine
+    def callee(self, number: int, function: Callable[..., Any]) -> Callee:
+        """Entry `number` of the enclave's table, which is `function` there."""
+        return Callee(self._calls, function, number, CallCodec(function, self._home))
 
     # -- the service thread -----------------------------------------------------------------------------
 
@@ -117,9 +100,12 @@ class Enclave:
         deadlock.service_threads.add(own)
         self._lead.serve()
         refusal = None if self._ready.answered else self._refusal()
-        with self._lead.baton:
+
+        def end() -> None:
             self.refused = refusal
             self._end(refusal or "the enclave ended")
+
+        self._lead.alone(end)
         deadlock.service_threads.discard(own)
         self._started.wait()
 

@@ -1,6 +1,9 @@
+from cpython.pythread cimport PyThread_type_lock
+
 from gotee.boundary.wire cimport Wire
 from gotee.host.calls cimport Calls
-from gotee.runtime.scheduler cimport Scheduler
+from gotee.runtime.routine cimport Routine
+from gotee.runtime.scheduler cimport Scheduler, Sleeper
 
 
 cdef class Lead:
@@ -8,7 +11,7 @@ cdef class Lead:
     cdef Calls calls
     cdef object act
     cdef object lost
-    cdef readonly object baton
+    cdef PyThread_type_lock baton
     cdef readonly Py_ssize_t terms   # how often a thread has led so far
     cdef bint led                    # by a thread that parked, now
     cdef readonly list wanted
@@ -17,10 +20,11 @@ cdef class Lead:
     cdef int lead(self, double seconds, Scheduler scheduler) except -1
     cdef bint dispatch(self, Scheduler scheduler, bint everything) except -1
     cdef bint enough(self, Scheduler scheduler)
+    cdef bint enter(self) noexcept
     cdef int leave(self) except -1
 
 
-cdef class Seat:
+cdef class Seat(Sleeper):
     cdef Lead lead
     cdef Scheduler scheduler
     cdef bint leading

@@ -9,12 +9,21 @@ import _thread
 import threading
 from time import monotonic
 
+from cpython.pythread cimport (
+    NOWAIT_LOCK,
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_free_lock,
+    PyThread_release_lock,
+    WAIT_LOCK,
+)
 from posix.time cimport nanosleep, timespec
 
-from gotee.boundary.messages cimport CODE_PASSIVE, CODE_RESULT, Message, OF_ENCLAVE, unpack
+from gotee.boundary.messages cimport CODE_PASSIVE, CODE_RESULT, Message, OF_ENCLAVE
 from gotee.boundary.wire cimport Wire
 from gotee.host.calls cimport Calls
-from gotee.runtime.scheduler cimport Scheduler, moved
+from gotee.runtime.routine cimport Routine
+from gotee.runtime.scheduler cimport G, Scheduler, Sleeper, moved
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.limits import FrameError
@@ -36,12 +45,20 @@ cdef class Lead:
     Results go to `calls`, every other message to `act(message)`; `lost(reason)` is told when the link has ended.
     """
 
+    def __cinit__(self):
+        self.baton = PyThread_allocate_lock()
+        if self.baton is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        if self.baton is not NULL:
+            PyThread_free_lock(self.baton)
+
     def __init__(self, Wire wire, Calls calls, act, lost):
         self.wire = wire
         self.calls = calls
         self.act = act
         self.lost = lost
-        self.baton = _thread.allocate_lock()
         self.wanted = []               # the seats of threads that parked while the service thread led
         self.relief = _thread.allocate_lock()
         self.relief.acquire()
@@ -53,7 +70,7 @@ cdef class Lead:
         """
         cdef double deadline = 0.0 if seconds < 0 else <double> monotonic() + seconds
         cdef double judgement = FIRST_JUDGEMENT
-        cdef object left = None
+        cdef double left = NO_END
         while True:
             if self.dispatch(scheduler, False) or self.wire.ended:
                 return 0
@@ -63,20 +80,18 @@ cdef class Lead:
                     return 0
             elif scheduler is not None:
                 left = judgement
-            if not self.wire.wait(left) and seconds < 0:
+            if not self.wire.wait_for(left) and seconds < 0:
                 judge(scheduler)       # nothing happens: is everybody asleep for ever?
                 judgement = min(2 * judgement, LAST_JUDGEMENT)
 
     cdef bint dispatch(self, Scheduler scheduler, bint everything) except -1:
         """Act on what has arrived, or on `everything`; True as soon as the caller has what it waits for."""
-        cdef bytes frame
         cdef Message message
         try:
             while True:
-                frame = self.wire.receive()
-                if frame is None:
+                message = self.wire.next(OF_ENCLAVE)
+                if message is None:
                     break
-                message = unpack(frame, OF_ENCLAVE)
                 if message.code != CODE_PASSIVE:
                     moved()
                 if message.code == CODE_RESULT:
@@ -96,11 +111,18 @@ cdef class Lead:
     cdef bint enough(self, Scheduler scheduler):
         return len(self.wanted) > 0 if scheduler is None else len(scheduler.ready) > 0
 
+    cdef bint enter(self) noexcept:
+        """Take the baton, if nobody has it."""
+        if not PyThread_acquire_lock(self.baton, NOWAIT_LOCK):
+            return False
+        self.led = True
+        return True
+
     cdef int leave(self) except -1:
         """Give the baton back."""
         self.led = False
         self.terms += 1
-        self.baton.release()
+        PyThread_release_lock(self.baton)
         if self.waits_for_relief:
             self.waits_for_relief = False
             self.relief.release()
@@ -109,14 +131,23 @@ cdef class Lead:
     def serve(self):
         """The service thread: lead whenever nobody has for a moment, until the link ends."""
         while not self.wire.ended:
-            if self.baton.acquire(False):
+            if PyThread_acquire_lock(self.baton, NOWAIT_LOCK):
                 try:
                     self.lead(NO_END, None)
                 finally:
-                    self.baton.release()
+                    PyThread_release_lock(self.baton)
                 while self.wanted:
                     self.wanted.pop().notify()
             self._stand_back()
+
+    def alone(self, call):
+        """Call `call()` while nobody leads."""
+        with nogil:
+            PyThread_acquire_lock(self.baton, WAIT_LOCK)
+        try:
+            call()
+        finally:
+            PyThread_release_lock(self.baton)
 
     def _stand_back(self):
         """Return when no thread has begun or ended to lead for a moment.
@@ -145,7 +176,7 @@ cdef class Lead:
             self.relief.acquire(timeout=1.0)
 
 
-cdef class Seat:
+cdef class Seat(Sleeper):
     """How one thread sleeps while an enclave runs: as the leader, or until another thread has news for it."""
 
     def __init__(self, Lead lead, Scheduler scheduler):
@@ -154,18 +185,16 @@ cdef class Seat:
         self.news = _thread.allocate_lock()
         self.news.acquire()
 
-    def wait(self, seconds):
-        """Sleep until a routine of this thread is ready, at most `seconds`."""
+    cdef int rest(self, double seconds) except -1:
         cdef Lead lead = self.lead
         if lead.wire.ended:
             self.scheduler.sleep_with(None)
-            return
-        if lead.baton.acquire(False):
-            lead.led = True
+            return 0
+        if lead.enter():
             self.leading = True  # from here on notify() wakes the link
             try:
                 if not self.news.acquire(False):
-                    lead.lead(NO_END if seconds is None else seconds, self.scheduler)
+                    lead.lead(seconds, self.scheduler)
             finally:
                 self.leading = False
                 lead.leave()
@@ -173,22 +202,40 @@ cdef class Seat:
             if self not in lead.wanted:
                 lead.wanted.append(self)
                 lead.wire.wake()
-            limit = threading.TIMEOUT_MAX if seconds is None else min(seconds, threading.TIMEOUT_MAX)
-            self.news.acquire(timeout=min(limit, 1.0))  # a capped backstop; the hub sleeps again
+            # At most a second, a capped backstop: the hub sleeps again.
+            self.news.acquire(timeout=1.0 if seconds < 0 else min(seconds, 1.0))
+        return 0
 
-    def poll(self):
+    cdef int attend(self, G g) except -1:
+        """Lead for a moment without giving the stack away: an answer to a call mostly comes within it.
+
+        The thread is not idle meanwhile, so whatever takes longer, or wakes another routine, is left to the hub.
+        """
+        cdef Lead lead = self.lead
+        cdef Routine routine = <Routine> g
+        if lead.wire.ended or not lead.enter():
+            return 0
+        try:
+            while not (lead.dispatch(self.scheduler, False) or routine.finished):
+                if not lead.wire.spin_briefly():
+                    break
+        finally:
+            lead.leave()
+        return 0
+
+    cpdef int poll(self) except -1:
         """Look for news while routines of this thread are busy: all of it."""
         cdef Lead lead = self.lead
-        if not lead.wire.ended and lead.baton.acquire(False):
-            lead.led = True
+        if not lead.wire.ended and lead.enter():
             try:
                 lead.dispatch(self.scheduler, True)
             finally:
                 lead.leave()
+        return 0
 
-    def notify(self):
-        """End `wait` early; from any thread."""
+    cpdef int notify(self) except -1:
         if self.leading:
             self.lead.wire.wake()
         elif self.news.locked():
             self.news.release()
+        return 0

@@ -11,12 +11,12 @@ from typing import Any
 from gotee import config
 from gotee.boundary.limits import put_in_force
 from gotee.errors import EnclaveLost, ImageError, SecuredRoutineError
+from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
 from gotee.host.start import Image, start
 from gotee.image.describe import contents
 from gotee.image.files import read as read_image
 from gotee.image.places import places_of
-from gotee.runtime.routine import Routine
 
 Table = Sequence[Sequence[str]]  # module and name of each entry
 
@@ -77,6 +77,12 @@ class Loaded:
             )
         return number
 
+    def callee(self, function: Callable[..., Any]) -> Callee:
+        """A function of the table, as `gosecure` calls it. Raises EnclaveLost, or SecuredRoutineError if it is none."""
+        if self.enclave.lost is not None:
+            raise EnclaveLost(self.enclave.lost)
+        return self.enclave.callee(self.entry(function), function)
+
     def _imported(self, function: Callable[..., Any]) -> int | None:
         """A function that the table knows by another name than its own: `os.path.join` is `posixpath.join`."""
         for (name, attribute), number in self._table.items():
@@ -88,14 +94,6 @@ class Loaded:
 
 _loaded: Loaded | None = None
 _loading = threading.Lock()
-
-
-def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[Any]:
-    """Run a secured routine in this program's enclave. Raises CompileError, BoundaryTypeError, EnclaveLost."""
-    loaded = load()
-    if loaded.enclave.lost is not None:
-        raise EnclaveLost(loaded.enclave.lost)
-    return loaded.enclave.call(loaded.entry(function), function, args, kwargs)
 
 
 def load() -> Loaded:

@@ -29,6 +29,9 @@ cdef class Encoded:
     cdef readonly object data
 
 
+cdef Encoded encoded(object data)
+
+
 cdef class Outcome:
     cdef object value
     cdef bint ok

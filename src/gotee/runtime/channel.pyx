@@ -34,6 +34,12 @@ cdef class Encoded:
         self.data = data
 
 
+cdef Encoded encoded(object data):
+    cdef Encoded value = Encoded.__new__(Encoded)
+    value.data = data
+    return value
+
+
 cdef class Outcome:
     """What a receive got."""
 

@@ -14,5 +14,9 @@ cdef class Routine(G):
     cdef readonly bint cancelled
     cdef readonly bint observed
     cdef WaitQueue watchers
+    cdef int stopped(self, object stop) except -1
     cdef int complete(self, object value, object exception) except -1
     cpdef bint watch(self, Waiter waiter) except -1
+
+
+cdef Py_ssize_t next_number() noexcept

@@ -69,12 +69,17 @@ cdef class Routine(G):
             if type(value) is types.CoroutineType:
                 value = _run_coroutine(self.scheduler, value)
         except (KeyboardInterrupt, SystemExit) as stop:
-            self.complete(None, Cancelled())
-            self.scheduler.interrupt_main(stop)
+            self.stopped(stop)
         except BaseException as exception:
             self.complete(None, exception)
         else:
             self.complete(value, None)
+        return 0
+
+    cdef int stopped(self, object stop) except -1:
+        """It raised KeyboardInterrupt or SystemExit: these are for main."""
+        self.complete(None, Cancelled())
+        self.scheduler.interrupt_main(stop)
         return 0
 
     cdef int complete(self, object value, object exception) except -1:
@@ -135,6 +140,8 @@ cdef class Routine(G):
             deadline = deadline_in(timeout, "result")
         if not self.finished:
             scheduler = blocking("await routine")
+            scheduler.attend(self)
+        if not self.finished:
             waiter = new_waiter(scheduler)
             waiter.subject = self
             if self.watch(waiter):
@@ -183,15 +190,20 @@ cdef class Routine(G):
             _report(self)
 
 
+cdef Py_ssize_t next_number() noexcept:
+    """The number of the next routine of this process."""
+    global _number
+    _number += 1
+    return _number
+
+
 def spawn(function, tuple args, dict kwargs, str name=None, translate=None):
     """Start `function(*args, **kwargs)` as a routine of the calling thread.
 
     `translate` maps the exception with which it failed to the one that `result` raises.
     """
-    global _number
     cdef Routine routine = Routine.__new__(Routine)
-    _number += 1
-    routine.number = _number
+    routine.number = next_number()
     routine.function = function
     routine.args = args
     routine.kwargs = kwargs if kwargs else None

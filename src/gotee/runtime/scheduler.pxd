@@ -24,6 +24,13 @@ cdef class GWaiter(Waiter):
     cdef G g
 
 
+cdef class Sleeper:
+    cdef int rest(self, double seconds) except -1
+    cpdef int poll(self) except -1
+    cpdef int notify(self) except -1
+    cdef int attend(self, G g) except -1
+
+
 cdef class Timer:
     cdef double deadline
     cdef Waiter waiter
@@ -46,7 +53,7 @@ cdef class Scheduler:
     cdef list timers
     cdef readonly Py_ssize_t live_timers
     cdef Py_ssize_t timer_sequence
-    cdef readonly object sleeper
+    cdef readonly Sleeper sleeper
     cdef object sleep_lock
     cdef bint notified
     cdef bint drive_scheduled
@@ -72,6 +79,9 @@ cdef class Scheduler:
     cdef void drop_timer(self, Timer timer)
     cdef int fire_timers(self) except -1
     cdef int poke(self) except -1
+    cdef object next_deadline(self)
+    cdef int go_idle(self) except -1
+    cdef int attend(self, G awaited) except -1
     cdef int _turn(self) except -1
     cdef int attach(self, object loop) except -1
 

@@ -1,7 +1,6 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from gotee.runtime.waiting import Waiter
 
@@ -15,7 +14,7 @@ class G:
     @property
     def waiting(self) -> Waiter | None: ...
 
-class Sleeper(Protocol):
+class Sleeper:
     def wait(self, seconds: float | None) -> None: ...
     def poll(self) -> None: ...
     def notify(self) -> None: ...

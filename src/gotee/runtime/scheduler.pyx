@@ -19,7 +19,7 @@ from _thread import get_ident    # the thread's, also where an enclave tells rou
 from heapq import heapify, heappop, heappush
 from time import monotonic
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import GreenletExit, greenlet
 
 from gotee.errors import Cancelled, UsageError
 
@@ -27,7 +27,10 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
+from gotee.runtime.greenlets cimport current_greenlet, fresh_context, import_greenlet, switch_to
 from gotee.runtime.waiting cimport Waiter
+
+import_greenlet()
 
 cdef extern from *:
     """
@@ -172,7 +175,7 @@ cdef class GWaiter(Waiter):
 cdef GWaiter new_waiter(Scheduler scheduler):
     """For the current routine, which is about to park; a foreign greenlet or a callback of the hub must not."""
     cdef G g = scheduler.current
-    if g is None or getcurrent() is not g.worker:
+    if g is None or current_greenlet() is not g.worker:
         raise UsageError(
             "this would block in a greenlet or callback that is not a routine: start one with go()"
         )
@@ -185,7 +188,7 @@ def check_routine():
     """Whether the caller may park: it is a routine, or the thread's own code, and no event loop's stack."""
     cdef Scheduler scheduler = current_scheduler()
     cdef G g = scheduler.current
-    if g is None or getcurrent() is not g.worker:
+    if g is None or current_greenlet() is not g.worker:
         return False
     loop = running_loop()
     return loop is None or scheduler.driving is loop
@@ -232,6 +235,33 @@ def thread_states():
     return count
 
 
+cdef class Sleeper:
+    """Where a thread sleeps while another world may send something; the news are delivered before these return.
+
+    All but `notify` are called by the thread itself, `rest` and `notify` while it is idle only.
+    """
+
+    cdef int rest(self, double seconds) except -1:
+        """Sleep until a routine of this thread is ready, at most `seconds` (for ever if negative)."""
+        raise NotImplementedError
+
+    cpdef int poll(self) except -1:
+        """Look for news without waiting."""
+        raise NotImplementedError
+
+    cpdef int notify(self) except -1:
+        """End `rest` early; from any thread."""
+        raise NotImplementedError
+
+    cdef int attend(self, G g) except -1:
+        """Look for news for a moment, on the stack of the caller, who is about to park until `g` is done."""
+        return 0
+
+    def wait(self, seconds):
+        """`rest`, for Python code; None is for ever."""
+        self.rest(-1.0 if seconds is None else max(seconds, 0.0))
+
+
 cdef class Timer:
     """A deadline of a Waiter; it fires with index -1 and ok False."""
 
@@ -242,7 +272,7 @@ cdef class Scheduler:
         self.ident = get_ident()
         self.main = G.__new__(G)
         self.main.scheduler = self
-        root = getcurrent()
+        root = current_greenlet()
         while root.parent is not None:
             root = root.parent         # the first use may be in a greenlet of the program's own
         self.main.worker = root
@@ -329,7 +359,7 @@ cdef class Scheduler:
         self.current = g
         there = self.base if g is None else g.worker
         g = None                       # nothing on a stack that sleeps keeps a routine alive
-        there.switch()
+        switch_to(there)
         return 0
 
     # -- parking ----------------------------------------------------------------------------------
@@ -373,6 +403,26 @@ cdef class Scheduler:
         finally:
             self.drop_timer(timer)
         return not (waiter.index == -1 and not waiter.ok)
+
+    cdef int attend(self, G awaited) except -1:
+        """Before the current routine parks until `awaited` is done: see whether the other world says so at once.
+
+        That saves the way to the hub and back. Whatever the hub would do first is left to it.
+        """
+        cdef G g = self.current
+        if self.sleeper is None or self.ready or self.own_tasks or self.driving is not None:
+            return 0
+        if g is None or g.cancel_pending or current_greenlet() is not g.worker:
+            return 0
+        self.fire_timers()
+        if self.ready:
+            return 0
+        self.current = None             # as in the hub: what acts on news is no routine
+        try:
+            self.sleeper.attend(awaited)
+        finally:
+            self.current = g
+        return 0
 
     cdef int wait_shielded(self, GWaiter waiter, object what) except -1:
         """As `wait`, but a cancel stays pending: for an answer that is sure to come and must not be missed."""
@@ -467,7 +517,7 @@ cdef class Scheduler:
                     waiter.fire(-1, None, False)
         return 0
 
-    def _next_deadline(self):
+    cdef object next_deadline(self):
         while self.timers and (<Timer>self.timers[0][2]).waiter is None:
             heappop(self.timers)
         return self.timers[0][0] if self.timers else None
@@ -476,7 +526,7 @@ cdef class Scheduler:
 
     def _work(self):
         cdef G g
-        me = getcurrent()
+        me = current_greenlet()
         while True:
             g = self.current
             g.state = RUNNING
@@ -488,7 +538,7 @@ cdef class Scheduler:
             g.worker = None
             self.live.discard(g)
             g = None
-            me.gr_context = None    # the next routine starts in a fresh context
+            fresh_context()
             if len(self.workers) >= WORKERS_KEPT or self.ending:
                 self.current = None
                 me.parent = self.base
@@ -506,7 +556,7 @@ cdef class Scheduler:
         self.current = g
         worker = g.worker
         g = None
-        worker.switch()
+        switch_to(worker)
         self.current = None
         return 0
 
@@ -517,30 +567,32 @@ cdef class Scheduler:
             try:
                 self.tick = SWITCHES_PER_LOOK
                 self.fire_timers()
-                if self.sleeper is not None:
-                    self.sleeper.poll()
                 if self.ready:
+                    if self.sleeper is not None:
+                        self.sleeper.poll()
                     self.run_one()
                 elif self.own_tasks:
                     self._run_own_loop()
                 else:
-                    self._sleep()
+                    self.go_idle()
             except GreenletExit:
                 return                 # the thread has ended
             except BaseException as exception:
                 # A signal handler raised while nobody was running, so it belongs to the thread's own code.
                 self.interrupt_main(exception)
 
-    def _sleep(self):
+    cdef int go_idle(self) except -1:
         """Wait until woken, a deadline, or a Deadlock, with a capped backstop; the judge is asked each time."""
         cdef double judgement = FIRST_JUDGEMENT
-        cdef object deadline = self._next_deadline()
+        cdef object deadline = self.next_deadline()
         cdef double timeout
         cdef bint acquired
         self.idle = True
         try:
-            if self.sleeper is not None:
-                self._sleep_outside(deadline)
+            if self.sleeper is not None and not self.ready:
+                self.sleeper.rest(
+                    -1.0 if deadline is None else max(<double>deadline - <double>monotonic(), 0.0)
+                )
             while not self.ready and self.sleeper is None:
                 PyErr_CheckSignals()   # one that came since the last line of Python code would be slept through
                 if deadline is None:
@@ -564,17 +616,10 @@ cdef class Scheduler:
                 if self.sleeper is None:
                     self.sleep_lock.acquire(False)
                 self.notified = False
+        return 0
 
-    def _sleep_outside(self, deadline):
-        """Sleep where news of another world arrives; the sleeper delivers it before it returns."""
-        if not self.ready:
-            self.sleeper.wait(None if deadline is None else max(<double>deadline - <double>monotonic(), 0.0))
-
-    def sleep_with(self, sleeper):
-        """From now on this thread sleeps with `sleeper.wait(seconds)`, which `sleeper.notify()` ends early.
-
-        Both may be called while the thread is idle only; `poll` looks for news without waiting.
-        """
+    def sleep_with(self, Sleeper sleeper):
+        """From now on this thread sleeps with `sleeper`, or by itself with None."""
         self.sleeper = sleeper
 
     # -- asyncio: routines run from callbacks of the thread's running loop ---------------------------
@@ -597,7 +642,7 @@ cdef class Scheduler:
                 self._arm_loop_timer()
 
     def _arm_loop_timer(self):
-        deadline = self._next_deadline()
+        deadline = self.next_deadline()
         if self.loop_timer is not None:
             self.loop_timer.cancel()
             self.loop_timer = None
@@ -618,7 +663,7 @@ cdef class Scheduler:
             loop.stop()
             return
         base = self.base
-        self.base = getcurrent()
+        self.base = current_greenlet()
         self.driving = loop
         try:
             self.fire_timers()

@@ -34,17 +34,26 @@ def gosecure(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Routine[Any
     >>> gosecure(dedent, "  hello").result()
     'hello'
     """
-    global _start
-    if worlds.inside():
-        return go(f, *args, **kwargs)
-    if _start is None:
-        from gotee import config  # the host's: inside, none of this is there
-
-        _start = _place(config.from_environment().tee)
-    return _start(f, args, kwargs)
+    return (_start or _choose())(f, args, kwargs)
 
 
 _start: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Routine[Any]] | None = None
+
+
+def _choose() -> Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Routine[Any]]:
+    """The place for the rest of this process's life."""
+    global _start
+    if worlds.inside():
+        _start = _inside
+    else:
+        from gotee import config  # the host's: inside, none of this is there
+
+        _start = _place(config.from_environment().tee)
+    return _start
+
+
+def _inside(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[Any]:
+    return go(f, *args, **kwargs)
 
 
 def _place(tee: str) -> Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Routine[Any]]:

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from gotee.host import loader
-from gotee.runtime.routine import Routine
+from gotee.host.calls import Callee, Door
 from gotee.tee.entry import entry_name
 
 
-def start(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[Any]:
-    """Start a secured routine in the program's enclave, which the first call builds and starts."""
-    loader.load()  # first, because the compiler's refusals name place and cure
+def _find(f: Callable[..., Any]) -> Callee:
+    """A function that has not been called before; the program's first call builds and starts its enclave."""
+    loaded = loader.load()  # first, because the compiler's refusals name place and cure
     entry_name(f)
-    return loader.call(f, args, kwargs)
+    return loaded.callee(f)
+
+
+start = Door(_find)

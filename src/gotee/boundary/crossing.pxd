@@ -1,0 +1,24 @@
+from gotee.boundary.lane cimport FastLane
+
+
+cdef class CallCodec:
+    cdef object _end
+    cdef object _codec
+    cdef object _limits
+    cdef FastLane _call_lane
+    cdef FastLane _result_lane
+    cpdef bytes encode_arguments(self, tuple args, dict kwargs)
+    cpdef tuple arguments(self, bytes payload)
+    cpdef bytes encode_result(self, value)
+    cpdef object result(self, bytes payload)
+
+
+cdef class ValueCodec:
+    cdef object _end
+    cdef object _codec
+    cdef FastLane _lane
+    cdef object _limits
+    cpdef object encode(self, value)
+    cpdef object decode(self, value)
+    cpdef object received(self, bytes payload)
+    cpdef object arrived(self, bytes payload)

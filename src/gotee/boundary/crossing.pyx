@@ -1,0 +1,184 @@
+"""Values with channels in them, as they cross: what `copy` does not know about channels. Both worlds, same code.
+
+An End is one world's side of the crossing channels (gotee.boundary.home, gotee.boundary.outside): it numbers
+channels that leave, and finds those that are named in what arrives. Compiled: every call and every value passes here.
+What a fast lane takes holds no channels.
+"""
+
+from typing import Any
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from gotee.runtime.channel cimport Encoded, encoded
+
+from gotee.boundary.copy import codec_for
+from gotee.boundary.entries import entry_codec
+from gotee.boundary.limits import in_force
+
+cdef enum:
+    KEPT = 1024
+    GENERAL_BYTE = 0xC1          # as `copy.GENERAL`
+
+cdef dict _codecs = {}
+cdef dict _NO_KEYWORDS = {}
+cdef dict _NO_CHANNELS = {}
+
+
+cdef class Crossed:
+    """An encoded value and the channels that are named in it, by number."""
+
+    cdef readonly bytes payload
+    cdef readonly dict channels
+
+
+cdef inline Encoded crossed(bytes payload, dict channels):
+    cdef Crossed value = Crossed.__new__(Crossed)
+    value.payload = payload
+    value.channels = channels
+    return encoded(value)
+
+
+cdef inline bint general(bytes payload):
+    return PyBytes_GET_SIZE(payload) > 0 and <unsigned char> PyBytes_AS_STRING(payload)[0] == GENERAL_BYTE
+
+
+class _Leaving:
+    """Numbers the channels of a value that is encoded, and keeps them."""
+
+    def __init__(self, end):
+        self._end = end
+        self.channels = {}
+
+    def encode_channel(self, channel):
+        number = self._end.number(channel)
+        self.channels[number] = channel
+        return number
+
+    def decode_channel(self, number, element):
+        raise AssertionError("an encoder decodes nothing")
+
+
+class _Arriving:
+    """Finds the channels of a value that is decoded, and keeps them."""
+
+    def __init__(self, find):
+        self._find = find
+        self.channels = {}
+
+    def encode_channel(self, channel):
+        raise AssertionError("a decoder encodes nothing")
+
+    def decode_channel(self, number, element):
+        channel = self.channels.get(number)
+        if channel is None:  # a value counts as one crossing of a channel, however often it names it
+            channel = self.channels[number] = self._find(number, element)
+        return channel
+
+
+class _Known:
+    """The channels of a value that this world has encoded."""
+
+    def __init__(self, channels):
+        self.channels = channels
+
+    def find(self, number, element):
+        return self.channels[number]
+
+
+cdef class ValueCodec:
+    """Moves the values of one crossing channel."""
+
+    def __init__(self, element, end):
+        self._end = end
+        self._codec = _codec(Any if element is None else element)
+        self._lane = self._codec.fast
+        self._limits = in_force()
+
+    cpdef object encode(self, value):
+        """What the channel holds, or sends, instead of `value`; BoundaryTypeError if it cannot cross."""
+        cdef bytes data
+        if self._lane is not None:
+            data = self._lane.encode(value, self._limits, "value")
+            if data is not None:
+                return crossed(data, _NO_CHANNELS)
+        leaving = _Leaving(self._end)
+        return crossed(self._codec.encode(value, limits=self._limits, channels=leaving), leaving.channels)
+
+    cpdef object decode(self, value):
+        """A copy of the value, for a receiver of this world."""
+        cdef Crossed held = (<Encoded?> value).data
+        if self._lane is not None and not general(held.payload):
+            return self._lane.decode(held.payload, self._limits, "", "value")
+        arriving = _Arriving(_Known(held.channels).find)
+        return self._codec.decode(held.payload, self._limits, channels=arriving)
+
+    cpdef object received(self, bytes payload):
+        """A value of the other world, checked; BoundaryTypeError if it is none of this channel's."""
+        if self._lane is not None and not general(payload):
+            self._lane.decode(payload, self._limits, "", "value")
+            return crossed(payload, _NO_CHANNELS)
+        arriving = _Arriving(self._end.channel)
+        self._codec.decode(payload, self._limits, channels=arriving)
+        return crossed(payload, arriving.channels)
+
+    cpdef object arrived(self, bytes payload):
+        """A value of the other world, for a receiver of this one."""
+        if self._lane is not None and not general(payload):
+            return self._lane.decode(payload, self._limits, "", "value")
+        return self._codec.decode(payload, self._limits, channels=_Arriving(self._end.channel))
+
+
+cdef class CallCodec:
+    """Moves the arguments and the result of one entry."""
+
+    def __init__(self, function, end):
+        self._end = end
+        self._codec = entry_codec(function)
+        self._limits = in_force()
+        self._call_lane = self._codec.fast
+        self._result_lane = self._codec.result.fast
+
+    cpdef bytes encode_arguments(self, tuple args, dict kwargs):
+        """The call, as it travels; BoundaryTypeError if an argument is missing, wrong or cannot cross."""
+        cdef bytes data
+        if self._call_lane is not None and not kwargs:
+            data = self._call_lane.encode(args, self._limits, "args")
+            if data is not None:
+                return data
+        leaving = _Leaving(self._end)
+        data = self._codec.encode_call(args, kwargs, limits=self._limits, channels=leaving)
+        return self._end.crosses(crossed(data, leaving.channels))
+
+    cpdef tuple arguments(self, bytes payload):
+        """The arguments of a call of the other world, checked against the entry's annotations."""
+        if self._call_lane is not None and not general(payload):
+            return self._call_lane.decode(payload, self._limits, "args", "args"), _NO_KEYWORDS
+        return self._codec.decode_call(payload, self._limits, channels=_Arriving(self._end.channel))
+
+    cpdef bytes encode_result(self, value):
+        """The result, as it travels."""
+        cdef bytes data
+        if self._result_lane is not None:
+            data = self._result_lane.encode(value, self._limits, "result")
+            if data is not None:
+                return data
+        return self._codec.encode_result(value, limits=self._limits, channels=_Leaving(self._end))
+
+    cpdef object result(self, bytes payload):
+        """The result from the other world, checked against the entry's annotation."""
+        if self._result_lane is not None and not general(payload):
+            return self._result_lane.decode(payload, self._limits, "result", "result")
+        return self._codec.decode_result(payload, self._limits, channels=_Arriving(self._end.channel))
+
+
+def _codec(element):
+    """The codec of an element type; programs make many channels of few types."""
+    try:
+        found = _codecs.get(element)
+    except TypeError:  # not hashable
+        return codec_for(element)
+    if found is None:
+        if len(_codecs) >= KEPT:
+            _codecs.clear()
+        found = _codecs[element] = codec_for(element)
+    return found
