@@ -12,3 +12,4 @@ def pytest_configure() -> None:
     """Programs that tests start inherit it."""
     os.environ["XDG_CACHE_HOME"] = str(HOME / "cache")
     os.environ["XDG_DATA_HOME"] = str(HOME / "data")
+    os.environ["XDG_STATE_HOME"] = str(HOME / "state")

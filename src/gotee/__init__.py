@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gotee.boundary.public_errors import public_error
+from gotee.enclave.evidence import OwnEvidence, PlatformRefused, evidence
 from gotee.errors import (
     BoundaryTypeError,
     Cancelled,
@@ -35,6 +36,8 @@ __all__ = [
     "EnclaveLost",
     "GoteeError",
     "Overloaded",
+    "OwnEvidence",
+    "PlatformRefused",
     "Recv",
     "Routine",
     "SecuredRoutineError",
@@ -43,6 +46,7 @@ __all__ = [
     "UsageError",
     "aselect",
     "asleep",
+    "evidence",
     "go",
     "gosecure",
     "public_error",

@@ -13,14 +13,16 @@ from gotee.attestation.certificates import same
 from gotee.attestation.claims import Claims
 from gotee.attestation.policy import Policy
 from gotee.attestation.refusals import refuse
+from gotee.enclave.statement import report_data
 
+_HALF = 32  # bytes of report data: the hash of what is bound; behind it, the program digest
 _SHA256 = (1, "sha-256")  # COSE and CoSWID names of SHA-256 in `pubkey-hash`
 
 
-def read(claims: Claims, part: bytes | None) -> Mapping[str, object]:
-    """The claims part, a CBOR map, if its SHA-256 fills the report data; empty if there is none."""
+def read(claims: Claims, policy: Policy, part: bytes | None) -> Mapping[str, object]:
+    """The claims part, a CBOR map, if its SHA-256 fills the report data. Without one: what gotee's own form says."""
     if part is None:
-        return {}
+        return {"program-digest": claims.report_data[_HALF:]} if _own_form(claims, policy) else {}
     if not _fills(claims.report_data, hashlib.sha256(part).digest()):
         refuse("binding", "the report data is not the hash of the claims part")
     return read_map(part, "the claims part")
@@ -28,7 +30,7 @@ def read(claims: Claims, part: bytes | None) -> Mapping[str, object]:
 
 def check(claims: Claims, policy: Policy, part: bytes | None) -> None:
     """Raise EvidenceUnwanted unless key, nonce and report data are those of the policy."""
-    said = read(claims, part)
+    said = read(claims, policy, part)
     if policy.report_data is not None and not _fills(claims.report_data, policy.report_data):
         refuse("report-data", "the report data is not the policy's")
     if part is not None:
@@ -37,7 +39,7 @@ def check(claims: Claims, policy: Policy, part: bytes | None) -> None:
         _own_fields(claims, policy)
     elif policy.key is not None or policy.nonce is not None:
         wanted = (policy.key or b"") + (policy.nonce or b"")
-        if not _fills(claims.report_data, wanted):
+        if not _fills(claims.report_data, wanted) and not _own_form(claims, policy):
             refuse("nonce" if policy.key is None else "key", "the report data does not bind the policy's key or nonce")
 
 
@@ -60,6 +62,14 @@ def _own_fields(claims: Claims, policy: Policy) -> None:
         refuse("nonce", "the evidence holds another nonce")
     if policy.key is not None and not same(hashlib.sha256(claims.public_key).digest(), policy.key):
         refuse("key", "the evidence binds another key, or none")
+
+
+def _own_form(claims: Claims, policy: Policy) -> bool:
+    """Whether the report data binds the policy's key and nonce in the form of gotee.enclave.statement."""
+    if claims.kind not in ("sgx", "tdx", "snp") or (policy.key is None and policy.nonce is None):
+        return False
+    expected = report_data(policy.nonce or b"", policy.key or b"", b"")
+    return same(claims.report_data[:_HALF], expected)
 
 
 def _fills(field: bytes, value: bytes) -> bool:

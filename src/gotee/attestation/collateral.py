@@ -5,6 +5,7 @@ Made by callers of `verify` from JSON with the keys of dcap-qvl; nothing in it i
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,11 @@ class Collateral:
         members: dict[str, Any] = {name: found[name] for name in _TEXTS}
         members.update((name, from_hex(found[name], name, code)) for name in _BYTES)
         return cls(**members)
+
+    def to_json(self) -> str:
+        """The JSON text that `from_json` and dcap-qvl read."""
+        members = {name: getattr(self, name) for name in _TEXTS}
+        return json.dumps(members | {name: getattr(self, name).hex() for name in _BYTES}, indent=1)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Collateral:

@@ -172,7 +172,7 @@ def _claims(
     assert chains.until is not None
     common = {
         "kind": kind,
-        "vendor": "intel",
+        "vendor": "gotee simulation" if trust.simulation_root else "intel",
         "hardware": not trust.simulation_root,
         "simulation_root": trust.simulation_root,
         "revocation": "checked",

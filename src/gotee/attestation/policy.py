@@ -5,6 +5,7 @@ Made by callers of `verify`; read by `wanted`.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -93,15 +94,18 @@ class Policy:
         return cls(any_measurement=True, **{"any_binding_insecure": not bound, **wishes})
 
     @classmethod
-    def from_toml(cls, path: str | Path) -> Policy:
-        """The policy in a TOML file: the fields by name, bytes in hexadecimal, max_age in seconds."""
+    def from_toml(cls, path: str | Path, **wishes: Any) -> Policy:
+        """The policy in a TOML file: the fields by name, bytes in hexadecimal, max_age in seconds.
+
+        `wishes` take the place of the file's: a nonce is new for each challenge.
+        """
         try:
-            return cls.from_toml_text(Path(path).read_text(encoding="utf-8"))
+            return cls.from_toml_text(Path(path).read_text(encoding="utf-8"), **wishes)
         except (OSError, UnicodeError) as error:
             refuse("policy-field", f"{path} cannot be read: {error}")
 
     @classmethod
-    def from_toml_text(cls, text: str) -> Policy:
+    def from_toml_text(cls, text: str, **wishes: Any) -> Policy:
         """The policy in a TOML text.
 
         >>> Policy.from_toml_text('measurements = ["aa"]\\nkey = "' + "bb" * 32 + '"').key.hex()[:4]
@@ -111,10 +115,13 @@ class Policy:
             found = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             refuse("policy-field", f"the policy is not TOML: {error}")
-        unknown = found.keys() - {each.name for each in fields(cls)}
-        if unknown:
-            refuse("policy-field", f"the policy has unknown fields: {', '.join(sorted(unknown))}")
-        return cls(**found)
+        known = [each.name for each in fields(cls)]
+        for name in sorted(found.keys() - set(known)):
+            near = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1)
+            refuse(
+                "policy-field", f"the policy has no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            )
+        return cls(**{**found, **wishes})
 
 
 def _field(name: str, value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Makes SGX quotes of version 3 and their collateral under a root of its own. Both worlds.
 
-Called by tests, and meant for the simulated platform. Nothing made here is accepted unless a policy names the
-root's key.
+Called by the simulated platform (gotee.platform.quoting) and by tests. Nothing made here is accepted unless a policy
+names the root's key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import NameOID
 
 from gotee.attestation.certificates import key_hash
@@ -28,7 +33,8 @@ from gotee.attestation.quotes import INTEL_QE_VENDOR
 _OID = bytes.fromhex("2a864886f84d010d01")  # PCK_EXTENSION as DER content
 _QE_SIGNER = hashlib.sha256(b"gotee simulated quoting enclave").digest()
 _QE_ATTRIBUTES = bytes.fromhex("11" + "00" * 15)
-FMSPC, PCEID = bytes.fromhex("00906ed50000"), bytes(2)
+FMSPC, PCEID = b"gotee\0", bytes(2)  # no processor has this FMSPC
+_AUTHORITIES = ("root", "authority", "pck", "signer")
 _KEY_USE = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
             "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")  # fmt: skip
 
@@ -45,12 +51,23 @@ class Authority:
         """The certificate in PEM."""
         return self.certificate.public_bytes(Encoding.PEM)
 
+    def to_text(self) -> str:
+        """Certificate and private key, in PEM."""
+        return self.pem.decode() + _key_text(self.key)
+
+    @classmethod
+    def from_text(cls, text: str) -> Authority:
+        """What `to_text` wrote; what the parsers raise for anything else."""
+        certificate, begin, key = text.partition("-----BEGIN PRIVATE KEY-----")
+        return cls(x509.load_pem_x509_certificate(certificate.encode()), _key_of(begin + key))
+
 
 @dataclass
 class Simulation:
     """A root, its PCK authority, a PCK certificate and a collateral signer, valid from `start` for `days`.
 
-    The fields may be changed before a quote is made, so that tests can forge.
+    CRLs, TCB info and QE identity are valid from `issued` (by default `start`) for `statement_days` (by default
+    `days`). The fields may be changed before a quote is made, so that tests can forge.
     """
 
     start: datetime
@@ -62,13 +79,41 @@ class Simulation:
     evaluation: int = 18
     revoked: tuple[x509.Certificate, ...] = ()
     crl_start: datetime | None = None
+    issued: datetime | None = None
+    statement_days: int | None = None
+    ppid: bytes = hashlib.sha256(b"gotee simulation").digest()[:16]
     attestation: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     def __post_init__(self) -> None:
+        self._make()
+
+    def _make(self) -> None:
         self.root = self._issue("gotee simulation Root CA", None, ca=1)
         self.authority = self._issue("gotee simulation PCK Platform CA", self.root, ca=0)
         self.pck = self._issue("gotee simulation PCK Certificate", self.authority, extension=self._pck_extension())
         self.signer = self._issue("gotee simulation TCB Signing", self.root)
+
+    def to_json(self) -> bytes:
+        """Keys, certificates and PPID, to be kept."""
+        members = {name: getattr(self, name).to_text() for name in _AUTHORITIES}
+        members |= {"attestation": _key_text(self.attestation), "ppid": self.ppid.hex()}
+        window = {"start": self.start.isoformat(), "days": self.days}
+        return json.dumps({"version": 1, **window, **members}).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Simulation:
+        """What `to_json` wrote; ValueError, or what the parsers raise, for anything else."""
+        found = json.loads(data)
+        if found["version"] != 1:
+            raise ValueError("of another version")
+        start, ppid = datetime.fromisoformat(found["start"]), bytes.fromhex(found["ppid"])
+        return _Kept(
+            start=start,
+            days=int(found["days"]),
+            ppid=ppid,
+            attestation=_key_of(found["attestation"]),
+            kept={name: Authority.from_text(found[name]) for name in _AUTHORITIES},
+        )
 
     @property
     def pin(self) -> bytes:
@@ -135,12 +180,12 @@ class Simulation:
 
     def crl(self, authority: Authority) -> bytes:
         """The authority's CRL in DER, which lists the certificates in `revoked` that it issued."""
-        start = self.crl_start or self.start
+        start = self.crl_start or self.issued or self.start
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(authority.certificate.subject)
             .last_update(start)
-            .next_update(start + timedelta(days=self.days))
+            .next_update(start + timedelta(days=self._statement_days))
             .add_extension(x509.CRLNumber(1), critical=False)
             .add_extension(_authority_key(authority.key), critical=False)
         )
@@ -185,7 +230,7 @@ class Simulation:
         tcb = [_named((2, number), _integer(svn)) for number, svn in enumerate(self.svns, 1)]
         tcb += [_named((2, 17), _integer(self.pcesvn)), _named((2, 18), _der(0x04, cpusvn))]
         fields = [
-            _named((1,), _der(0x04, hashlib.sha256(b"gotee simulation").digest()[:16])),
+            _named((1,), _der(0x04, self.ppid)),
             _named((2,), _der(0x30, b"".join(tcb))),
             _named((3,), _der(0x04, PCEID)),
             _named((4,), _der(0x04, FMSPC)),
@@ -193,9 +238,14 @@ class Simulation:
         ]
         return _der(0x30, b"".join(fields))
 
+    @property
+    def _statement_days(self) -> int:
+        return self.days if self.statement_days is None else self.statement_days
+
     def _statement(self, members: dict[str, Any]) -> str:
-        until = self.start + timedelta(days=self.days)
-        window = {"issueDate": _moment(self.start), "nextUpdate": _moment(until)}
+        issued = self.issued or self.start
+        until = issued + timedelta(days=self._statement_days)
+        window = {"issueDate": _moment(issued), "nextUpdate": _moment(until)}
         return json.dumps({**members, **window, "tcbEvaluationDataNumber": self.evaluation}, separators=(",", ":"))
 
     def _tcb_info(self) -> str:
@@ -223,6 +273,16 @@ class Simulation:
         )
 
 
+@dataclass
+class _Kept(Simulation):
+    """A simulation that was made before."""
+
+    kept: dict[str, Authority] = field(default_factory=dict)
+
+    def _make(self) -> None:
+        self.root, self.authority, self.pck, self.signer = (self.kept[name] for name in _AUTHORITIES)
+
+
 def _report(
     attributes: bytes,
     mrenclave: bytes,
@@ -247,6 +307,17 @@ def _report(
         body[at : at + len(value)] = value
     struct.pack_into("<HH", body, 256, isvprodid, isvsvn)
     return bytes(body)
+
+
+def _key_text(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _key_of(text: str) -> ec.EllipticCurvePrivateKey:
+    key = load_pem_private_key(text.encode(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise ValueError("no key on P-256")
+    return key
 
 
 def _raw(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:

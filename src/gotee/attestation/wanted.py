@@ -24,7 +24,7 @@ def check(claims: Claims, policy: Policy, claims_part: bytes | None, now: dateti
         refuse("kind-unwanted", f"the policy does not accept {claims.kind}")
     if claims.debug and not policy.debug:
         refuse("debug", "it runs in debug mode, so its host can read and change it")
-    _workload(claims, policy, binding.read(claims, claims_part))
+    _workload(claims, policy, binding.read(claims, policy, claims_part))
     _configuration(claims, policy)
     _platform(claims, policy)
     binding.check(claims, policy, claims_part)

@@ -19,12 +19,15 @@ from gotee.cli import (
     check,
     desugar,
     doctor,
+    evidence,
     explain,
     inspect,
     interface,
     keys,
     measure,
     new,
+    platform,
+    policy,
     run,
     sign,
     slice,
@@ -53,8 +56,11 @@ VERBS = {
     "check": check,
     "interface": interface,
     "tcb": tcb,
+    "evidence": evidence,
     "verify": verify,
     "explain": explain,
+    "policy": policy,
+    "platform": platform,
 }
 
 

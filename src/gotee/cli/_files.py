@@ -26,6 +26,21 @@ def require_file(name: str) -> Path:
     return path
 
 
+def hexadecimal(option: str, text: str, most: int) -> bytes:
+    """The 1 to `most` bytes of an option's hexadecimal text, or UsageError.
+
+    >>> hexadecimal("--nonce", "00ff", 64)
+    b'\\x00\\xff'
+    """
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        raise UsageError(f"{option} {text[:80]}: write hexadecimal digits, two for each byte") from None
+    if not 1 <= len(found) <= most:
+        raise UsageError(f"{option} has {len(found)} bytes; it needs 1 to {most}")
+    return found
+
+
 def passphrase_of(name: str | None) -> bytes | None:
     """The first line of a passphrase file; None if none was named. Passphrases are never on the command line."""
     if name is None:

@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gotee.cli._files import require_file
+from gotee.cli._files import hexadecimal, require_file
 from gotee.cli._version import version
+from gotee.cli.evidence import collateral_of
 from gotee.errors import EvidenceError, PolicyError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--part", action="append", default=[], metavar="NAME=FILE", help="a further file, by name")
     parser.add_argument("--policy", required=True, metavar="P.toml", help="what is accepted")
     parser.add_argument("--now", required=True, metavar="RFC3339", help="the moment of the verdict, with a zone")
-    parser.add_argument("--collateral", metavar="C.json", help="Intel's collateral")
+    parser.add_argument("--nonce", metavar="HEX", help="the challenge that was sent, instead of the policy's")
+    parser.add_argument("--collateral", metavar="C.json", help="Intel's collateral (default: FILE.collateral.json)")
     parser.add_argument("--crosscheck", choices=("dcap-qvl",), help="ask this package too (sgx, tdx)")
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
     parser.add_argument("--ear", action="store_true", help="print the verdict as a signed EAR; needs --key")
@@ -50,11 +52,12 @@ def judge(options: argparse.Namespace) -> int:
     if options.ear != (options.key is not None):
         raise UsageError("--ear and --key K.pem go together: an EAR is never unsigned")
     now = _moment(options.now)
+    wishes = {} if options.nonce is None else {"nonce": hexadecimal("--nonce", options.nonce, 1024)}
     policy_text = require_file(options.policy).read_bytes()
     key = require_file(options.key).read_bytes() if options.ear else b""
     policy = None
     try:
-        policy = Policy.from_toml(options.policy)
+        policy = Policy.from_toml(options.policy, **wishes)
         verdict: Claims | EvidenceError = _verdict(options, policy, now)
     except EvidenceError as error:
         if isinstance(error, PolicyError) and error.code == "policy-field":
@@ -76,7 +79,7 @@ def _verdict(options: argparse.Namespace, policy: Policy, now: datetime) -> Clai
     from gotee.attestation.verdict import verify
 
     evidence = _evidence(options)
-    collateral = Collateral.from_file(require_file(options.collateral)) if options.collateral else None
+    collateral = Collateral.from_file(file) if (file := _collateral(options)) else None
     return verify(evidence, policy, now=now, collateral=collateral, crosscheck=options.crosscheck)
 
 
@@ -90,6 +93,14 @@ def _evidence(options: argparse.Namespace) -> Evidence:
             raise UsageError(f"--part {given}: write NAME=FILE, each name once")
         parts[name] = require_file(file).read_bytes()
     return Evidence.detect(Path(require_file(options.file)).read_bytes(), options.kind, parts)
+
+
+def _collateral(options: argparse.Namespace) -> Path | None:
+    """Collateral is signed, so it does not matter who put it beside the evidence."""
+    if options.collateral:
+        return require_file(options.collateral)
+    beside = collateral_of(Path(options.file))
+    return beside if beside.is_file() else None
 
 
 def _moment(text: str) -> datetime:

@@ -245,7 +245,9 @@ class _Native(ExtensionFileLoader):
 
 
 def start(argv: Sequence[str]) -> None:
-    """Begin: PAGES ARCHIVES NATIVES LINK are descriptors, `-` for none, `,` between them; KIND is debug or release.
+    """Begin: PAGES ARCHIVES NATIVES LINK KIND PLATFORM.
+
+    KIND is debug or release; the others are descriptors, `-` for none, `,` between them. PLATFORM is where to ask.
 
     The order of archives and natives is that of the part `loading`, which is measured.
     """
@@ -260,7 +262,8 @@ def start(argv: Sequence[str]) -> None:
     Importer([pages, *archives], natives).install()
     from gotee.enclave.main import main
 
-    main(pages, tuple(numbers(argv[3])), [int(argv[0]), *numbers(argv[1]), *opened], argv[4] == "debug")
+    sealed = [int(argv[0]), *numbers(argv[1]), *opened]
+    main(pages, tuple(numbers(argv[3])), sealed, int(argv[5]), argv[4] == "debug")
 
 
 def numbers(text: str) -> list[int]:

@@ -18,17 +18,21 @@ from typing import Any
 from gotee.boundary import links
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.wire import Wire
-from gotee.enclave import sandbox, threads
+from gotee.enclave import evidence, sandbox, threads
 from gotee.enclave.boot import Block
 from gotee.enclave.failures import Failures, hide_reports
 from gotee.enclave.server import Server
 
 
-def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], debug: bool) -> None:
-    """Run the enclave until its link ends; `sealed` are the descriptors of the image, `debug` says how it is signed."""
+def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], platform_fd: int, debug: bool) -> None:
+    """Run the enclave until its link ends.
+
+    `sealed` are the descriptors of the image, `platform_fd` asks the platform, `debug` says how it is signed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sandbox.enter((*link_fds, *sealed), [])
+    sandbox.enter((*link_fds, *sealed, platform_fd), [])
     program = json.loads(pages.read("manifest"))["program"]
+    evidence.install(platform_fd, program)
     wire = Wire(links.attach(link_fds))
     threads.install()
     sys.argv = [program["main"]]
@@ -41,6 +45,7 @@ def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], debug: 
         if f"module {program['main']} /program/{program['main']}.py" in pages.places:
             importlib.import_module(program["main"])  # first: kept modules are imported in the program's order
         table = [_entry(module, name) for module, name in program["entries"]]
+        table.append(evidence.for_nonce)  # behind the program's own, in every image
     except BaseException as error:
         if debug:
             traceback.print_exc()

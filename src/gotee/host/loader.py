@@ -34,6 +34,7 @@ class Loaded:
     ) -> None:
         put_in_force(limits)
         self._table = {(entry[0], entry[1]): number for number, entry in enumerate(entries)}
+        self.own_entry = len(entries)  # gotee's own, behind the program's
         self._main = main
         self.enclave = Enclave(start(image, link))
 

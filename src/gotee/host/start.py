@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +59,7 @@ def start(image: Image, link_kind: str = links.RING) -> Started:
                 PLATFORM_BOOT,
                 *words,
             ],
-            env={},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=(own, *inputs, *theirs),
@@ -74,6 +75,12 @@ def start(image: Image, link_kind: str = links.RING) -> Started:
         platform_control.close()
         links.close(theirs)
     return Started(control, link, platform.wait)
+
+
+def _environment() -> dict[str, str]:
+    """Where a platform of this user keeps its keys, and where it finds `cryptography` when evidence is asked for."""
+    kept = {name: os.environ[name] for name in ("HOME", "XDG_STATE_HOME") if name in os.environ}
+    return {**kept, "GOTEE_PACKAGES": os.pathsep.join(sys.path)}
 
 
 def _memory(data: bytes) -> int:

@@ -1,5 +1,4 @@
-"""What plays the CPU for process enclaves: it starts an enclave and watches it. Platform world.
+"""What plays the CPU for process enclaves: starts and watches them, and has their reports and keys. Platform world.
 
-Measurement, keys and reports belong here and are not built yet. The sandbox holds what runs inside; nothing here
-protects an enclave from code of the same user.
+The sandbox holds what runs inside; nothing here protects an enclave from code of the same user.
 """

@@ -15,9 +15,9 @@ from gotee.platform import early
 _BOOT = (
     b"import marshal,posix,sys\n"
     b"n={'__name__':'gotee.enclave.boot'}\n"
-    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[8]),int(sys.argv[7]))),n)\n"
-    b"posix.close(int(sys.argv[6]))\n"
-    b"n['start'](sys.argv[1:6])"
+    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[9]),int(sys.argv[8]))),n)\n"
+    b"posix.close(int(sys.argv[7]))\n"
+    b"n['start'](sys.argv[1:7])"
 )
 
 
@@ -34,10 +34,11 @@ def script() -> int:
     return memory("gotee-boot", _BOOT)
 
 
-def plan(loaded: Loaded, link_fds: tuple[int, ...], begun: int, first: int, folder: str) -> Birth:
+def plan(loaded: Loaded, link_fds: tuple[int, ...], answers: int, begun: int, first: int, folder: str) -> Birth:
     """How to start an enclave.
 
-    `begun` is a descriptor that it closes when the early modules in `folder` have been imported; `first` is `script`.
+    `answers` is its end of the socket on which it asks its platform. It closes `begun` when the early
+    modules in `folder` have been imported; `first` is `script`.
     """
     natives = loaded.natives
     python = loaded.manifest.one("/base/python")
@@ -50,8 +51,8 @@ def plan(loaded: Loaded, link_fds: tuple[int, ...], begun: int, first: int, fold
             *(program, "--inhibit-cache", "--argv0", early.python(folder), "--preload", preload),
             *(f"/proc/self/fd/{natives['/base/python']}", "-I", "-S", "-B", f"/proc/self/fd/{first}"),
             *(str(loaded.contents), *(",".join(map(str, numbers)) or "-" for numbers in lists)),
-            *("debug" if loaded.signature.debug else "release", str(begun), *map(str, loaded.boot)),
+            *("debug" if loaded.signature.debug else "release", str(answers), str(begun), *map(str, loaded.boot)),
             "gotee.enclave",  # for people who look at the list of processes
         ],
-        (*loaded.descriptors, *link_fds, begun, first),
+        (*loaded.descriptors, *link_fds, answers, begun, first),
     )

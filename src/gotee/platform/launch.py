@@ -17,9 +17,13 @@ import socket
 from gotee.errors import ImageError
 from gotee.image.load import load
 from gotee.image.sgxs import MOST_BYTES
+from gotee.platform.answers import Answers
+from gotee.platform.identity import einit
 from gotee.platform.news import drain, tell, watch
 from gotee.platform.spawn import spawn
+from gotee.platform.state import directory
 
+LEVEL = "development"
 MOST_PLACES = 256 << 20  # bytes
 
 
@@ -29,18 +33,20 @@ def main(control_fd: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...
     control = socket.socket(fileno=control_fd)
     try:
         loaded = load(_taken(inputs[0], MOST_BYTES), _taken(inputs[1], 1 << 16), _places(inputs[2]))
-        enclave = spawn(loaded, link_fds)
+        answers = Answers(einit(loaded.measurement, loaded.signature, LEVEL), directory(os.environ))
+        enclave = spawn(loaded, link_fds, answers.inside.fileno())
     except (ImageError, OSError) as error:
         tell(control, {"refused": str(error)})
         return
     for descriptor in (*loaded.descriptors, *link_fds):
         os.close(descriptor)
+    answers.inside.close()
     process = os.pidfd_open(enclave.pid)
     assert enclave.stderr is not None
     last_words = enclave.stderr.fileno()
     heard = _pass_on if loaded.signature.debug else _keep_quiet  # in an image for release they are not for the host
     try:
-        watch((control.fileno(), process), last_words, heard)
+        watch((control.fileno(), process), last_words, heard, answers)
     finally:
         enclave.kill()
         status = enclave.wait()

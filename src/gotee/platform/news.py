@@ -8,6 +8,8 @@ import select
 import socket
 from collections.abc import Callable, Iterable
 
+from gotee.platform.answers import Answers
+
 
 def tell(control: socket.socket, news: dict[str, object]) -> None:
     """Tell the host: why an image was refused, how the enclave ended."""
@@ -17,17 +19,24 @@ def tell(control: socket.socket, news: dict[str, object]) -> None:
         pass  # the host is gone: nobody to tell
 
 
-def watch(ends: Iterable[int], last_words: int, heard: Callable[[bytes], None]) -> None:
-    """Wait until one of the descriptors `ends` has something to say; give `heard` what comes on `last_words`."""
+def watch(ends: Iterable[int], last_words: int, heard: Callable[[bytes], None], answers: Answers) -> None:
+    """Wait until one of the descriptors `ends` has something to say.
+
+    Meanwhile `heard` gets what comes on `last_words`, and the enclave gets answers.
+    """
     news = select.poll()
     for descriptor in ends:
         news.register(descriptor, select.POLLIN)
     news.register(last_words, select.POLLIN)
-    while all(descriptor == last_words for descriptor, _ in news.poll()):
-        said = os.read(last_words, 1 << 16)
-        if not said:
-            news.unregister(last_words)
-        heard(said)
+    news.register(answers.descriptor, select.POLLIN)
+    while {last_words, answers.descriptor} >= (ready := {descriptor for descriptor, _ in news.poll()}):
+        if answers.descriptor in ready and not answers.answer():
+            news.unregister(answers.descriptor)
+        if last_words in ready:
+            said = os.read(last_words, 1 << 16)
+            if not said:
+                news.unregister(last_words)
+            heard(said)
 
 
 def drain(last_words: int, heard: Callable[[bytes], None]) -> None:

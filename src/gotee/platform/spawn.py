@@ -13,7 +13,7 @@ from gotee.platform import birth, early, sandbox
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def spawn(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def spawn(loaded: Loaded, link_fds: tuple[int, ...], answers: int) -> subprocess.Popen[bytes]:
     """Start the enclave: no environment, no descriptors but its own (and a pipe for its last words).
 
     The folder of early modules is gone when this returns. Until then code of the same user could change it.
@@ -33,7 +33,7 @@ def spawn(loaded: Loaded, link_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
     script = birth.script()
     try:
         early.write(loaded, folder)
-        enclave = birth.plan(loaded, link_fds, begun_inside, script, folder)
+        enclave = birth.plan(loaded, link_fds, answers, begun_inside, script, folder)
         process = subprocess.Popen(
             enclave.words,
             executable=enclave.program,
