@@ -77,7 +77,6 @@ cdef int64_t SPIN_MOST = 400_000
 cdef int64_t SOON = 400_000
 cdef int64_t CHEAP = 20_000
 cdef int GLANCES = 64                  # looks before the first at the clock: two microseconds or so
-cdef int64_t GLANCE_NS = 2_000
 cdef int64_t BRIEFLY = 50_000
 cdef int CROWDED = 8                   # waits in a row on the peer's processor before one side leaves it
 cdef int64_t LEAVE_AGAIN = 4_000_000   # after this time at the soonest, then after twice as much, up to
@@ -385,7 +384,6 @@ cdef class Ring:
                 with nogil:
                     found = self.glance()
                 if found:
-                    self.learn(GLANCE_NS, True)
                     PyErr_CheckSignals()
                     self.awake()
                     return True
@@ -424,9 +422,7 @@ cdef class Ring:
         try:
             with nogil:
                 found = self.glance()
-            if found:
-                self.learn(GLANCE_NS, True)
-            else:
+            if not found:
                 start = now_ns()
                 with nogil:
                     found = self.spin(start, start + BRIEFLY)
@@ -535,7 +531,7 @@ cdef class Ring:
         """Spin as long as answers have lately taken, and not at all when they do not come soon."""
         if waited <= SOON:
             if found:
-                self.spin_ns -= self.spin_ns >> 3
+                self.spin_ns -= self.spin_ns >> 5
                 self.spin_ns = min(self.spin_most, max(self.spin_ns, 2 * waited + SPIN_LEAST))
         else:
             self.spin_ns //= 2
