@@ -10,18 +10,35 @@ import pytest
 from cases_combined import CASES as COMBINED
 from cases_dynamic import CASES as DYNAMIC
 from cases_dynamic import MAY_REFUSE
+from cases_effects import CASES as EFFECTS
+from cases_hooks import CASES as HOOKS
 from cases_imports import CASES as IMPORTS
 from cases_library import CASES as LIBRARY
 from cases_modules import CASES as MODULES
 from cases_more import CASES as MORE
 from cases_registration import CASES as REGISTRATION
 from cases_state import CASES as STATE
+from cases_texts import CASES as TEXTS
+from cases_texts import MAY_REFUSE as TEXTS_MAY_REFUSE
 
 from gotee.compiler.closure import slice_of
 from gotee.compiler.verify import verify, write_tree
 from gotee.errors import CompileError
 
-CASES = {**COMBINED, **LIBRARY, **MODULES, **MORE, **REGISTRATION, **STATE, **IMPORTS, **DYNAMIC}
+CASES = {
+    **COMBINED,
+    **LIBRARY,
+    **MODULES,
+    **MORE,
+    **REGISTRATION,
+    **STATE,
+    **IMPORTS,
+    **DYNAMIC,
+    **HOOKS,
+    **EFFECTS,
+    **TEXTS,
+}
+REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE
 RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -67,7 +84,7 @@ def test_slice_answers_as_the_program_does(name: str, tmp_path: Path) -> None:
     try:
         analysis = slice_of(full, "main", "entry")
     except CompileError:
-        if name not in MAY_REFUSE:
+        if name not in REFUSABLE:
             raise
         return
     write_tree(analysis.partition, sliced)

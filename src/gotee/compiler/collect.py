@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gotee.compiler.names import Body, ImportUse, Ref, Step, Uses
+from gotee.compiler.reading import READ_METHODS, READING, read_parts
 from gotee.compiler.scopes import (
     Imported,
     arguments_of,
@@ -60,6 +61,17 @@ def uses_of_code(text: str) -> Uses | None:
     return collector.uses
 
 
+def _reads(steps: tuple[Step, ...], read: bool) -> int:
+    """How much a reference only reads (see `Ref.reads`), by the subscript or method in front of its steps."""
+    if not steps:
+        return int(read)
+    if all(isinstance(step, ast.Subscript) for step in steps):
+        return 2 if read else 1
+    first, *rest = steps
+    method = first in READ_METHODS and bool(rest) and isinstance(rest[0], ast.Call)
+    return int(isinstance(first, ast.Subscript) or method)
+
+
 class _Collector:
     """Walks one statement. `scopes` are the functions, comprehensions and classes around the current node."""
 
@@ -73,6 +85,7 @@ class _Collector:
         self._exempt = False
         self._body = Body("")
         self._path: list[str] = []
+        self._read: set[int] = set()  # expressions that the code around them only looks at
         self._table: dict[type, Callable[..., None]] = {
             ast.Name: self._name,
             ast.Attribute: self._chain,
@@ -103,6 +116,8 @@ class _Collector:
         self.uses.bodies.append(self._body)
 
     def visit(self, node: ast.AST) -> None:
+        if type(node) in READING:
+            self._read.update(map(id, read_parts(node)))
         method = self._table.get(type(node))
         if method is not None:
             method(node)
@@ -141,7 +156,8 @@ class _Collector:
                 if in_function and isinstance(meaning, str):
                     self.uses.writes.add(meaning)
                 continue
-            ref = Ref(meaning, steps, node, store, not self._deferred, self._soft, in_function, self._exempt)
+            reads = 0 if store else _reads(steps, id(node) in self._read)
+            ref = Ref(meaning, steps, node, store, not self._deferred, self._soft, in_function, self._exempt, reads)
             self.uses.refs.append(ref)
             if any(isinstance(step, ast.Call) for step in steps):
                 self._body.calls.append(ref)
@@ -164,6 +180,8 @@ class _Collector:
         base: ast.expr = node
         while True:
             if isinstance(base, ast.Attribute):
+                if type(base.ctx) is not ast.Load:
+                    self.uses.sets.add(base.attr)
                 steps.append(base.attr)
                 self.uses.mentions.add(base.attr)
                 base = base.value
@@ -171,6 +189,8 @@ class _Collector:
                 spelled = self._attribute_call(base)
                 if spelled is not None:
                     store = store or (base is node and spelled[2])
+                    if spelled[2]:
+                        self.uses.sets.add(spelled[1])
                     steps.append(spelled[1])
                     self.uses.mentions.add(spelled[1])
                     inner += [base.func, *base.args[2:]]
@@ -217,6 +237,8 @@ class _Collector:
             text = constant_text(call.args[1])
             if text is not None:
                 return call.args[0], text, name in ("setattr", "delattr")
+            if name in ("setattr", "delattr"):
+                self.uses.sets.add("*")
         return None
 
     def _is_namespace(self, node: ast.expr) -> bool:
@@ -342,6 +364,8 @@ class _Collector:
 
     def _comprehension(self, node: Comprehension) -> None:
         first = node.generators[0]
+        for generator in node.generators:
+            self._read.update(map(id, read_parts(generator)))
         self.visit(first.iter)
         names = set(bound_names(generator.target for generator in node.generators))
         self._scopes.append(_Scope("comprehension", names, set()))

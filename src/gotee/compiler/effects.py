@@ -117,6 +117,9 @@ class View:
         for base in node.bases:
             if not self._facts.plain_class(self._module, base):
                 return base
+        hook = next((child for child in node.body if getattr(child, "name", "") == "__subclasshook__"), None)
+        if hook is not None and any(self._outside(base) is None for base in node.bases):
+            return hook  # asked by isinstance() of a base class
         if any(self._enumerates(base) for base in node.bases) and self._facts.makes_members(self._module, node):
             return node.bases[0]
         for keyword in node.keywords:
@@ -144,12 +147,26 @@ class View:
         return any(view._enumerates(inner) for inner in found[1].node.bases)
 
     def _calls(self, node: ast.expr | None) -> ast.AST | None:
-        """A call in an annotation; the rest of annotations only reads."""
-        if node is not None:
-            for child in ast.walk(node):
-                if isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)):
-                    return child if self.expression(child) is not None else None
+        """What may run code in an annotation: calls, and operators on what is not a plain class."""
+        if node is None:
+            return None
+        for child in ast.walk(node):
+            if isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)) and self.expression(child) is not None:
+                return child
+            if isinstance(child, ast.Subscript) and self._own(child.value) and self._subscript(child) is not None:
+                return child
+            own = isinstance(child, ast.BinOp) and (self._own(child.left) or self._own(child.right))
+            if own and isinstance(child, ast.BinOp) and not self._is_type(child):
+                return child
+            if isinstance(child, ast.Attribute) and self._own(child) and not self._reads_only(child):
+                return child
         return None
+
+    def _own(self, node: ast.expr) -> bool:
+        """Whether an expression is something of the program."""
+        while isinstance(node, (ast.Attribute, ast.Subscript)):
+            node = node.value
+        return isinstance(node, ast.Name) and bool(self._facts.all_in_program(self._module, node))
 
     # -- expressions -------------------------------------------------------------------------------------
 
@@ -244,6 +261,8 @@ class View:
         found = self._facts.in_program(self._module, node.value)
         if found is None or not isinstance(found[1].node, ast.ClassDef):
             return False
+        if {node.attr, "*"} & self._facts.marks.attributes:
+            return False
         for child in found[1].node.body:
             if isinstance(child, ast.Assign) and any(
                 isinstance(t, ast.Name) and t.id == node.attr for t in child.targets
@@ -289,6 +308,8 @@ class View:
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         outside = self._outside(function)
         if outside is not None:
+            if self._facts.marks.is_replaced(outside):
+                return node
             if outside == "builtins.print" and not any(keyword.arg in (None, "file") for keyword in node.keywords):
                 return None if all(self.plain(argument) for argument in node.args) else node
             if not known.computes(outside) or (node.args and known.changes_argument(outside)):

@@ -86,9 +86,11 @@ def _import(kept: Kept, module: Module, unit: Unit, text: _Text) -> None:
     elif wanted == [_alias(alias) for alias in node.names]:
         return
     elif isinstance(node, ast.Import):
-        new = "import " + ", ".join(wanted)
-        lost = [imported for imported in _targets(kept, module, unit) if not _covered(imported, wanted)]
-        new = "; ".join([new, *(_loading(kept, module, imported) for imported in lost)])
+        parts = []  # in the order of the program
+        for alias, imported in zip(node.names, _targets(kept, module, unit), strict=True):
+            stays = _alias(alias) in wanted
+            parts.append(f"import {_alias(alias)}" if stays else _loading(kept, module, imported))
+        new = "; ".join(parts)
     else:
         new = f"from {'.' * node.level}{node.module or ''} import {', '.join(wanted)}"
     text.replace(*_span(node), new)
@@ -144,10 +146,6 @@ def _targets(kept: Kept, module: Module, unit: Unit) -> list[Imported]:
         return [imported for _, imported in unit.aliases]
     assert isinstance(node, ast.Import)
     return [Imported(0, alias.name, None) for alias in node.names]
-
-
-def _covered(imported: Imported, wanted: list[str]) -> bool:
-    return any(part.partition(" as ")[0] == imported.module for part in wanted)
 
 
 def _loading(kept: Kept, module: Module, imported: Imported) -> str:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
+from typing import Any
 
 from gotee.compiler import known
 from gotee.compiler.imports import External, Name, Resolver
+from gotee.compiler.marks import Marks
 from gotee.compiler.names import Ref, Step
 from gotee.compiler.program import Module
 from gotee.compiler.statements import Unit
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MEMBER_HOOKS = {"__init__", "__new__", "_generate_next_value_", "_missing_", "__init_subclass__", "__set_name__"}
-_HOOKS = {"__init_subclass__", "__set_name__", "__class_getitem__", "__mro_entries__", "__prepare__"}
+_CLASS_HOOKS = {"__init_subclass__", "__set_name__", "__class_getitem__", "__mro_entries__", "__prepare__"}
+_SCALARS = {"int", "str", "float", "bool", "len", "abs", "bytes", "chr", "ord", "hex", "bin", "oct", "repr", "range"}
+_CONTAINERS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
+
+
+Node = tuple[Any, ...]
 
 
 class Facts(ABC):
     """Answers for the modules of one program; what a plain value is, `purity` says."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, marks: Marks) -> None:
         self._resolver = resolver
+        self.marks = marks
         self._plain_names: dict[tuple[str, str], bool] = {}
         self._plain_classes: dict[tuple[str, str], bool] = {}
 
@@ -52,24 +60,28 @@ class Facts(ABC):
 
     def in_program(self, module: Module, node: ast.expr) -> tuple[Module, Unit] | None:
         """The one statement of the program that binds what a name or a chain of modules means, or None."""
+        found = self.all_in_program(module, node)
+        return found[0][:2] if len(found) == 1 else None
+
+    def all_in_program(self, module: Module, node: ast.expr) -> list[tuple[Module, Unit, str]]:
+        """All statements of the program that bind what a name or a chain of modules means, and as what; or none."""
         steps: list[Step] = []
         while isinstance(node, ast.Attribute):
             steps.append(node.attr)
             node = node.value
         if not isinstance(node, ast.Name):
-            return None
+            return []
         found = []
         for event in self._resolver.follow(module, Ref(node.id, tuple(reversed(steps)), node)):
-            if isinstance(event, Name):
-                table = self._resolver.table(event.module)
-                for binder in table.binders.get(event.name, []):
-                    if binder.imported is None:
-                        if not event.last:
-                            return None
-                        found.append((event.module, table.statements.units[binder.unit]))
-            else:
-                return None
-        return found[0] if len(found) == 1 else None
+            if not isinstance(event, Name):
+                return []
+            table = self._resolver.table(event.module)
+            for binder in table.binders.get(event.name, []):
+                if binder.imported is None:
+                    if not event.last:
+                        return []
+                    found.append((event.module, table.statements.units[binder.unit], event.name))
+        return found
 
     def plain_name(self, module: Module, name: str) -> bool:
         """Whether a global is bound to plain built-in values only."""
@@ -102,10 +114,50 @@ class Facts(ABC):
                     node.value is None
                     or _makes_iterator(node.value)
                     or not self.plain_value(event.module, unit, node.value)
+                    or self._holds_others(event.module, event.name, node.value)
                 ):
                     return False
                 found = True
         return found
+
+    def _holds_others(self, module: Module, name: str, value: ast.expr) -> bool:
+        """Whether the program may put something else into a value that a global begins with."""
+        target: Node = ("name", module.name, name)
+        if target in self.marks.stored:
+            return True
+        if target not in self.marks.changed and target not in self.marks.handed:
+            return False
+        if self._fixed(module, value, 0):
+            return False
+        nested = any(isinstance(child, _CONTAINERS) for child in ast.walk(value) if child is not value)
+        return target in self.marks.changed or nested
+
+    def _fixed(self, module: Module, node: ast.expr, depth: int) -> bool:
+        """Whether a plain value is one that nothing can change: numbers, texts, tuples of them."""
+        if isinstance(node, (ast.Constant, ast.JoinedStr, ast.Compare)):
+            return True
+        if isinstance(node, ast.BinOp):
+            return self._fixed(module, node.left, depth) and self._fixed(module, node.right, depth)
+        if isinstance(node, ast.UnaryOp):
+            return self._fixed(module, node.operand, depth)
+        if isinstance(node, ast.BoolOp):
+            return all(self._fixed(module, value, depth) for value in node.values)
+        if isinstance(node, ast.IfExp):
+            return self._fixed(module, node.body, depth) and self._fixed(module, node.orelse, depth)
+        if isinstance(node, ast.Tuple):
+            return all(self._fixed(module, element, depth) for element in node.elts)
+        if isinstance(node, ast.Call):
+            method = node.func if isinstance(node.func, ast.Attribute) else None
+            if method is not None and isinstance(method.value, (ast.Constant, ast.JoinedStr)):
+                return method.attr not in ("split", "rsplit")
+            return (self.dotted(module, node.func) or "").removeprefix("builtins.") in _SCALARS
+        if isinstance(node, (ast.Name, ast.Attribute)) and depth < 20:
+            found = self.all_in_program(module, node)
+            values = [(owner, getattr(unit.node, "value", None)) for owner, unit, _ in found]
+            return bool(found) and all(
+                value is not None and self._fixed(owner, value, depth + 1) for owner, value in values
+            )
+        return False
 
     def plain_class(self, module: Module, node: ast.expr) -> bool:
         """Whether deriving from a class has no effect."""
@@ -113,7 +165,9 @@ class Facts(ABC):
             return self.plain_class(module, node.value)
         outside = self.dotted(module, node)
         if outside is not None:
-            return known.plain_base(outside)
+            return known.plain_base(outside) and not self.marks.is_replaced(outside)
+        if self.marks.hooks_are_set():
+            return False
         found = self.in_program(module, node)
         if found is None or not isinstance(found[1].node, ast.ClassDef):
             return False
@@ -149,9 +203,9 @@ class Facts(ABC):
             for target in child.targets
             if isinstance(target, ast.Name)
         }
-        if (defined | stored) & _HOOKS or node.decorator_list:
+        if (defined | stored) & _CLASS_HOOKS or node.decorator_list:
             return (
-                not (defined | stored) & _HOOKS
+                not (defined | stored) & _CLASS_HOOKS
                 and all(
                     (self.dotted(module, decorator) or "").startswith("dataclasses.")
                     for decorator in node.decorator_list

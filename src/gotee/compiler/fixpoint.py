@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gotee.compiler import known
 from gotee.compiler.graph import ALWAYS, ANNOTATIONS, SUBCLASSES, Graph, Node
+from gotee.compiler.library import imported_by
 
 _QUIET = {"whole", "raises", "rebound", "soft", "subclasses"}
 
@@ -91,6 +92,9 @@ class Fixpoint:
                 self._keep_when_live(unit, target)
         elif kind == "ext" and not known.is_standard(node[1]):
             self._keep(ANNOTATIONS, node)
+        if kind in ("ext", "loaded") and known.is_standard(node[1]):
+            for name in imported_by(node[1]):
+                self._touch(("ext", name), node)
 
     def _kept_unit(self, node: Node) -> None:
         soft: Node = ("soft", *node[1:])

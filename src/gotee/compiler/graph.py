@@ -21,12 +21,14 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from gotee.compiler import known
+from gotee.compiler.bystring import Strings
 from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, SOURCE_READERS, overridden
 from gotee.compiler.exposed import expose
 from gotee.compiler.externals import Externals
 from gotee.compiler.hostonly import HostOnly, Reason
 from gotee.compiler.imports import MODULE_ATTRIBUTES, Event, External, Missing, Name, Resolver, Submodule, Value
 from gotee.compiler.loading import Loading
+from gotee.compiler.marks import Marks
 from gotee.compiler.names import Ref, Uses
 from gotee.compiler.parameters import Parameters
 from gotee.compiler.program import Module, Program, absolute, parents
@@ -55,7 +57,8 @@ class Graph:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.resolver = Resolver(program)
-        self.purity = Purity(self.resolver)
+        self.marks = Marks()
+        self.purity = Purity(self.resolver, self.marks)
         self.host = HostOnly(self.resolver)
         self.needs: dict[Node, list[Node]] = defaultdict(list)
         self.touchers: dict[Node, list[Node]] = defaultdict(list)
@@ -66,13 +69,13 @@ class Graph:
         self.classes: dict[str, list[Node]] = defaultdict(list)
         self.star_names: dict[tuple[str, int], list[str]] = defaultdict(list)  # star import -> names asked of it
         self.data_users: dict[Node, set[str]] = defaultdict(set)  # who reads files of which modules
-        self.stored: set[Node] = set()  # globals that are set as attributes of their module
         self._names: set[Node] = set()
         self._constant_reads: list[tuple[Node, Node]] = []
         self._built: set[str] = set()
         self._valued: set[str] = set()  # modules that are used as objects
         self._edges: set[tuple[Node, Node]] = set()
         self.externals = Externals(self)
+        self.strings = Strings(self)
         self.loading = Loading(self)
         self.parameters = Parameters()
 
@@ -111,9 +114,16 @@ class Graph:
         for module in self.program.modules.values():
             if module.parent != module.name or "." in module.name:
                 self._inside_package(module)
+            for unit in self.resolver.table(module).statements.units:
+                if not (unit.is_import or unit.dead):
+                    self._effects(module, unit)
+        for dotted, callers in self.marks.calls.items():
+            if self.marks.is_replaced(dotted):
+                for node in callers:
+                    self.reach(node, ALWAYS)
         expose(self, self._valued)
         for node, target in self._constant_reads:
-            if target in self.stored:
+            if target in self.marks.stored:
                 self.reach(node, target)
         self._spread_host_only()
 
@@ -161,12 +171,9 @@ class Graph:
             elif not unit.dead:
                 self._unit(module, unit)
 
-    def _unit(self, module: Module, unit: Unit) -> None:
+    def _effects(self, module: Module, unit: Unit) -> None:
+        """Whether a statement has an effect at import; all that the program does to names is known by now."""
         node: Node = ("unit", module.name, unit.index)
-        self.need(node, ("exists", module.name))
-        reason = self.host.reason(module, unit)
-        if reason is not None:
-            self.host_only[node] = reason
         impurity = self.purity.impurity(module, unit)
         if impurity is not None:
             self.impure[node] = impurity
@@ -176,6 +183,14 @@ class Graph:
             self.sensitive.add(node)
         if node in self.impure or node in self.sensitive:
             self.need(node, ("active", module.name))
+
+    def _unit(self, module: Module, unit: Unit) -> None:
+        node: Node = ("unit", module.name, unit.index)
+        self.need(node, ("exists", module.name))
+        self.marks.uses(unit.uses)
+        reason = self.host.reason(module, unit)
+        if reason is not None:
+            self.host_only[node] = reason
         if isinstance(unit.node, ast.ClassDef) and unit.node.bases:
             self.classes[module.name].append(node)
         for name in unit.binds:
@@ -299,7 +314,7 @@ class Graph:
 
     def _spelled(self, node: Node, text: str) -> None:
         """A string that spells a dotted name of the program counts as its use."""
-        parts = text.replace(":", ".").split(".")
+        parts = text.removeprefix("ext://").replace(":", ".").split(".")
         if not all(part.isidentifier() for part in parts) or self.program.find(parts[0]) is None:
             return
         for length in range(len(parts) - 1, 0, -1):
@@ -327,9 +342,9 @@ class Graph:
         """The edges of one thing that a reference may mean."""
         if isinstance(event, Name):
             target = self.name(event.module, event.name)
-            self.parameters.note(module, event, ref.store)
+            self.parameters.note(module, unit, event, ref.store)
+            self.marks.name(target, ref, event.last)
             if ref.store and event.last:
-                self.stored.add(target)
                 self.reach(node, target)
                 self.reach(target, node)  # what is read there later may be what this puts there
                 return
@@ -345,7 +360,8 @@ class Graph:
 
     def _load(self, node: Node, event: Name, target: Node) -> None:
         self.need(node, target)
-        if event.steps or not self._constant(event):
+        bound = self.resolver.binds(event.module, event.name) or event.name in self.resolver.table(event.module).late
+        if bound and (event.steps or not self._constant(event)):
             self.reach(node, target)
         else:
             self._constant_reads.append((node, target))

@@ -49,7 +49,7 @@ _INERT = {
     "asyncio.CancelledError", "asyncio.TimeoutError", "logging.DEBUG", "logging.INFO", "logging.WARNING",
     "logging.ERROR", "logging.CRITICAL", "logging.Logger", "logging.NullHandler", "logging.Formatter",
     "importlib.resources.files", "importlib.metadata.version", "socket.AF_INET", "socket.SOCK_STREAM",
-    "importlib.import_module",
+    "importlib.import_module", "random.Random", "random.SystemRandom", "decimal.Context",
 }
 
 # Calls that only make a value, but one that leads to shared state.

@@ -28,6 +28,7 @@ class Ref(NamedTuple):
     soft: bool = False  # in an annotation that is not evaluated
     in_function: bool = False
     exempt: bool = False  # a decorator, a base class, an annotation: the object itself is not handed on
+    reads: int = 0  # the object is 1: only looked at, not changed or handed on; 2: nor are its elements
 
 
 class ImportUse(NamedTuple):
@@ -50,6 +51,7 @@ class Uses:
     imports: list[ImportUse] = field(default_factory=list)  # inside functions and blocks
     late: list[tuple[str, Imported]] = field(default_factory=list)  # `global np; import numpy as np`
     mentions: set[str] = field(default_factory=set)  # attribute names and short strings
+    sets: set[str] = field(default_factory=set)  # attributes that it sets; "*" if some name is computed
     bodies: list[Body] = field(default_factory=list)
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from gotee.compiler.paths import added_paths
+from gotee.compiler.scopes import without_own_meaning
 from gotee.errors import CompileError
 from gotee.syntax._files import read_source
 from gotee.syntax.rewrite import rewrite
@@ -162,7 +163,7 @@ class Program:
 
 @lru_cache(maxsize=4096)
 def _parsed(source: str) -> ast.Module:
-    return ast.parse(source)
+    return without_own_meaning(ast.parse(source), source)
 
 
 def parents(name: str) -> list[str]:

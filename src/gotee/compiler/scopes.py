@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+_NAMES_ITSELF = re.compile(r"__name__\s*(=(?!=)|:=)")
 _LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 
 
@@ -113,6 +115,26 @@ def makes_channel(call: ast.Call) -> bool:
     )
 
 
+def bindings_of(node: ast.AST, name: str) -> Iterator[ast.AST]:
+    """All parts of a piece of code that bind a name, in whatever scope."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Name):
+            binds = child.id == name and not isinstance(child.ctx, ast.Load)
+        elif isinstance(child, ast.arg):
+            binds = child.arg == name
+        elif isinstance(child, (ast.Global, ast.Nonlocal)):
+            binds = name in child.names
+        elif isinstance(child, ast.alias):
+            binds = (child.asname or child.name) == name
+        elif isinstance(child, ast.MatchMapping):
+            binds = child.rest == name
+        else:
+            named = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+            binds = isinstance(child, named) and child.name == name
+        if binds:
+            yield child
+
+
 def imported_bindings(node: ast.Import | ast.ImportFrom, guarded: bool = False) -> Iterator[tuple[str, Imported]]:
     """The names that an import statement binds (`*` for a star) and what each of them is."""
     for alias in node.names:
@@ -149,6 +171,52 @@ def static_truth(test: ast.expr) -> bool | None:
     if isinstance(test, ast.Attribute):
         return False if test.attr == "TYPE_CHECKING" else None
     return None
+
+
+def without_own_meaning(tree: ast.Module, source: str) -> ast.Module:
+    """The file, in which tests that `static_truth` knows become others if it gives their names its own meaning."""
+    names = set()
+    if "TYPE_CHECKING" in source and not _is_typing(tree):
+        names.add("TYPE_CHECKING")
+    if _NAMES_ITSELF.search(source):
+        names.add("__name__")
+    return _Hidden(names).visit(tree) if names else tree
+
+
+def _is_typing(tree: ast.Module) -> bool:
+    """Whether TYPE_CHECKING in a file is what `typing` calls so, or false."""
+    modules = {"typing", "typing_extensions", "t"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            named = [alias for alias in node.names if "TYPE_CHECKING" in (alias.name, alias.asname)]
+            if named and node.module not in ("typing", "typing_extensions"):
+                return False
+            modules -= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                bound = alias.asname or alias.name
+                (modules.add if alias.name in ("typing", "typing_extensions") else modules.discard)(bound)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and "TYPE_CHECKING" in bound_names([node]):
+            false = isinstance(node.value, ast.Constant) and not node.value.value
+            if not false:
+                return False
+    reads = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "TYPE_CHECKING"]
+    return all(isinstance(node.value, ast.Name) and node.value.id in modules for node in reads)
+
+
+class _Hidden(ast.NodeTransformer):
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._open(node) if node.id in self._names and isinstance(node.ctx, ast.Load) else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        return self._open(node) if node.attr in self._names and isinstance(node.ctx, ast.Load) else node
+
+    def _open(self, node: ast.expr) -> ast.expr:
+        return ast.copy_location(ast.IfExp(ast.Constant(True), node, ast.Constant(None)), node)
 
 
 def _main_test(test: ast.Compare) -> bool | None:

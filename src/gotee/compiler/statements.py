@@ -12,6 +12,7 @@ from gotee.compiler.names import Body, Uses
 from gotee.compiler.program import Module
 from gotee.compiler.scopes import (
     Imported,
+    bindings_of,
     bound_names,
     constant_text,
     imported_bindings,
@@ -19,6 +20,7 @@ from gotee.compiler.scopes import (
     own_nodes,
     static_truth,
 )
+from gotee.compiler.values import UNKNOWN, Evaluator, Outer
 
 _COMMENT = re.compile(r"#\s*gotee:\s*include=([\w.]+):(\w+|\*)")
 
@@ -75,14 +77,14 @@ def _statements(source: str, tree: ast.Module) -> Statements:
         and any(alias.name == "annotations" for alias in node.names)
         for node in tree.body
     )
-    units = [_unit(index, node, future) for index, node in enumerate(tree.body)]
+    units = [_unit(index, node, future, tree) for index, node in enumerate(tree.body)]
     if "gotee:" in source:
         _attach_comments(source, units)
     exports, computed = _exports(tree)
     return Statements(units, future, exports, computed)
 
 
-def _unit(index: int, node: ast.stmt, future: bool) -> Unit:
+def _unit(index: int, node: ast.stmt, future: bool, tree: ast.Module) -> Unit:
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         aliases = list(imported_bindings(node))
         names = frozenset(name for name, _ in aliases if name != "*")
@@ -96,7 +98,7 @@ def _unit(index: int, node: ast.stmt, future: bool) -> Unit:
         child.id for child in own_nodes(parts) if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Del)
     )
     if "exec" in uses.mentions or any(ref.base == "exec" for ref in uses.refs):
-        binds |= _bound_by_exec(node)
+        binds |= _bound_by_exec(node, tree)
     channels: frozenset[str] = frozenset()
     if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Call) and makes_channel(node.value):
         channels = frozenset(binds)
@@ -115,14 +117,28 @@ def live_parts(node: ast.stmt) -> tuple[list[ast.AST], bool]:
     return [node.test, *rest], simple and not rest
 
 
-def _bound_by_exec(node: ast.stmt) -> set[str]:
+def _bound_by_exec(node: ast.stmt, tree: ast.Module) -> set[str]:
+    """The names that code in a text binds, if this file says what the text is."""
+
+    def outer(asked: ast.expr) -> list[object]:
+        binders = [each for each in tree.body if isinstance(asked, ast.Name) and _assigns(each, asked.id)]
+        return Evaluator(binders[0], asking).bound(asked.id) if len(binders) == 1 else [UNKNOWN]  # type: ignore[attr-defined]
+
+    def builtin(asked: ast.expr) -> str | None:
+        return asked.id if isinstance(asked, ast.Name) else None
+
+    asking = Outer(outer, builtin, lambda call: [UNKNOWN], lambda name: [UNKNOWN])
     names: set[str] = set()
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "exec" and call.args:
-            text = constant_text(call.args[0])
-            if text is not None and uses_of_code(text) is not None:
-                names |= set(bound_names(ast.parse(text.strip()).body))
+            for text in Evaluator(node, asking).values(call.args[0]):
+                if isinstance(text, str) and uses_of_code(text) is not None:
+                    names |= set(bound_names(ast.parse(text.strip()).body))
     return names
+
+
+def _assigns(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, (ast.Assign, ast.AnnAssign)) and any(True for _ in bindings_of(node, name))
 
 
 def _attach_comments(source: str, units: list[Unit]) -> None:

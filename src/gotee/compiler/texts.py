@@ -1,92 +1,155 @@
-"""Strings that are known before the program runs: constants, and names that only ever hold constants. Host world."""
+"""Strings that are known before the program runs, whatever names and tables they go through. Host world."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import NamedTuple
 
 from gotee.compiler.facts import Facts
 from gotee.compiler.program import Module
-from gotee.compiler.scopes import constant_text
+from gotee.compiler.scopes import bindings_of
 from gotee.compiler.statements import Unit
+from gotee.compiler.values import OBJECT, UNKNOWN, Evaluator, Outer
+
+_DEPTH = 12
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+Parameter = Callable[[Module, Unit, str], list[object]]
 
 
-def known_texts(
-    facts: Facts, module: Module, unit: Unit, node: ast.expr, relied: set[tuple[str, str, str]]
-) -> list[str] | None:
-    """All strings that an expression of a statement can be, or None if that is not known.
+def _not_followed(module: Module, unit: Unit, name: str) -> list[object]:
+    return [UNKNOWN]
 
-    Globals on which the answer relies are added to `relied`: it holds if no other module sets them.
+
+class Texts(NamedTuple):
+    """Evaluates expressions of one program.
+
+    What an answer relies on is added to `relied`:
+    ("set", module, name): no other code sets this global;
+    ("name", module, name): nor changes its object;
+    ("nested", module, name): nor gets its elements;
+    ("attribute", name): no other code sets an attribute of this name.
     """
-    text = constant_text(node)
-    if text is not None:
-        return [text]
-    if isinstance(node, ast.IfExp):
-        first, second = (known_texts(facts, module, unit, part, relied) for part in (node.body, node.orelse))
-        return None if first is None or second is None else first + second
-    if not isinstance(node, (ast.Name, ast.Attribute)):
+
+    facts: Facts
+    relied: set[tuple[str, ...]]
+    parameter: Parameter = _not_followed
+    depth: int = 0
+
+    def known(self, module: Module, unit: Unit, node: ast.expr) -> list[str] | None:
+        """All strings that an expression of a statement can be, or None if that is not known."""
+        values = [value for value in self.values(module, unit, node) if value is not None]
+        texts = [value for value in values if isinstance(value, str)]
+        return texts if texts and len(texts) == len(values) else None
+
+    def values(self, module: Module, unit: Unit, node: ast.expr) -> list[object]:
+        """All values of an expression of a statement."""
+        return self._evaluator(module, unit, unit.node).values(node)
+
+    def elements(self, module: Module, unit: Unit, node: ast.expr) -> list[object]:
+        """All values that iterating over an expression of a statement gives."""
+        return self._evaluator(module, unit, unit.node).elements(node)
+
+    def _evaluator(self, module: Module, unit: Unit, within: ast.AST, arguments: Outer | None = None) -> Evaluator:
+        def builtin(node: ast.expr) -> str | None:
+            dotted = self.facts.dotted(module, node)
+            return dotted.removeprefix("builtins.") if dotted is not None and dotted.startswith("builtins.") else None
+
+        outer = Outer(
+            name=lambda node: self._deeper()._global(module, node),
+            builtin=builtin,
+            call=lambda node: self._deeper()._result(module, unit, within, node),
+            parameter=lambda name: self.parameter(module, unit, name),
+        )
+        return Evaluator(within, outer if arguments is None else outer._replace(parameter=arguments.parameter))
+
+    def _deeper(self) -> Texts:
+        return self._replace(depth=self.depth + 1)
+
+    def _global(self, module: Module, node: ast.expr) -> list[object]:
+        if self.depth > _DEPTH:
+            return [UNKNOWN]
+        if isinstance(node, ast.Name) and node.id == "__name__":
+            return [module.name]
+        if self.facts.dotted(module, node) is not None:
+            return [OBJECT]
+        found = self.facts.all_in_program(module, node)
+        if not found:
+            return self._class_attribute(module, node) if isinstance(node, ast.Attribute) else [UNKNOWN]
+        values: list[object] = []
+        for owner, unit, name in found:
+            if self.facts.is_written(owner, name):
+                return [UNKNOWN]
+            if isinstance(unit.node, (*_FUNCTIONS, ast.ClassDef)):
+                values.append(OBJECT)
+            else:
+                evaluator = self._evaluator(owner, unit, unit.node)
+                bound = evaluator.bound(name)
+                values += bound
+                tables = any(isinstance(value, (tuple, dict)) for value in bound)
+                self.relied.add(("name" if tables else "set", owner.name, name))
+                if evaluator.nested:
+                    self.relied.add(("nested", owner.name, name))
+        return values
+
+    def _class_attribute(self, module: Module, node: ast.Attribute) -> list[object]:
+        """`Config.backend`, which the class's body gives a value once."""
+        found = self.facts.in_program(module, node.value)
+        if found is None or not isinstance(found[1].node, ast.ClassDef) or found[1].node.decorator_list:
+            return [UNKNOWN]
+        body = found[1].node.body
+        binders = [child for child in body if any(True for _ in bindings_of(child, node.attr))]
+        if len(binders) != 1 or not isinstance(binders[0], (ast.Assign, ast.AnnAssign)):
+            return [UNKNOWN]
+        self.relied.add(("attribute", node.attr))
+        return self._evaluator(found[0], found[1], binders[0]).bound(node.attr)
+
+    def _result(self, module: Module, unit: Unit, within: ast.AST, call: ast.Call) -> list[object]:
+        """What a function of the program returns, if that is made of its arguments and constants."""
+        found = self.facts.in_program(module, call.func) if self.depth <= _DEPTH else None
+        if found is None or not isinstance(found[1].node, ast.FunctionDef) or found[1].node.decorator_list:
+            return [UNKNOWN]
+        owner, definition = found
+        function = found[1].node
+        inside = list(ast.walk(function))
+        if any(isinstance(child, (ast.Yield, ast.YieldFrom)) for child in inside):
+            return [UNKNOWN]
+        self.relied.add(("set", owner.name, function.name))
+        caller = self._evaluator(module, unit, within)
+
+        def parameter(name: str) -> list[object]:
+            given = argument_of(function, call, name)
+            if given is None:
+                return [UNKNOWN]
+            return (caller if given in _arguments(call) else self._evaluator(owner, definition, given)).values(given)
+
+        outer = Outer(lambda n: [UNKNOWN], lambda n: None, lambda n: [UNKNOWN], parameter)
+        evaluator = self._evaluator(owner, definition, function, outer)
+        returns = [child for child in inside if isinstance(child, ast.Return)]
+        return [value for child in returns for value in evaluator.values(child.value)]
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(word.value for word in call.keywords)]
+
+
+def argument_of(function: ast.FunctionDef | ast.AsyncFunctionDef, call: ast.Call, name: str) -> ast.expr | None:
+    """What a call gives a parameter: an argument or the default; None if that is not plain."""
+    given = function.args
+    if any(isinstance(argument, ast.Starred) for argument in call.args) or any(not word.arg for word in call.keywords):
         return None
-    if isinstance(node, ast.Name) and node.id == "__name__":
-        return [module.name]
-    if isinstance(node, ast.Name) and _is_bound_in(unit.node, node.id):
-        return _texts_bound_in(unit.node, node.id)
-    found = facts.in_program(module, node)
-    if found is None or facts.is_written(found[0], node.id if isinstance(node, ast.Name) else node.attr):
-        return None
-    if not isinstance(found[1].node, (ast.Assign, ast.AnnAssign, ast.For)):
-        return None
-    name = node.id if isinstance(node, ast.Name) else node.attr
-    relied.add(("name", found[0].name, name))
-    return _texts_bound_in(found[1].node, name) if _is_bound_in(found[1].node, name) else None
-
-
-def _is_bound_in(node: ast.AST, name: str) -> bool:
-    return any(True for _ in _bindings(node, name))
-
-
-def _bindings(node: ast.AST, name: str) -> Iterator[ast.AST]:
-    for child in ast.walk(node):
-        if isinstance(child, ast.Name):
-            binds = child.id == name and not isinstance(child.ctx, ast.Load)
-        elif isinstance(child, ast.arg):
-            binds = child.arg == name
-        elif isinstance(child, (ast.Global, ast.Nonlocal)):
-            binds = name in child.names
-        elif isinstance(child, ast.alias):
-            binds = (child.asname or child.name) == name
-        else:
-            named = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.FunctionDef, ast.ClassDef)
-            binds = isinstance(child, named) and child.name == name
-        if binds:
-            yield child
-
-
-def _texts_bound_in(node: ast.AST, name: str) -> list[str] | None:
-    """The strings that the assignments and loops of a statement give a name, if those are all that bind it."""
-    texts: list[str] = []
-    understood = 0
-    for child in ast.walk(node):
-        values = _given(child, name)
-        if values is not None:
-            understood += 1
-            for value in values:
-                text = constant_text(value)
-                if text is None:
-                    return None
-                texts.append(text)
-    return texts if understood == sum(1 for _ in _bindings(node, name)) else None
-
-
-def _given(node: ast.AST, name: str) -> list[ast.expr] | None:
-    """The values that an assignment or a loop gives a name; None if it is not understood, or about other names."""
-    if isinstance(node, ast.Assign) and len(node.targets) == 1 and _is_name(node.targets[0], name):
-        return [node.value]
-    if isinstance(node, ast.AnnAssign) and _is_name(node.target, name) and node.value is not None:
-        return [node.value]
-    if isinstance(node, (ast.For, ast.comprehension)) and _is_name(node.target, name):
-        return list(node.iter.elts) if isinstance(node.iter, (ast.Tuple, ast.List, ast.Set)) else None
+    positional = [*given.posonlyargs, *given.args]
+    names = [argument.arg for argument in positional]
+    for word in call.keywords:
+        if word.arg == name and name in [*names, *(argument.arg for argument in given.kwonlyargs)]:
+            return word.value
+    if name in names:
+        position = names.index(name)
+        if position < len(call.args):
+            return call.args[position]
+        default = position - (len(names) - len(given.defaults))
+        return given.defaults[default] if default >= 0 else None
+    for argument, value in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+        if argument.arg == name:
+            return value
     return None
-
-
-def _is_name(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name

@@ -1,0 +1,308 @@
+"""The edges of functions that refer to code by strings: imports by name, `eval`, `globals()`. Host world.
+
+Each method answers whether it understood the use; if not, `externals` refuses what is dynamic.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from gotee.compiler import known
+from gotee.compiler.collect import uses_of_code
+from gotee.compiler.dynamic import DYNAMIC
+from gotee.compiler.imports import External, Value
+from gotee.compiler.names import Ref, Step, chain_of
+from gotee.compiler.parameters import Wanted
+from gotee.compiler.prefixes import Prefixes
+from gotee.compiler.program import Module, absolute
+from gotee.compiler.scopes import constant_text
+from gotee.compiler.statements import Unit
+from gotee.compiler.texts import Texts
+from gotee.compiler.values import OBJECT, UNKNOWN
+
+if TYPE_CHECKING:
+    from gotee.compiler.graph import Graph
+
+Node = tuple[Any, ...]
+_ALWAYS: Node = ("always",)
+_READS = ("get", "pop", "setdefault", "__getitem__")
+_WRITES = ("update", "setdefault", "__setitem__", "pop", "clear", "__delitem__")
+
+
+class Strings:
+    """Adds edges to one graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def use(self, module: Module, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> bool:
+        """The edges of one use of a name outside of the program, if it is one of these and is understood."""
+        special = _SPECIAL.get(dotted)
+        return special is not None and special(self, module, unit, node, ref, steps)
+
+    def _own_namespace(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`globals()`, and `locals()`, `vars()`, `dir()` at the top level of a module."""
+        if not steps or not isinstance(steps[0], ast.Call):
+            return False
+        rest = steps[1:]
+        graph = self._graph
+        first = rest[0] if rest else None
+        name = constant_text(first.slice) if isinstance(first, ast.Subscript) else None
+        after = rest[1:]
+        if isinstance(first, str) and len(rest) > 1 and isinstance(rest[1], ast.Call):
+            call = rest[1]
+            if first in _WRITES:
+                graph.reach(node, ("writer", module.name))
+            if first in ("update", "__setitem__") and len(rest) == 2:
+                return True
+            name = constant_text(call.args[0]) if first in _READS and call.args else None
+            after = rest[2:]
+        if name is not None:
+            inner = Ref(name, after, ref.node, ref.store, ref.immediate, in_function=ref.in_function)
+            graph.reference(module, unit, node, inner)
+        elif ref.store and len(rest) == 1:
+            graph.reach(node, ("writer", module.name))
+        else:
+            graph.value(unit, node, module)
+        return True
+
+    def _local_namespace(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        call = steps[0] if steps else None
+        if ref.in_function or (isinstance(call, ast.Call) and call.args):
+            return True
+        return self._own_namespace(module, unit, node, ref, steps)
+
+    def _code(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`eval` and `exec` of a constant text; one that is no Python raises SyntaxError inside as outside."""
+        call = steps[0] if steps else None
+        if not isinstance(call, ast.Call) or not call.args:
+            return False
+        texts = self._texts(module, unit, node, ref, call.args[0])
+        for uses in map(uses_of_code, texts or ()):
+            if uses is not None:
+                moved = {"node": ref.node, "immediate": ref.immediate, "in_function": ref.in_function}
+                uses.refs[:] = [used._replace(**moved) for used in uses.refs]  # type: ignore[arg-type]
+                imported = [(use.name, use.imported) for use in uses.imports if use.global_]
+                uses.refs += [
+                    used._replace(base=what) for used in uses.refs for name, what in imported if used.base == name
+                ]
+                self._graph.uses(module, unit, node, uses, only_immediate_reach=False)
+        self._graph.reach(node, ("writer", module.name))
+        return texts is not None
+
+    def _import_by_name(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`importlib.import_module` and `__import__`, with a name that is known or begins with a package's."""
+        call = steps[0] if steps else None
+        if not steps and (mapped := self._mapped(module, unit, ref)) is not None:
+            call, steps = mapped, (mapped,)
+        if not isinstance(call, ast.Call) or not call.args:
+            return False
+        names = self._module_names(module, unit, node, ref, call)
+        if names is not None:
+            for name in names:
+                self.imported(module, unit, node, ref, name, steps[1:], ref.base == "__import__")
+            return True
+        package = self._package(module, unit, node, ref, call)
+        if package is None:
+            return self._parameter(module, unit, node, ref, call.args[0], steps[1:], "importlib.import_module")
+        if self._graph.program.find(known.top(package)) is None:
+            self._graph.need(node, ("ext", known.top(package)))
+            return True
+        for inner in self._graph.program.below(package):
+            self._graph.value(None, node, inner)
+        return True
+
+    def _mapped(self, module: Module, unit: Unit, ref: Ref) -> ast.Call | None:
+        """`map(import_module, names)`, as the call that it makes for each name."""
+        for call in ast.walk(unit.node):
+            if not isinstance(call, ast.Call) or len(call.args) != 2 or call.args[0] is not ref.node:
+                continue
+            if self._graph.purity.dotted(module, call.func) == "builtins.map":
+                each = ast.Subscript(call.args[1], ast.Name("...", ast.Load()), ast.Load())
+                return ast.copy_location(ast.Call(call.args[0], [each], []), call)
+        return None
+
+    def _package(self, module: Module, unit: Unit, node: Node, ref: Ref, call: ast.Call) -> str | None:
+        """The package of the module that `import_module(...)` loads, if its name is not known but that is."""
+
+        def text(expression: ast.expr) -> str | None:
+            if isinstance(expression, ast.Name) and expression.id == "__package__":
+                return module.parent
+            named = expression.value if isinstance(expression, ast.Attribute) else None
+            if named is not None and expression.attr == "__name__":  # type: ignore[attr-defined]
+                events = self._graph.resolver.follow(module, reference) if (reference := chain_of(named)) else ()
+                modules = {event.module.name for event in events if isinstance(event, Value)}
+                return modules.pop() if len(modules) == 1 else None
+            found = self._texts(module, unit, node, ref, expression)
+            return found[0] if found is not None and len(found) == 1 else None
+
+        prefixes = Prefixes(text, lambda expression: self._graph.purity.dotted(module, expression))
+        prefix = prefixes.of_module(call.args[0], unit.node)
+        if prefix is None or not prefix.startswith("."):
+            return None if prefix is None else prefix.rpartition(".")[0]
+        anchor = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords), None)
+        base = text(anchor) if anchor is not None else None
+        holder = self._graph.program.find(base) if base is not None else None
+        if holder is None or not holder.package:
+            return None
+        rest = prefix.lstrip(".")
+        return absolute(holder, len(prefix) - len(rest), rest.rpartition(".")[0])
+
+    def _texts(self, module: Module, unit: Unit, node: Node, ref: Ref, expression: ast.expr) -> list[str] | None:
+        relied: set[tuple[str, ...]] = set()
+        texts = Texts(self._graph.purity, relied).known(module, unit, expression)
+        if texts is not None:
+            self._graph.parameters.rely(node, ref, relied)
+        return texts
+
+    def _parameter(
+        self, module: Module, unit: Unit, node: Node, ref: Ref, key: ast.expr, rest: tuple[Step, ...], used: str
+    ) -> bool:
+        if ref.store:
+            return False
+        return self._graph.parameters.wait(Wanted(node, module, unit, ref, key, rest, *DYNAMIC[used]))
+
+    def _module_names(self, module: Module, unit: Unit, node: Node, ref: Ref, call: ast.Call) -> list[str] | None:
+        texts = self._texts(module, unit, node, ref, call.args[0])
+        if texts is None or not any(text.startswith(".") for text in texts):
+            return texts
+        package = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords), None)
+        base = constant_text(package)
+        if isinstance(package, ast.Name) and package.id in ("__name__", "__package__"):
+            base = module.name if package.id == "__name__" else module.parent
+        elif package is not None and base is None:
+            bases = self._texts(module, unit, node, ref, package)
+            base = bases[0] if bases is not None and len(bases) == 1 else None
+        found = self._graph.program.find(base) if base is not None else None
+        if found is None:
+            return None
+        levels = [len(text) - len(text.lstrip(".")) for text in texts]
+        return [absolute(found, level, text[level:]) for level, text in zip(levels, texts, strict=True)]
+
+    def _resolved(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`pkgutil.resolve_name("module:attribute")`, or with dots only."""
+        call = steps[0] if steps else None
+        names = self._texts(module, unit, node, ref, call.args[0]) if _has_argument(call) else None
+        for name in names or ():
+            holder, colon, rest = name.partition(":")
+            attributes = rest.split(".") if rest else []
+            while not colon and "." in holder and self._graph.program.find(holder) is None:
+                holder, _, last = holder.rpartition(".")
+                attributes.insert(0, last)
+            self.imported(module, unit, node, ref, holder, (*attributes, *steps[1:]))
+        return names is not None
+
+    def _run(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`runpy.run_module("module")` runs all of its text."""
+        call = steps[0] if steps else None
+        names = self._texts(module, unit, node, ref, call.args[0]) if _has_argument(call) else None
+        for name in names or ():
+            self.imported(module, unit, node, ref, name, ())
+            if (run := self._graph.program.find(name)) is not None:
+                self._graph.value(unit, node, run)
+                self._graph.need(node, ("text", name))
+        return names is not None
+
+    def _configured(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`dictConfig(...)` with a table whose classes and factories are written in it."""
+        call = steps[0] if steps else None
+        if not _has_argument(call):
+            return False
+        relied: set[tuple[str, ...]] = set()
+        tables = Texts(self._graph.purity, relied).values(module, unit, call.args[0])
+        if not all(_names_its_classes(table) for table in tables):
+            return False
+        self._graph.parameters.rely(node, ref, {each for each in relied if each[0] != "nested"})
+        self._graph.reach(node, _ALWAYS)
+        self._graph.need(node, ("ext", "logging"))
+        return True
+
+    def imported(
+        self,
+        module: Module,
+        unit: Unit,
+        node: Node,
+        ref: Ref,
+        name: str,
+        rest: tuple[Step, ...],
+        top_only: bool = False,
+    ) -> None:
+        """The edges of loading a module whose name is known, and of the steps after it."""
+        graph = self._graph
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            loaded = ".".join(parts[:length])
+            if graph.program.find(loaded) is not None:
+                graph.link(node, ("active", loaded))
+            else:
+                graph.need(node, ("ext", parts[0]))
+                graph.reach(node, ("loaded", loaded))
+        unused = not rest and any(isinstance(c, ast.Expr) and c.value is ref.node for c in ast.walk(unit.node))
+        for target in () if unused else {name, parts[0]} if top_only else {name}:
+            for event in list(graph.resolver.module(target, rest, set())):
+                if event != External(name, ()):
+                    graph.event(module, unit, node, ref, event)
+
+    def _loaded_modules(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`sys.modules`, with a name that is known."""
+        if ref.store:
+            self._graph.reach(node, _ALWAYS)
+        first = steps[0] if steps else None
+        key: ast.expr | None = first.slice if isinstance(first, ast.Subscript) else None
+        rest = steps[1:]
+        if isinstance(first, str) and first in _READS and len(steps) > 1 and isinstance(steps[1], ast.Call):
+            key, rest = (steps[1].args or [None])[0], steps[2:]  # type: ignore[list-item]
+        if key is None:
+            return False
+        names = self._texts(module, unit, node, ref, key)
+        if names is None:
+            return self._parameter(module, unit, node, ref, key, rest, "sys.modules")
+        for name in names:
+            if name != "__main__" and (rest or not ref.store):
+                self._loaded(module, unit, node, ref, name, rest)
+        return True
+
+    def _loaded(self, module: Module, unit: Unit, node: Node, ref: Ref, name: str, rest: tuple[Step, ...]) -> None:
+        graph = self._graph
+        if graph.program.find(name) is None:
+            graph.need(node, ("ext", known.top(name)))
+            graph.need(node, ("loaded", name))
+            graph.reach(node, ("ext", known.top(name)))
+        else:
+            self.imported(module, unit, node, ref, name, rest)
+
+
+def _has_argument(step: Step | None) -> TypeGuard[ast.Call]:
+    return isinstance(step, ast.Call) and bool(step.args)
+
+
+def _names_its_classes(configuration: object) -> bool:
+    """Whether the classes and factories of a logging configuration are known."""
+    if not isinstance(configuration, dict):
+        return False
+    for kind in ("formatters", "filters", "handlers"):
+        tables = configuration.get(kind, {})
+        for table in tables.values() if isinstance(tables, dict) else [UNKNOWN]:
+            if not isinstance(table, dict):
+                return False
+            if not all(isinstance(table.get(key, ""), str) or table[key] is OBJECT for key in ("class", "()")):
+                return False
+    return True
+
+
+_SPECIAL = {
+    "pkgutil.resolve_name": Strings._resolved,
+    "runpy.run_module": Strings._run,
+    "logging.config.dictConfig": Strings._configured,
+    "builtins.globals": Strings._own_namespace,
+    "builtins.locals": Strings._local_namespace,
+    "builtins.vars": Strings._local_namespace,
+    "builtins.dir": Strings._local_namespace,
+    "builtins.eval": Strings._code,
+    "builtins.exec": Strings._code,
+    "builtins.__import__": Strings._import_by_name,
+    "importlib.__import__": Strings._import_by_name,
+    "importlib.import_module": Strings._import_by_name,
+    "sys.modules": Strings._loaded_modules,
+}

@@ -1,0 +1,69 @@
+"""Where code only looks at an object: iterates, indexes, compares, asks for its truth. Host world.
+
+Elsewhere the object is changed, or handed on to what may change it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+READ_METHODS = {"get", "items", "keys", "values", "copy", "index", "count", "join", "startswith", "endswith", "format"}
+READING = {
+    ast.Call, ast.Compare, ast.For, ast.AsyncFor, ast.comprehension, ast.If, ast.While, ast.IfExp, ast.Assert,
+    ast.BinOp, ast.UnaryOp, ast.FormattedValue, ast.Starred, ast.YieldFrom,
+}  # fmt: skip
+_READERS = {
+    "len", "sorted", "list", "tuple", "set", "dict", "frozenset", "enumerate", "zip", "str", "repr", "min", "max",
+    "sum", "any", "all", "isinstance", "reversed", "bool", "print", "iter", "type", "id", "dictConfig",
+}  # fmt: skip
+
+
+def read_parts(node: ast.AST) -> list[ast.expr]:
+    """The parts of a node that it only looks at."""
+    kind = type(node)
+    if kind is ast.Call:
+        assert isinstance(node, ast.Call)
+        function = node.func
+        reads = function.id in _READERS if isinstance(function, ast.Name) else _reads_argument(function)
+        return node.args if reads else []
+    if kind is ast.Compare:
+        return [node.left, *node.comparators]  # type: ignore[attr-defined]
+    if kind in (ast.For, ast.AsyncFor, ast.comprehension):
+        return [node.iter, *getattr(node, "ifs", [])]  # type: ignore[attr-defined]
+    if kind in (ast.If, ast.While, ast.IfExp, ast.Assert):
+        return [node.test]  # type: ignore[attr-defined]
+    if kind is ast.BinOp:
+        return [node.left, node.right]  # type: ignore[attr-defined]
+    if kind is ast.UnaryOp:
+        return [node.operand]  # type: ignore[attr-defined]
+    if kind in (ast.FormattedValue, ast.Starred, ast.YieldFrom):
+        return [node.value]  # type: ignore[attr-defined]
+    return []
+
+
+def _reads_argument(function: ast.expr) -> bool:
+    """`", ".join(x)`, `logging.config.dictConfig(x)`."""
+    if not isinstance(function, ast.Attribute):
+        return False
+    return function.attr == "dictConfig" or (function.attr == "join" and isinstance(function.value, ast.Constant))
+
+
+def reading_ids(node: ast.AST) -> set[int]:
+    """The expressions in a piece of code that it only looks at, by id."""
+    return {id(part) for inner in ast.walk(node) for part in read_parts(inner)}
+
+
+def is_read(node: ast.AST, name: str, reading: set[int]) -> bool:
+    """Whether all uses of a name in a piece of code only look at what it holds."""
+    safe = reading | set(_looked_into(node))
+    uses = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    return all(id(use) in safe for use in uses)
+
+
+def _looked_into(node: ast.AST) -> Iterator[int]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Subscript) and isinstance(inner.ctx, ast.Load):
+            yield id(inner.value)
+        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr in READ_METHODS:
+            yield id(inner.func.value)
