@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from gotee.boundary.canonical import Elements, literal_text
 from gotee.boundary.check import at, check_element, expected, key_place
 from gotee.boundary.nodes import LeafNode, Node
 from gotee.boundary.types import ChannelKind, Scope
@@ -269,7 +270,7 @@ class LiteralNode(Node):
     """The number of the value among those that the annotation lists."""
 
     def __init__(self, values: tuple[Any, ...]) -> None:
-        self.values = values
+        self.values = sorted(values, key=literal_text)  # an order that both worlds find
         self.name = f"Literal[{', '.join(map(repr, values))}]"
 
     def accepts(self, kind: type) -> int:
@@ -345,8 +346,7 @@ class ChannelNode(Node):
     def __init__(self, kind: ChannelKind, element: Any, scope: Scope) -> None:
         self.kind = kind
         self.name = kind.cls.__name__
-        self.element = element
-        self.scope = scope
+        self.elements = Elements(element, scope)
 
     def accepts(self, kind: type) -> int:
         return 2 if issubclass(kind, self.kind.cls) else 0
@@ -354,14 +354,14 @@ class ChannelNode(Node):
     def encode(self, value: Any, state: Encoding) -> Any:
         if not isinstance(value, self.kind.cls):
             raise expected(self.name, value)
-        check_element(self.kind.element_of(value), self.element, self.scope)
+        self._check(value)
         if state.refused is value:
             raise BoundaryTypeError("this channel")
         state.count(1)
         # The number is filled in when the whole value has proved able to cross: numbering a channel
         # makes it cross, and a refused value must leave nothing behind.
         cell = [2**64 - 1]  # as wide as a number can be, so that the size is checked with room for it
-        state.channels.append((value, cell))
+        state.channels.append((value, cell, self.elements))
         return cell
 
     def decode(self, plain: Any, state: Decoding) -> Any:
@@ -369,4 +369,9 @@ class ChannelNode(Node):
             raise expected(self.name, plain)
         if state.hooks is None:
             raise BoundaryTypeError("A channel cannot cross here")
-        return state.hooks.decode_channel(plain[0], self.element)
+        channel = state.hooks.decode_channel(plain[0], self.elements)
+        self._check(channel)
+        return channel
+
+    def _check(self, channel: Any) -> None:
+        check_element(self.kind.element_of(channel), self.elements.annotation, self.elements.scope)

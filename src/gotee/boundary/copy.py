@@ -102,7 +102,11 @@ def codec_for(
         ...
     gotee.errors.BoundaryTypeError: Expected int, got None - at args[0]['a'][1]
     """
-    scope = Scope(globalns or {}, localns or {})
+    return codec_in(annotation, Scope(globalns or {}, localns or {}), known)
+
+
+def codec_in(annotation: Any, scope: Scope, known: Sequence[type] = ()) -> Codec:
+    """`codec_for` of an annotation that was written in `scope`."""
     compiler = Compiler(known, scope)
     node = compiler.compile(annotation, scope)
     compiler.finish()
@@ -129,9 +133,9 @@ def pack(walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: C
     data = GENERAL + _encode(plain)
     check_frame(memoryview(data)[1:], limits, path or "value")
     if channels is not None and state.channels:
-        for channel, cell in state.channels:
+        for channel, cell, elements in state.channels:
             try:
-                cell[0] = channels.encode_channel(channel)
+                cell[0] = channels.encode_channel(channel, elements)
             except BoundaryTypeError as error:
                 raise BoundaryTypeError(error.reason, _place_of(channel, walk, limits, path)) from None
         data = GENERAL + _encode(plain)

@@ -14,7 +14,9 @@ cdef class CallCodec:
 
 
 cdef class ValueCodec:
+    cdef readonly object elements    # as what the channel crosses: that decides the form of its values
     cdef object _end
+    cdef object _check
     cdef object _codec
     cdef FastLane _lane
     cdef object _limits

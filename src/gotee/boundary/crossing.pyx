@@ -5,21 +5,17 @@ channels that leave, and finds those that are named in what arrives. Compiled: e
 What a fast lane takes holds no channels.
 """
 
-from typing import Any
-
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from gotee.runtime.channel cimport Encoded, encoded
 
-from gotee.boundary.copy import codec_for
 from gotee.boundary.entries import entry_codec
 from gotee.boundary.limits import in_force
+from gotee.errors import BoundaryTypeError
 
 cdef enum:
-    KEPT = 1024
     GENERAL_BYTE = 0xC1          # as `copy.GENERAL`
 
-cdef dict _codecs = {}
 cdef dict _NO_KEYWORDS = {}
 cdef dict _NO_CHANNELS = {}
 
@@ -49,12 +45,12 @@ class _Leaving:
         self._end = end
         self.channels = {}
 
-    def encode_channel(self, channel):
-        number = self._end.number(channel)
+    def encode_channel(self, channel, elements):
+        number = self._end.number(channel, elements)
         self.channels[number] = channel
         return number
 
-    def decode_channel(self, number, element):
+    def decode_channel(self, number, elements):
         raise AssertionError("an encoder decodes nothing")
 
 
@@ -64,14 +60,18 @@ class _Arriving:
     def __init__(self, find):
         self._find = find
         self.channels = {}
+        self._named = {}
 
-    def encode_channel(self, channel):
+    def encode_channel(self, channel, elements):
         raise AssertionError("a decoder encodes nothing")
 
-    def decode_channel(self, number, element):
+    def decode_channel(self, number, elements):
         channel = self.channels.get(number)
         if channel is None:  # a value counts as one crossing of a channel, however often it names it
-            channel = self.channels[number] = self._find(number, element)
+            channel = self.channels[number] = self._find(number, elements)
+            self._named[number] = elements
+        elif self._named[number] is not elements and self._named[number].text != elements.text:
+            raise BoundaryTypeError(f"Expected {elements.name}, got {self._named[number].name}")
         return channel
 
 
@@ -81,16 +81,21 @@ class _Known:
     def __init__(self, channels):
         self.channels = channels
 
-    def find(self, number, element):
+    def find(self, number, elements):
         return self.channels[number]
 
 
 cdef class ValueCodec:
-    """Moves the values of one crossing channel."""
+    """Moves the values of one crossing channel, in the form of `elements`.
 
-    def __init__(self, element, end):
+    `check`, if given, is what the channel's own world demands of a value beyond that.
+    """
+
+    def __init__(self, elements, end, check=None):
+        self.elements = elements
         self._end = end
-        self._codec = _codec(Any if element is None else element)
+        self._check = check
+        self._codec = elements.codec
         self._lane = self._codec.fast
         self._limits = in_force()
 
@@ -115,10 +120,14 @@ cdef class ValueCodec:
     cpdef object received(self, bytes payload):
         """A value of the other world, checked; BoundaryTypeError if it is none of this channel's."""
         if self._lane is not None and not general(payload):
-            self._lane.decode(payload, self._limits, "", "value")
+            value = self._lane.decode(payload, self._limits, "", "value")
+            if self._check is not None:
+                self._check(value)
             return crossed(payload, _NO_CHANNELS)
         arriving = _Arriving(self._end.channel)
-        self._codec.decode(payload, self._limits, channels=arriving)
+        value = self._codec.decode(payload, self._limits, channels=arriving)
+        if self._check is not None:
+            self._check(value)
         return crossed(payload, arriving.channels)
 
     cpdef object arrived(self, bytes payload):
@@ -169,16 +178,3 @@ cdef class CallCodec:
         if self._result_lane is not None and not general(payload):
             return self._result_lane.decode(payload, self._limits, "result", "result")
         return self._codec.decode_result(payload, self._limits, channels=_Arriving(self._end.channel))
-
-
-def _codec(element):
-    """The codec of an element type; programs make many channels of few types."""
-    try:
-        found = _codecs.get(element)
-    except TypeError:  # not hashable
-        return codec_for(element)
-    if found is None:
-        if len(_codecs) >= KEPT:
-            _codecs.clear()
-        found = _codecs[element] = codec_for(element)
-    return found

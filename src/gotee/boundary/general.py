@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gotee.boundary import nodes, objects
+from gotee.boundary.canonical import Elements, canonical
 from gotee.boundary.check import typed_dict_fields
 from gotee.boundary.containers import (
     ChannelNode,
@@ -45,12 +46,12 @@ from gotee.errors import BoundaryTypeError
 class ChannelHooks(Protocol):
     """What the protocol of crossing channels gives the copy."""
 
-    def encode_channel(self, channel: Any, /) -> int:
-        """The number of a channel that is about to cross; BoundaryTypeError if it may not."""
+    def encode_channel(self, channel: Any, elements: Elements, /) -> int:
+        """The number of a channel that is about to cross as one of `elements`; BoundaryTypeError if it may not."""
         ...
 
-    def decode_channel(self, number: int, element: Any, /) -> Any:
-        """The channel of a number that came across, for the annotation of its elements."""
+    def decode_channel(self, number: int, elements: Elements, /) -> Any:
+        """The channel of a number that came across; BoundaryTypeError if it is not one of `elements`."""
         ...
 
 
@@ -72,7 +73,7 @@ class Encoding:
         self.left = limits.items
         self.deepest = limits.depth
         self.depth = 0
-        self.channels: list[tuple[Any, list[int]]] = []
+        self.channels: list[tuple[Any, list[int], Elements]] = []
         self.path: list[int] | None = [] if find_cycle else None
 
     def count(self, items: int) -> None:
@@ -211,7 +212,9 @@ class Compiler:
         return inner if constraint is None else ConstrainedNode(inner, constraint)
 
     def _union(self, shape: Shape, name: str) -> Node:
-        members = [self.compile(arg, shape.scope) for arg in shape.args]
+        # In an order that both worlds find: members are told apart by their numbers.
+        ordered = sorted(shape.args, key=lambda arg: canonical(arg, shape.scope))
+        members = [self.compile(arg, shape.scope) for arg in ordered]
         rest = [m for m in members if not (isinstance(m, nodes.SingletonNode) and m.value is None)]
         if len(rest) == 1 and len(members) == 2 and not rest[0].nullable:
             return OptionalNode(rest[0])
@@ -280,11 +283,13 @@ class Compiler:
 
     def _program_class(self, shape: Shape) -> Node:
         arguments = tuple(bind(arg, shape.scope)[0] for arg in shape.args)
-        key: object = (shape.cls, arguments)
+        # The texts too: Box["Item"] is another type in another module.
+        texts = tuple(canonical(arg, shape.scope) for arg in shape.args)
+        key: object = (shape.cls, arguments, texts)
         try:
             hash(key)
         except TypeError:  # Callable[[], int] and others that hold lists
-            key = (shape.cls, repr(arguments))
+            key = (shape.cls, repr(arguments), texts)
         found = self._made.get(key)
         if found is None:
             if typing.is_typeddict(shape.cls):

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from gotee.boundary.canonical import Elements, same_elements
 from gotee.boundary.crossing import Crossed, ValueCodec
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.messages import Kind, Message, WireCase, pack, pack_capacity, pack_error, unpack_cases
@@ -40,18 +41,27 @@ class Home:
 
     # -- handles ----------------------------------------------------------------------------------
 
-    def number(self, channel: Chan[Any]) -> int:
-        """The number by which messages name a channel; from now on it holds encoded values."""
+    def number(self, channel: Chan[Any], elements: Elements) -> int:
+        """The number by which messages name a channel; from now on it holds values encoded as `elements`."""
         if channel.outside is not None:
             raise BoundaryTypeError(f"{channel} belongs to another world")
-        channel.cross(ValueCodec(channel.element, self))
+        if channel.codec is None:
+            known = channel.element is None or same_elements(channel.element, elements.annotation)
+            channel.cross(ValueCodec(elements, self, None if known else channel.check))
+        crossed = channel.codec
+        assert isinstance(crossed, ValueCodec)
+        if crossed.elements is not elements and crossed.elements.text != elements.text:
+            raise BoundaryTypeError(
+                f"{channel} crossed as {crossed.elements.name} before, so it cannot cross as {elements.name}: "
+                "annotate it the same in both places"
+            )
         number = self._numbers.get(channel)
         if number is None:
             number = self._numbers[channel] = self._next
             self._next += 1
         return number
 
-    def channel(self, number: int, element: Any) -> Chan[Any]:
+    def channel(self, number: int, elements: Elements) -> Chan[Any]:
         """The channel that the enclave names in a value."""
         return self._known(number)
 

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from gotee.boundary.canonical import Elements
 from gotee.boundary.crossing import Crossed, ValueCodec
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
@@ -56,25 +57,29 @@ class OutsideChannels:
 
     # -- handles ------------------------------------------------------------------------------------
 
-    def number(self, channel: Chan[Any]) -> int:
+    def number(self, channel: Chan[Any], elements: Elements) -> int:
         """How the host names a channel that leaves in a value; a channel made in here never leaves."""
         number = self._numbers.get(channel)
         if number is None:
             raise BoundaryTypeError(f"{channel} was made inside the enclave and cannot leave it")
         return number
 
-    def channel(self, number: int, element: Any) -> Chan[Any]:
+    def channel(self, number: int, elements: Elements) -> Chan[Any]:
         """Our end of the channel that the host names in a value: the same object as long as somebody has it."""
         end = self._ends.get(number)
         if end is None:
             if len(self._ends) >= in_force().channels:
                 raise Overloaded(f"more than {in_force().channels} channels of the host are in use inside")
-            end = Chan[element]() if element is not Any else Chan()
-            end.live_outside(self)
+            end = Chan()
+            end.live_outside(self, None if elements.annotation is Any else elements.annotation)
             self._ends[number] = end
             self._numbers[end] = number
-            self._codecs[end] = ValueCodec(element, self)
+            self._codecs[end] = ValueCodec(elements, self)
             weakref.finalize(end, self._release, number).atexit = False
+        else:
+            known = self._codecs[end].elements
+            if known is not elements and known.text != elements.text:
+                raise BoundaryTypeError(f"Expected {elements.name}, got {known.name}")
         self._times[number] = self._times.get(number, 0) + 1
         return end
 

@@ -134,7 +134,7 @@ def _parametrised(annotation: Any, origin: Any, scope: Scope) -> Shape:
     if _ALIAS_TYPE is not None and isinstance(origin, _ALIAS_TYPE):
         bound = [bind(arg, scope) for arg in args]
         inner = scope._replace(typevars=dict(zip(origin.__type_params__, bound, strict=False)))
-        return Shape("named", inner, (origin.__value__,), key=(origin, tuple(name_of(a) for a, _ in bound)))
+        return Shape("named", inner, (origin.__value__,), key=(origin, tuple(map(_bound_key, bound))))
     if any(typing.get_origin(arg) is typing.Unpack or isinstance(arg, typing.TypeVarTuple) for arg in args):
         raise UsageError(f"unknown form of annotation: {name_of(annotation)}")
     if origin is tuple:
@@ -146,6 +146,16 @@ def _parametrised(annotation: Any, origin: Any, scope: Scope) -> Shape:
     if isinstance(origin, type):
         return Shape("class", scope, args, cls=origin)
     raise UsageError(f"unknown form of annotation: {name_of(annotation)}")
+
+
+def _bound_key(bound: tuple[Any, Scope]) -> object:
+    """An argument of a generic alias: a name in it means what it means where it was written."""
+    annotation, scope = bound
+    try:
+        hash(annotation)
+    except TypeError:
+        annotation = repr(annotation)
+    return annotation, id(scope.globalns), id(scope.localns)
 
 
 def bind(annotation: Any, scope: Scope) -> tuple[Any, Scope]:
@@ -263,7 +273,7 @@ def same_type(one: Any, one_scope: Scope, other: Any, other_scope: Scope) -> boo
     if left.kind != right.kind or left.cls is not right.cls:
         return False
     if left.kind == "literal":
-        return left.args == right.args
+        return _covers(left.args, right.args) and _covers(right.args, left.args)
     if left.kind == "union":
         return all(any(same_type(a, left.scope, b, right.scope) for b in right.args) for a in left.args) and all(
             any(same_type(a, left.scope, b, right.scope) for a in left.args) for b in right.args
@@ -273,6 +283,11 @@ def same_type(one: Any, one_scope: Scope, other: Any, other_scope: Scope) -> boo
     return len(left.args) == len(right.args) and all(
         same_type(a, left.scope, b, right.scope) for a, b in zip(left.args, right.args, strict=True)
     )
+
+
+def _covers(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether each value of a Literal is in the other: 1 and True are two."""
+    return all(any(type(a) is type(b) and a == b for b in other) for a in one)
 
 
 def _settled(annotation: Any, scope: Scope) -> Shape:

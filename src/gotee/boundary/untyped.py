@@ -162,5 +162,6 @@ def refusal(value: Any) -> BoundaryTypeError:
     kind = type(value)
     cure = _CURES.get("type" if isinstance(value, type) else kind.__name__)
     if cure is None:
-        cure = f"annotate the parameter with {kind.__qualname__} if that is a dataclass, or use register_type"
+        name = kind.__qualname__
+        cure = f"annotate the parameter or the channel with {name} if that is a dataclass, or use register_type"
     return BoundaryTypeError(f"A value of type {kind_name(value)} cannot cross: {cure}")

@@ -7,7 +7,7 @@ cdef class Chan:
     cdef readonly bint lost           # closed because the world that held its other end is gone
     cdef readonly object element      # the annotation T, or None for any
     cdef object exact                 # a class whose own instances need no check
-    cdef object check
+    cdef readonly object check        # raises for a value that is no T, or None
     cdef object buffer
     cdef readonly object codec        # outside, once it has crossed: makes Encoded of values, and values of those
     cdef readonly object outside      # inside: the end that speaks to the world where this channel lives

@@ -147,9 +147,10 @@ cdef class Chan:
         for each, encoded in offered:
             (<Node>each).value = encoded
 
-    def live_outside(self, outside):
-        """This channel is only the inner end of one that lives outside."""
+    def live_outside(self, outside, element):
+        """This channel is only the inner end of one that lives outside, whose end checks what is sent."""
         self.outside = outside
+        self.element = element
 
     # -- one attempt, atomic ------------------------------------------------------------------------
 
