@@ -59,6 +59,38 @@ class Overloaded(GoteeError):
     """A limit of the image (routines, channels, frame bytes, ...) was reached."""
 
 
+class OcallRefused(GoteeError, PermissionError):
+    """Trusted code asked the host for what the program's policy does not list. `line` is the line that would allow it.
+
+    >>> error = OcallRefused("reading data/x.csv is not allowed", 'files = ["data/x.csv:r"]')
+    >>> print(error)
+    [Errno 13] reading data/x.csv is not allowed: put files = ["data/x.csv:r"] into [tool.gotee.ocalls]
+    """
+
+    def __init__(self, message: str, line: str) -> None:
+        super().__init__(13, f"{message}: put {line} into [tool.gotee.ocalls]")  # EACCES
+        self.reason = message
+        self.line = line
+
+    def __reduce__(self) -> tuple[type[OcallRefused], tuple[str, str]]:
+        return type(self), (self.reason, self.line)
+
+
+class NotInside(GoteeError, PermissionError):
+    """What an enclave does not have at all, whatever the policy says: other programs, processes, raw memory of files.
+
+    >>> print(NotInside("os.fork makes a second process: use go()"))
+    [Errno 1] os.fork makes a second process: use go()
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(1, message)  # EPERM
+        self.reason = message
+
+    def __reduce__(self) -> tuple[type[NotInside], tuple[str]]:
+        return type(self), (self.reason,)
+
+
 class ImageError(GoteeError):
     """An image cannot be built, or is not what it claims to be: damaged, changed, or signed by nobody."""
 

@@ -11,6 +11,7 @@ cdef enum:
 cdef enum Code:      # of the kinds that compiled code acts on; the others are in `Kind` only
     CODE_CALL = 1
     CODE_PROBE = 12
+    CODE_ANSWER = 16
     CODE_RESULT = 33
     CODE_PASSIVE = 45
 

@@ -14,6 +14,7 @@ class Kind(enum.IntEnum):
     LENGTH = 10
     STOP = 11
     PROBE = 12
+    ANSWER = 16
     READY = 32
     RESULT = 33
     FAILED = 34
@@ -31,6 +32,8 @@ class Kind(enum.IntEnum):
     UNREADY = 47
     PUBLIC_FAILED = 56
     HIDDEN = 57
+    OCALL = 48
+    ABANDON = 49
     PASSIVE = 45
 
 FROM_HOST: Final[int]

@@ -31,6 +31,7 @@ class Kind(enum.IntEnum):
     LENGTH = 10  # op, length; payload: capacity
     STOP = 11  # the program ends: send what was printed, then end
     PROBE = CODE_PROBE  # epoch
+    ANSWER = CODE_ANSWER  # id of the ocall, errno or 0; payload: see gotee.boundary.ocalls
     # enclave to host
     READY = 32
     RESULT = CODE_RESULT  # id of the call; payload: the result
@@ -49,6 +50,8 @@ class Kind(enum.IntEnum):
     UNREADY = 47  # payload: error type, message: what the image's modules raised; the enclave ends
     PUBLIC_FAILED = 56  # id of the call; payload: a marked exception, see gotee.boundary.public_errors
     HIDDEN = 57  # id of the call, what it is about; payload: an id, and details for the developer
+    OCALL = 48  # id of the ocall, its kind; payload: see gotee.boundary.ocalls
+    ABANDON = 49  # id of an ocall whose answer nobody waits for any more
     PASSIVE = CODE_PASSIVE  # epoch of the probe; payload: the table of who waits for what
 
 

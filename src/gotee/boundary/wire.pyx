@@ -105,6 +105,14 @@ cdef class Wire:
         """Whether so much waits that new operations should (see `when_room`)."""
         return self.queued and not self.ended and self.frames.full
 
+    @property
+    def taken(self):
+        """Whether somebody has the link at this moment: on a process's only thread, code that this call cut into."""
+        if PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
+            PyThread_release_lock(self.owner)
+            return False
+        return True
+
     def when_room(self, call):
         """Call `call(None)` once, as soon as much less waits or the link has ended. From any thread."""
         self.wanting.append(call)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 else:
     _Loader = object  # importlib.abc cannot be imported yet
 
+_pread = posix.pread  # the real one: modules of the program get another (gotee.enclave.system)
 PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
 
 
@@ -42,7 +43,7 @@ class Block:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        head = posix.pread(descriptor, 64, 0).partition(b"\n")[0]
+        head = _pread(descriptor, 64, 0).partition(b"\n")[0]
         length = int(head.rpartition(b" ")[2])
         text = _read(descriptor, length, len(head) + 1)
         self.places = index_of(text.decode(), len(head) + 1 + length)
@@ -56,7 +57,7 @@ class Block:
 def _read(descriptor: int, size: int, offset: int) -> bytes:
     pieces = []
     while size:
-        piece = posix.pread(descriptor, min(size, 1 << 30), offset)
+        piece = _pread(descriptor, min(size, 1 << 30), offset)
         if not piece:
             raise EOFError("the image is shorter than its index says")
         pieces.append(piece)
@@ -177,6 +178,19 @@ class Importer(_Loader):
         if found is None:
             raise FileNotFoundError(2, "the image has no such file", path)
         return found[0].read(found[1])
+
+    def has_data(self, path: str) -> bool:
+        """Whether the image has a file of this path."""
+        return path in self._files or f"source {path}" in self._files
+
+    def size_of(self, path: str) -> int:
+        """The size of a file of the image, in bytes."""
+        block, part = self._files.get(path) or self._files[f"source {path}"]
+        return block.places[part][1]
+
+    def data_paths(self) -> set[str]:
+        """The paths of all files of the image."""
+        return {name.removeprefix("source ") for name in self._files}
 
     def files_below(self, folder: str) -> list[str]:
         """Paths of the image's files in a folder and below it."""

@@ -15,6 +15,7 @@ from gotee.errors import GoteeError, UsageError
 
 _MOST_ANSWER = 1 << 20  # bytes
 MOST_NONCE = 1024  # bytes, as in a policy
+_read, _write = os.read, os.write  # of the kernel: those of the program lead to the host (gotee.enclave.outside)
 _descriptor = -1
 _program: dict[str, Any] = {}
 
@@ -91,8 +92,8 @@ def _inside() -> None:
 
 def _ask(request: bytes) -> bytes:
     """The platform's answer. The routine does not park meanwhile: as with the CPU's instruction, nothing else runs."""
-    os.write(_descriptor, request)
-    answer = os.read(_descriptor, _MOST_ANSWER)
+    _write(_descriptor, request)
+    answer = _read(_descriptor, _MOST_ANSWER)
     if answer[:1] != b"\0":
         raise PlatformRefused(f"the platform refuses: {answer[1:].decode('utf-8', 'replace') or 'it has ended'}")
     return answer[1:]

@@ -17,10 +17,12 @@ from typing import Any
 
 from gotee.boundary import links
 from gotee.boundary.limits import put_in_force
+from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
 from gotee.enclave import evidence, sandbox, threads
 from gotee.enclave.boot import Block
 from gotee.enclave.failures import Failures, hide_reports
+from gotee.enclave.outside import install
 from gotee.enclave.server import Server
 
 
@@ -38,7 +40,9 @@ def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], platfor
     sys.argv = [program["main"]]
     put_in_force(program["limits"])
     failures = Failures(debug, program["error_key"])
-    server = Server(wire, failures, bool(program["policy"]["ocalls"].get("console")))
+    policy = Policy(program["policy"]["ocalls"])
+    server = Server(wire, failures, policy.console)
+    install(server, policy)
     if not debug:
         hide_reports(failures, wire.send)
     try:

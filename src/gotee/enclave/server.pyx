@@ -4,20 +4,28 @@ Every message of the host comes here. An entry may be called at any time with an
 arrives is an attack or a defect of the host, and ends the enclave.
 """
 
+import os
+from collections import deque
+from errno import EAGAIN
+
 from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport CallCodec
-from gotee.boundary.messages cimport CODE_CALL, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack
+from gotee.boundary.messages cimport (
+    CODE_ANSWER, CODE_CALL, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack,
+)
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.routine cimport Routine, next_number
 from gotee.runtime.scheduler cimport Scheduler, Sleeper
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
+from gotee.boundary.link import INBOX_BYTES
 from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
 from gotee.boundary.room import wait_for_room
 from gotee.enclave.console import Console
+from gotee.enclave.ocalls import Ocalls
 from gotee.errors import BoundaryTypeError, Overloaded, UsageError
 from gotee.runtime import selecting
 from gotee.runtime.deadlock import waiting_table
@@ -76,6 +84,9 @@ cdef class Server(Sleeper):
     cdef bint over               # `ended` has been told
     cdef Scheduler scheduler
     cdef object failures
+    cdef readonly object ocalls
+    cdef object deferred         # what arrived while nothing else could run
+    cdef Py_ssize_t deferred_bytes
     cdef bint probed
     cdef uint64_t epoch          # of the probe that is held
 
@@ -84,6 +95,8 @@ cdef class Server(Sleeper):
         self.failures = failures
         self.console = Console((<object> wire).send, console)
         self.channels = OutsideChannels(self._send, self._room)
+        self.ocalls = Ocalls(self)
+        self.deferred = deque()
         self.entries = []
         self.calls = {}
         self.most_calls = in_force().routines
@@ -120,7 +133,13 @@ cdef class Server(Sleeper):
         if self.console.pending:
             self.console.flush()
         if not self.dispatch_all():
-            if self.probed and self.scheduler.at_rest and not self.wire.queued and thread_states() == 1:
+            if (
+                self.probed
+                and self.scheduler.at_rest
+                and not self.wire.queued
+                and not self.ocalls.waiting
+                and thread_states() == 1
+            ):
                 self.answer_probe()
             self.wire.wait_for(seconds)
             self.dispatch_all()
@@ -139,7 +158,7 @@ cdef class Server(Sleeper):
         cdef bint busy = False
         cdef Message message
         while True:
-            message = self.wire.next(OF_HOST)
+            message = self.next_message()
             if message is None:
                 break
             busy = True
@@ -149,6 +168,44 @@ cdef class Server(Sleeper):
             self.ended.give(None)
             busy = True
         return busy
+
+    cdef Message next_message(self):
+        cdef Message message
+        if self.deferred:
+            message = self.deferred.popleft()
+            self.deferred_bytes -= len(message.payload)
+            return message
+        return self.wire.next(OF_HOST)
+
+    # -- ocalls: what gotee.enclave.ocalls calls a door --------------------------------------------------
+
+    def post(self, int kind, uint64_t id, uint64_t argument, bytes payload):
+        """Send a message, behind what was printed before it."""
+        self.console_first()
+        self.wire.post(kind, id, argument, payload)
+
+    def room(self):
+        """Park while too much waits to be sent."""
+        self._room()
+
+    def wait_alone(self, ticket):
+        """Wait for the answer of an ocall while no routine runs: other messages are acted on later, in their order."""
+        cdef Message message
+        if self.wire.taken:        # a finalizer that cut into our own sending
+            raise BlockingIOError(EAGAIN, "no ocall can be made at this moment")
+        while not ticket.answered:
+            message = self.wire.next(OF_HOST)
+            if message is None:
+                if self.wire.ended:
+                    os._exit(0)    # the program has ended, and this enclave with it
+                self.wire.wait_for(-1.0)
+            elif message.code == CODE_ANSWER:
+                self.ocalls.on_answer(message)
+            else:
+                self.deferred.append(message)
+                self.deferred_bytes += len(message.payload)
+                if self.deferred_bytes > INBOX_BYTES:
+                    raise LinkCorrupt(f"the host sent {self.deferred_bytes} bytes and answers no ocall")
 
     # -- messages --------------------------------------------------------------------------------------
 
@@ -181,6 +238,8 @@ cdef class Server(Sleeper):
     cdef int dispatch(self, Message message) except -1:
         if message.code == CODE_CALL:
             self.on_call(message)
+        elif message.code == CODE_ANSWER:
+            self.ocalls.on_answer(message)
         elif message.code == CODE_PROBE:
             self.probed = True
             self.epoch = message.id

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gotee.enclave.locks import Lock
+from gotee.enclave.replacing import replace
 from gotee.errors import UsageError
 from gotee.runtime.routine import Routine, go
 from gotee.runtime.scheduler import G, check_routine, scheduler_of_this_thread
@@ -45,27 +46,13 @@ def install() -> None:
     replaced[_thread.RLock] = pure_rlock
     for name, method in (("start", _start), ("join", _join), ("is_alive", _is_alive)):
         setattr(threading.Thread, name, method)
-    _replace(replaced)
+    replace(replaced)
     threading._CRLock = None  # type: ignore[attr-defined]
     import _queue
     import _threading_local
     import queue
 
-    _replace({_thread._local: _threading_local.local, _queue.SimpleQueue: queue._PySimpleQueue})  # type: ignore[attr-defined]
-
-
-def _replace(replaced: dict[Any, Any]) -> None:
-    """In every module but gotee's own and the import system, which must not wait for routines."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(("gotee.", "_frozen_importlib", "importlib._bootstrap", "greenlet")) or module is None:
-            continue
-        for attribute, value in list(vars(module).items()):
-            try:
-                other = replaced.get(value)
-            except TypeError:  # not hashable
-                continue
-            if other is not None:
-                setattr(module, attribute, other)
+    replace({_thread._local: _threading_local.local, _queue.SimpleQueue: queue._PySimpleQueue})  # type: ignore[attr-defined]
 
 
 def _routine() -> Routine[Any] | None:

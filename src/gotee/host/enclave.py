@@ -12,16 +12,19 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message, pack, unpack_error
+from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
 from gotee.errors import EnclaveLost, ImageError
 from gotee.host import failures
 from gotee.host.calls import Callee, Calls
 from gotee.host.lead import Lead, Seat
+from gotee.host.ocalls import Service
 from gotee.host.probe import Probe
 from gotee.host.start import Started
 from gotee.runtime import deadlock
@@ -34,9 +37,11 @@ GOODBYE = 2.0  # seconds that an enclave gets at exit to send what it has printe
 class Enclave:
     """One running enclave and everything of this process that waits for it."""
 
-    def __init__(self, started: Started) -> None:
+    def __init__(self, started: Started, policy: Policy, home: Path) -> None:
+        """`policy` is that of its image; relative paths of its files begin in `home`."""
         self._started = started
         self._wire = Wire(started.link)
+        self._ocalls = Service(self._wire.post, policy, home)
         self._home = Home(self._wire.send)
         self._calls = Calls(self._wire, self.seat)
         self._ready: Ticket[None] = Ticket()
@@ -59,6 +64,8 @@ class Enclave:
             Kind.LEN: self._home.on_length,
             Kind.RELEASE: self._home.on_release,
             Kind.PASSIVE: self._probe.on_passive,
+            Kind.OCALL: self._ocalls.on_ocall,
+            Kind.ABANDON: self._ocalls.on_abandon,
         }
         self.lost: str | None = None
         self.refused: str | None = None
@@ -133,6 +140,7 @@ class Enclave:
         self._wire.close()
         self._calls.lose(reason, self._stopping)  # as in Go, the program's end ends what runs
         self._home.lose()
+        self._ocalls.close()
         self._ready.give(None)
 
     def _on_ready(self, message: Message) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gotee import config
 from gotee.boundary.limits import put_in_force
+from gotee.boundary.policy import Policy
 from gotee.errors import EnclaveLost, ImageError, SecuredRoutineError
 from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
@@ -17,8 +18,6 @@ from gotee.host.start import Image, start
 from gotee.image.describe import contents
 from gotee.image.files import read as read_image
 from gotee.image.places import places_of
-
-Table = Sequence[Sequence[str]]  # module and name of each entry
 
 BANNER = (
     "gotee: --tee process, level development: the enclave is a process of the same user. "
@@ -29,14 +28,14 @@ BANNER = (
 class Loaded:
     """An image's table of entries and the enclave that runs it."""
 
-    def __init__(
-        self, main: str, entries: Sequence[Sequence[str]], limits: dict[str, int], image: Image, link: str
-    ) -> None:
-        put_in_force(limits)
+    def __init__(self, program: Mapping[str, Any], image: Image, link: str, home: Path) -> None:
+        """`program` is what the image's manifest says of it; relative paths of files begin in `home`."""
+        main, entries = program["main"], program["entries"]
+        put_in_force(program["limits"])
         self._table = {(entry[0], entry[1]): number for number, entry in enumerate(entries)}
         self.own_entry = len(entries)  # gotee's own, behind the program's
         self._main = main
-        self.enclave = Enclave(start(image, link))
+        self.enclave = Enclave(start(image, link), Policy(program["policy"]["ocalls"]), home)
 
     @classmethod
     def of_program(cls, file: Path, link: str) -> Loaded:
@@ -52,7 +51,8 @@ class Loaded:
         signature = for_development(
             built.measurement, product_id=settings.product_id, security_version=settings.security_version
         )
-        return cls(trusted.name, trusted.entries, settings.limits, Image(built.stream, signature, built.places), link)
+        image = Image(built.stream, signature, built.places)
+        return cls(built.manifest.program, image, link, _home(file, settings.file))
 
     @classmethod
     def of_image(cls, file: Path, link: str) -> Loaded:
@@ -61,9 +61,11 @@ class Loaded:
         if image.signature is None:
             raise ImageError(f"there is no signature {file.with_suffix('.sig')}: `gotee sign` writes one")
         manifest, _ = contents(image)
-        entries = manifest.program["entries"]
+        from gotee.image.settings import find
+
         given = Image(image.stream, image.signature, places_of(manifest))
-        return cls(manifest.program["main"], entries, manifest.program["limits"], given, link)
+        main = _main_file()
+        return cls(manifest.program, given, link, _home(main, find(main).file))
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
@@ -91,6 +93,11 @@ class Loaded:
             if module is not None and vars(module).get(attribute) is function:
                 return number
         return None
+
+
+def _home(main: Path, settings: Path | None) -> Path:
+    """The program's folder: that of its pyproject.toml, or of its main file."""
+    return (settings or main.resolve()).parent
 
 
 _loaded: Loaded | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gotee.boundary import policy
 from gotee.boundary.limits import DEFAULT_LIMITS
 from gotee.errors import UsageError
 
@@ -24,7 +25,6 @@ KEYS = (
     "include",
     "error-key",
 )
-LATER_OCALLS = ("files", "network", "env", "time")
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,12 @@ class _Reader:
         ocalls = self._table.get("ocalls", {})
         if not isinstance(ocalls, dict):
             raise self._error("ocalls", "has to be a table")
-        for key in LATER_OCALLS:
-            if key in ocalls:
-                raise self._error(f"ocalls.{key}", "is not built yet: only console is")
-        self._known("tool.gotee.ocalls", ocalls, ("console",))
-        console = ocalls.get("console", True)
-        if not isinstance(console, bool):
-            raise self._error("ocalls.console", f"has to be true or false, not {console!r}")
-        return {"console": console}
+        self._known("tool.gotee.ocalls", ocalls, policy.KEYS)
+        try:
+            policy.Policy(ocalls)
+        except UsageError as error:
+            raise self._error("ocalls", str(error)) from None
+        return {"console": True, **ocalls}
 
     def _include(self) -> tuple[str, ...]:
         patterns = self._table.get("include", [])

@@ -16,6 +16,7 @@ from types import FrameType
 from gotee.runtime import deadlock, scheduler
 from gotee.runtime.routine import Routine, failed
 
+_write = os.write  # inside, os.write is another
 _registered = False
 reporter: Callable[[Routine[object]], None] | None = None
 """Reports lost failures instead of standard error: in an image for release, where nobody else may read them."""
@@ -35,7 +36,7 @@ def on_first_use(main: bool) -> None:
 def _print_table(number: int, frame: FrameType | None) -> None:
     """SIGQUIT: who waits on what. Written past sys.stderr, whose buffer the interrupted code may hold."""
     text = "\n".join(["gotee: routines:", *deadlock.waiting_table(), ""])
-    os.write(2, text.encode(errors="backslashreplace"))
+    _write(2, text.encode(errors="backslashreplace"))
 
 
 def report_failure(routine: Routine[object]) -> None:

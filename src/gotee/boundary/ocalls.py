@@ -1,0 +1,85 @@
+"""The ocalls: what an enclave can ask of its host, and the forms of question and answer. Both worlds, the same code.
+
+One OCALL message carries the number of the ocall as its id, the kind as its argument, and a payload; one ANSWER carries
+the same id, an errno or 0, and a payload. `gotee.enclave.ocalls` asks and checks, `gotee.host.ocalls` serves.
+
+Payloads are MessagePack, but for READ and WRITE, whose data follow a fixed head and are not wrapped.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import stat
+import struct
+from typing import Annotated, Final
+
+import msgspec
+
+PIECE_BYTES: Final = 240 << 10
+"""The most data of one READ or WRITE: with its head it goes through the default ring as one piece."""
+
+MOST_NAMES: Final = 1_000_000  # of one folder
+MOST_PATH: Final = 4096  # bytes, PATH_MAX of Linux
+MOST_VALUE: Final = 128 << 10  # bytes of a variable, MAX_ARG_STRLEN of Linux
+MOST_LINE: Final = 64 << 10  # bytes of one answer of INPUT
+NOWHERE: Final = -1  # an offset: the file's own place, for appending and for what has no places
+
+
+class Ocall(enum.IntEnum):
+    """What is asked. The numbers are the wire format; those from 64 on are the network's."""
+
+    OPEN = 1  # path, flags, mode -> handle, Stat
+    CLOSE = 2  # handle
+    READ = 3  # Head -> data
+    WRITE = 4  # Head, data -> bytes written
+    HANDLE_STAT = 5  # handle -> Stat
+    TRUNCATE = 6  # handle, size
+    SYNC = 7  # handle
+    STAT = 10  # path, whether links are followed -> Stat
+    LIST = 11  # path -> names, each with its type
+    MAKE_FOLDER = 12  # path, mode
+    REMOVE_FOLDER = 13  # path
+    REMOVE = 14  # path
+    RENAME = 15  # from, to
+    SET_TIMES = 16  # path, access and change in ns, or None for now, whether links are followed
+    SET_MODE = 17  # path, mode
+    READ_LINK = 18  # path -> text
+    ACCESS = 19  # path, mode -> whether
+    HOME = 20  # -> the program's folder on the host
+    INPUT = 30  # most bytes -> a line of standard input, or its part; nothing at the end
+    ENVIRONMENT = 31  # names -> those that are set, with values
+    TIME = 32  # -> ns since 1970
+
+
+HEAD: Final = struct.Struct("<QqQ")
+"""Of READ and WRITE: handle, offset or NOWHERE, and the bytes wanted (READ) or the bytes that follow (WRITE)."""
+
+_Whole = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Unsigned = Annotated[int, msgspec.Meta(ge=0)]
+_Moment = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+
+
+class Stat(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What the host says of a file: the fields of stat(2), times in ns."""
+
+    mode: Annotated[int, msgspec.Meta(ge=0, le=0o177777)]
+    inode: _Unsigned  # of 64 bits, as MessagePack's are
+    device: _Unsigned
+    links: Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
+    user: Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
+    group: Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
+    size: _Whole
+    accessed: _Moment
+    modified: _Moment
+    changed: _Moment
+
+    def __post_init__(self) -> None:
+        if stat.S_IFMT(self.mode) not in _TYPES:
+            raise ValueError(f"{self.mode:#o} is no mode of a file")
+
+
+_TYPES = {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK}
+KNOWN_ERRORS: Final = frozenset(errno.errorcode)
+
+encode = msgspec.msgpack.encode

@@ -1,0 +1,380 @@
+"""Files of the host, as far as the policy allows them. Enclave world; `system` is its only user.
+
+The enclave keeps the place in each file itself and says it with each read and write, so large ones go in several pieces
+at the same time. What the host says of a file is checked for its form; it may still be a lie.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from gotee.boundary.ocalls import HEAD, MOST_NAMES, MOST_PATH, NOWHERE, PIECE_BYTES, Ocall, Stat, encode
+from gotee.boundary.policy import Place, Policy
+from gotee.enclave.locks import Lock
+from gotee.enclave.ocalls import Ocalls, decoder, nothing
+from gotee.errors import OcallRefused
+
+T = TypeVar("T")
+BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
+_AT_ONCE = 4  # pieces of one read or write that are on their way at the same time
+_FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
+
+_stat = decoder(Stat)
+_opened = decoder(tuple[int, Stat])
+_names = decoder(list[tuple[bytes, str]])
+_bytes = decoder(bytes)
+_flag = decoder(bool)
+_whole = decoder(int)
+
+
+def stat_result(found: Stat) -> os.stat_result:
+    """As os.stat returns it."""
+    moments = (found.accessed, found.modified, found.changed)
+    shown = (found.mode, found.inode, found.device, found.links, found.user, found.group, found.size)
+    return os.stat_result(
+        (*shown, *(moment // 1_000_000_000 for moment in moments)),
+        {
+            **{f"st_{letter}time": moment / 1e9 for letter, moment in zip("amc", moments, strict=True)},
+            **{f"st_{letter}time_ns": moment for letter, moment in zip("amc", moments, strict=True)},
+            "st_blksize": BLOCK,
+            "st_blocks": (found.size + 511) // 512,
+            "st_rdev": 0,
+        },
+    )
+
+
+class HostFile:
+    """An open file of the host."""
+
+    def __init__(self, ocalls: Ocalls, handle: int, found: Stat, flags: int) -> None:
+        self._ocalls = ocalls
+        self._handle = handle
+        self._found: Stat | None = found
+        self._seekable = stat.S_ISREG(found.mode) or stat.S_ISBLK(found.mode)
+        self._append = bool(flags & os.O_APPEND)
+        self._readable = flags & os.O_ACCMODE != os.O_WRONLY
+        self._writable = flags & os.O_ACCMODE != os.O_RDONLY
+        self._at: int | None = 0  # None: the end, after appending
+        self._turn = Lock()  # two routines that read one file get different parts of it
+
+    # -- contents -------------------------------------------------------------------------------------------
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes from the file's place on."""
+        with self._turn:
+            data = self.pread(size, self._place() if self._seekable else NOWHERE)
+            if self._seekable:
+                self._at = self._place() + len(data)
+        return data
+
+    def write(self, data: memoryview) -> int:
+        """Write from the file's place on; how much was written, at least one byte."""
+        with self._turn:
+            if not self._seekable or self._append:
+                self._at = None
+                return self._write_in_turn(data)
+            written = self.pwrite(data, self._place())
+            self._at = self._place() + written
+        return written
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """At most `size` bytes from `offset` on."""
+        self._check(self._readable)
+        if offset == NOWHERE or size <= PIECE_BYTES:
+            data: bytes = self._ocalls.finish(self._begin_read(offset, min(size, PIECE_BYTES)))
+            return data
+        pieces = []
+        for asked, piece in self._in_pieces(size, lambda at, some: self._begin_read(offset + at, some)):
+            pieces.append(piece)
+            if len(piece) < asked:
+                break
+        return b"".join(pieces)
+
+    def pwrite(self, data: memoryview, offset: int) -> int:
+        """Write from `offset` on; how much was written."""
+        self._check(self._writable)
+        written = 0
+        for asked, some in self._in_pieces(
+            len(data), lambda at, some: self._begin_write(data[at : at + some], offset + at)
+        ):
+            written += some
+            if some < asked:
+                break
+        return written
+
+    def _write_in_turn(self, data: memoryview) -> int:
+        """Where the host knows the place, one piece has to be written before the next is sent."""
+        self._check(self._writable)
+        written = 0
+        while written < len(data):
+            piece = data[written : written + PIECE_BYTES]
+            try:
+                some: int = self._ocalls.finish(self._begin_write(piece, NOWHERE))
+            except OSError:
+                if not written:
+                    raise
+                break
+            written += some
+            if some < len(piece):
+                break
+        return written
+
+    def _in_pieces(self, size: int, begin: Callable[[int, int], int]) -> Iterator[tuple[int, Any]]:
+        """What was asked and what was answered, piece by piece, while later pieces are on their way.
+
+        An error of the first piece is raised; one of a later piece is the end.
+        """
+        begun: deque[tuple[int, int]] = deque()
+        at, first = 0, True
+        try:
+            while at < size or begun:
+                while at < size and len(begun) < _AT_ONCE:
+                    some = min(PIECE_BYTES, size - at)
+                    begun.append((some, begin(at, some)))
+                    at += some
+                asked, number = begun.popleft()
+                try:
+                    answer = self._ocalls.finish(number)
+                except OSError:
+                    if first:
+                        raise
+                    return
+                first = False
+                yield asked, answer
+        finally:
+            for _, number in begun:
+                self._ocalls.leave(number)
+
+    def _begin_read(self, offset: int, size: int) -> int:
+        def check(payload: bytes) -> bytes:
+            if len(payload) > size:
+                raise ValueError(f"{len(payload)} bytes where {size} were asked for")
+            return payload
+
+        head = HEAD.pack(self._handle, offset, size)
+        return self._ocalls.begin(Ocall.READ, head, check, bulk=0 if offset == NOWHERE else size)
+
+    def _begin_write(self, data: memoryview, offset: int) -> int:
+        size = len(data)
+
+        def check(payload: bytes) -> int:
+            written = _whole(payload)
+            if not 0 < written <= size:
+                raise ValueError(f"{written} bytes written where {size} were given")
+            return written
+
+        self._found = None
+        request = b"".join((HEAD.pack(self._handle, offset, size), data))
+        return self._ocalls.begin(Ocall.WRITE, request, check, bulk=size)
+
+    # -- the rest -------------------------------------------------------------------------------------------
+
+    def seek(self, offset: int, whence: int) -> int:
+        """lseek(2)."""
+        if not self._seekable:
+            raise _error(errno.ESPIPE)
+        with self._turn:
+            base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}.get(whence)
+            if base is None or base() + offset < 0:
+                raise _error(errno.EINVAL)
+            self._at = base() + offset
+            return self._at
+
+    def _place(self) -> int:
+        if self._at is None:
+            self._at = self._size()
+        return self._at
+
+    def _size(self) -> int:
+        return self.stat().size
+
+    def stat(self) -> Stat:
+        """fstat(2)."""
+        found, self._found = self._found, None  # what came with the answer of OPEN is good for one look
+        return found or self._ocalls.ask(Ocall.HANDLE_STAT, encode((self._handle,)), _stat)
+
+    def truncate(self, size: int) -> None:
+        """ftruncate(2)."""
+        if size < 0 or not self._writable:
+            raise _error(errno.EINVAL)
+        self._found = None
+        self._ocalls.ask(Ocall.TRUNCATE, encode((self._handle, size)), nothing)
+
+    def sync(self) -> None:
+        """fsync(2)."""
+        self._ocalls.ask(Ocall.SYNC, encode((self._handle,)), nothing)
+
+    def close(self) -> None:
+        """Let go of it. What the host has against it is lost, as the contents were written before."""
+        self._ocalls.tell(Ocall.CLOSE, encode((self._handle,)))
+
+    def isatty(self) -> bool:
+        """Never: what a terminal is asked for does not cross."""
+        return False
+
+    def _check(self, allowed: bool) -> None:
+        if not allowed:
+            raise _error(errno.EBADF)
+
+
+class HostFiles:
+    """The host's files by their paths. Each request is compared with the policy first."""
+
+    def __init__(self, ocalls: Ocalls, policy: Policy) -> None:
+        self._ocalls = ocalls
+        self._policy = policy
+
+    def open(self, place: Place, flags: int, mode: int, name: object) -> HostFile:
+        """open(2)."""
+        wanted = {os.O_RDONLY: "r", os.O_WRONLY: "w"}.get(flags & os.O_ACCMODE, "rw")
+        if wanted == "r" and flags & (os.O_CREAT | os.O_TRUNC):
+            wanted = "rw"
+        self._allow(self._policy.may(place, wanted), place, wanted, _ACTS[wanted])
+        flags &= _FLAGS
+        handle, found = self._ask(Ocall.OPEN, place, flags, mode & 0o777, check=_opened_one, name=name, late=self._late)
+        return HostFile(self._ocalls, handle, found, flags)
+
+    def _late(self, opened: tuple[int, Stat]) -> None:
+        """A file that was opened for a routine that was told to stop meanwhile."""
+        self._ocalls.tell(Ocall.CLOSE, encode((opened[0],)))
+
+    def stat(self, place: Place, follow: bool, name: object) -> Stat:
+        """stat(2) or lstat(2)."""
+        self._allow(self._policy.may_look(place), place, "r", "looking at")
+        return self._ask(Ocall.STAT, place, follow, check=_stat, name=name)
+
+    def access(self, place: Place, mode: int, name: object) -> bool:
+        """access(2), with what the policy does not allow taken away."""
+        if not self._policy.may_look(place):
+            return False
+        if (mode & os.R_OK and not self._policy.may(place, "r")) or (
+            mode & os.W_OK and not self._policy.may(place, "w")
+        ):
+            return False
+        try:
+            return self._ask(Ocall.ACCESS, place, mode, check=_flag, name=name)
+        except OSError:
+            return False
+
+    def list(self, place: Place, name: object) -> list[tuple[str, str]]:
+        """The names in a folder that the policy leads to, each with its type: f, d, l, o or ?."""
+        self._allow(self._policy.may_list(place), place, "r", "listing")
+        return [
+            (entry, kind)
+            for entry, kind in self._ask(Ocall.LIST, place, check=_listed, name=name)
+            if self._policy.may_look(Place((*place.names, entry), place.absolute))
+        ]
+
+    def may_list(self, place: Place) -> bool:
+        """Whether the policy lets it be listed."""
+        return self._policy.may_list(place)
+
+    def make_folder(self, place: Place, mode: int, name: object) -> None:
+        """mkdir(2)."""
+        self._allow(self._policy.may_make_folder(place), place, "w", "making the folder")
+        self._ask(Ocall.MAKE_FOLDER, place, mode & 0o777, check=nothing, name=name)
+
+    def remove_folder(self, place: Place, name: object) -> None:
+        """rmdir(2)."""
+        self._writing(place, "removing")
+        self._ask(Ocall.REMOVE_FOLDER, place, check=nothing, name=name)
+
+    def remove(self, place: Place, name: object) -> None:
+        """unlink(2)."""
+        self._writing(place, "removing")
+        self._ask(Ocall.REMOVE, place, check=nothing, name=name)
+
+    def rename(self, old: Place, new: Place, names: tuple[object, object]) -> None:
+        """rename(2)."""
+        self._writing(old, "renaming")
+        self._writing(new, "renaming to")
+        request = encode((_sent(old), _sent(new)))
+        self._ocalls.ask(Ocall.RENAME, request, nothing, names=names)
+
+    def set_times(self, place: Place, times: tuple[int, int] | None, follow: bool, name: object) -> None:
+        """utimensat(2)."""
+        self._writing(place, "changing the times of")
+        self._ask(Ocall.SET_TIMES, place, times, follow, check=nothing, name=name)
+
+    def set_mode(self, place: Place, mode: int, name: object) -> None:
+        """chmod(2)."""
+        self._writing(place, "changing the mode of")
+        self._ask(Ocall.SET_MODE, place, mode & 0o777, check=nothing, name=name)
+
+    def read_link(self, place: Place, name: object) -> str:
+        """readlink(2)."""
+        self._allow(self._policy.may_look(place), place, "r", "looking at")
+        return self._ask(Ocall.READ_LINK, place, check=_link, name=name)
+
+    def _writing(self, place: Place, act: str) -> None:
+        self._allow(self._policy.may(place, "w"), place, "w", act)
+
+    def _allow(self, allowed: bool, place: Place, mode: str, act: str) -> None:
+        if not allowed:
+            path = str(place)
+            raise OcallRefused(f"{act} {path} is not allowed", self._policy.file_line(path, mode))
+
+    def _ask(
+        self,
+        kind: Ocall,
+        place: Place,
+        *rest: object,
+        check: Callable[[bytes], T],
+        name: object,
+        late: Callable[[T], None] | None = None,
+    ) -> T:
+        return self._ocalls.ask(kind, encode((_sent(place), *rest)), check, unwanted=late, names=(name,))
+
+
+_ACTS = {"r": "reading", "w": "writing", "rw": "reading and writing"}
+
+
+def _sent(place: Place) -> bytes:
+    path = os.fsencode(str(place))
+    if len(path) > MOST_PATH:
+        raise _error(errno.ENAMETOOLONG)
+    return path
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+# -- checks of answers ------------------------------------------------------------------------------------
+
+
+def _opened_one(payload: bytes) -> tuple[int, Stat]:
+    handle, found = _opened(payload)
+    if not 0 <= handle < 1 << 63:
+        raise ValueError(f"{handle} is no handle")
+    return handle, found
+
+
+def _listed(payload: bytes) -> list[tuple[str, str]]:
+    """Names as names of files can be: none that leads elsewhere."""
+    rows = _names(payload)
+    if len(rows) > MOST_NAMES:
+        raise ValueError(f"{len(rows)} names")
+    found = []
+    for name, kind in rows:
+        if not name or name in (b".", b"..") or b"/" in name or b"\0" in name or len(name) > 255 or kind not in _KINDS:
+            raise ValueError(f"{name!r}, of type {kind!r}, is no name of a file")
+        found.append((os.fsdecode(name), kind))
+    if len({name for name, _ in found}) != len(found):
+        raise ValueError("a folder names a file twice")
+    return found
+
+
+_KINDS = frozenset("fdlo?")
+
+
+def _link(payload: bytes) -> str:
+    target = _bytes(payload)
+    if not target or len(target) > MOST_PATH or b"\0" in target:
+        raise ValueError(f"{target!r} is no target of a link")
+    return os.fsdecode(target)

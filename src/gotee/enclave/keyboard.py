@@ -1,0 +1,115 @@
+"""Standard input inside, line by line, and the console's three descriptors. Enclave world; `outside` installs them.
+
+Whatever comes from there is the host's: it may be anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from typing import Any, NoReturn
+
+from gotee.boundary.ocalls import MOST_LINE, Ocall, Stat, encode
+from gotee.boundary.policy import Policy
+from gotee.enclave.ocalls import Ocalls
+from gotee.enclave.streams import BufferedReader, TextIOWrapper
+from gotee.errors import OcallRefused
+
+
+def read_line(ocalls: Ocalls, policy: Policy, size: int) -> bytes:
+    """A line of standard input, or its first `size` bytes; nothing at the end."""
+    if not policy.console:
+        raise OcallRefused("reading standard input is not allowed", "console = true")
+    most = min(size, MOST_LINE)
+
+    def check(payload: bytes) -> bytes:
+        if len(payload) > most:
+            raise ValueError(f"{len(payload)} bytes where {most} were asked for")
+        return payload
+
+    return ocalls.ask(Ocall.INPUT, encode((most,)), check) if most > 0 else b""
+
+
+class _Keyboard(io.RawIOBase):
+    """The raw file below sys.stdin."""
+
+    name = "<stdin>"
+    mode = "rb"
+
+    def __init__(self, ocalls: Ocalls, policy: Policy) -> None:
+        self._ocalls = ocalls
+        self._policy = policy
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer).cast("B")
+        data = read_line(self._ocalls, self._policy, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def standard_input(ocalls: Ocalls, policy: Policy) -> TextIOWrapper:
+    """What sys.stdin is inside. It takes one line at a time: nothing that the program outside might read."""
+    return TextIOWrapper(BufferedReader(_Keyboard(ocalls, policy), MOST_LINE), "utf-8", "surrogateescape")
+
+
+class ConsoleFile:
+    """What the descriptors 0, 1 and 2 stand for. `stream` is where writing goes; None for standard input."""
+
+    def __init__(self, ocalls: Ocalls, policy: Policy, stream: Any) -> None:
+        self._ocalls = ocalls
+        self._policy = policy
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """A line of standard input, or its first `size` bytes."""
+        if self._stream is not None:
+            _fail(errno.EBADF)
+        return read_line(self._ocalls, self._policy, size)
+
+    def write(self, data: memoryview) -> int:
+        """Print."""
+        if self._stream is None:
+            _fail(errno.EBADF)
+        self._stream.write(bytes(data).decode("utf-8", "backslashreplace"))
+        self._stream.flush()
+        return len(data)
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """A console has no places."""
+        _fail(errno.ESPIPE)
+
+    def pwrite(self, data: memoryview, offset: int) -> int:
+        """A console has no places."""
+        _fail(errno.ESPIPE)
+
+    def seek(self, offset: int, whence: int) -> int:
+        """A console has no places."""
+        _fail(errno.ESPIPE)
+
+    def stat(self) -> Stat:
+        """fstat(2): a pipe."""
+        return Stat(stat.S_IFIFO | 0o600, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+
+    def truncate(self, size: int) -> None:
+        """A console has no length."""
+        _fail(errno.EINVAL)
+
+    def sync(self) -> None:
+        """A console has nothing to keep."""
+        _fail(errno.EINVAL)
+
+    def close(self) -> None:
+        """It stays: the program's own streams use it."""
+
+    def isatty(self) -> bool:
+        """What a terminal can do does not cross."""
+        return False
+
+
+def _fail(number: int) -> NoReturn:
+    raise OSError(number, os.strerror(number))

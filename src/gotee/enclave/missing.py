@@ -1,0 +1,69 @@
+"""What an enclave does not have, each with a sentence. Enclave world; `replacing` installs these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from gotee.errors import NotInside
+
+_PROCESSES = "an enclave is one process that runs what was measured: run the program outside, and send what it gives in"
+_LINKS = "links and special files could lead past the policy: make them outside"
+_OWNERS = "owners and attributes of files are the host's business: change them outside"
+_OPEN = "files of an enclave are no files of the kernel: copy with read and write, or shutil"
+_FOLDERS = "folders are named by their paths inside, not by descriptors"
+
+REASONS = {
+    _PROCESSES: (
+        *("fork", "forkpty", "execv", "execve", "posix_spawn", "posix_spawnp", "system", "wait", "wait3", "wait4"),
+        *("waitpid", "waitid", "killpg", "setsid", "setpgid", "openpty"),
+    ),
+    _LINKS: ("link", "symlink", "mkfifo", "mknod", "chroot"),
+    _OWNERS: ("chown", "lchown", "fchown", "fchmod", "setxattr", "removexattr", "getxattr"),
+    _FOLDERS: ("fchdir",),
+    _OPEN: (
+        *(
+            "pipe",
+            "pipe2",
+            "preadv",
+            "pwritev",
+            "posix_fallocate",
+            "copy_file_range",
+            "splice",
+            "lockf",
+            "memfd_create",
+        ),
+        *("set_blocking", "fstatvfs", "statvfs", "pathconf", "fpathconf", "eventfd", "eventfd_read", "eventfd_write"),
+    ),
+}
+
+
+def missing() -> dict[str, Callable[..., object]]:
+    """A function for each name of `os` that cannot work inside."""
+    functions: dict[str, Callable[..., object]] = {
+        name: _refusing(f"os.{name}", reason) for reason, names in REASONS.items() for name in names
+    }
+    functions["sendfile"] = _sendfile
+    functions["listxattr"] = _no_attributes
+    functions["posix_fadvise"] = _advice
+    return functions
+
+
+def _refusing(name: str, reason: str) -> Callable[..., NoReturn]:
+    def refuse(*args: object, **kwargs: object) -> NoReturn:
+        raise NotInside(f"{name} does not work inside: {reason}")
+
+    refuse.__name__ = refuse.__qualname__ = name.rpartition(".")[2]
+    return refuse
+
+
+def _sendfile(*args: object, **kwargs: object) -> NoReturn:
+    raise OSError(88, "no sockets of the kernel")  # ENOTSOCK: shutil then copies with read and write
+
+
+def _no_attributes(*args: object, **kwargs: object) -> list[str]:
+    return []
+
+
+def _advice(fd: int, offset: int, length: int, advice: int, /) -> None:
+    """Advice may be ignored."""

@@ -1,0 +1,29 @@
+"""Everything of Python that leads outside, set up once. Enclave world; `main` calls `install`.
+
+From then on files and the console are reached through ocalls, as far as the policy allows. The program's modules are
+imported after that.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from gotee.boundary.policy import Policy
+from gotee.enclave.imagefiles import ImageFiles
+from gotee.enclave.keyboard import ConsoleFile, standard_input
+from gotee.enclave.memoryfiles import MemoryFiles
+from gotee.enclave.replacing import replace_files
+from gotee.enclave.server import Server
+from gotee.enclave.system import System
+
+
+def install(server: Server, policy: Policy) -> System:
+    """Put the enclave's functions in the places of Python's."""
+    ocalls = server.ocalls
+    system = System(ocalls, policy, ImageFiles(sys.meta_path[-1]), MemoryFiles())  # type: ignore[arg-type]
+    system.descriptors.put(0, ConsoleFile(ocalls, policy, None))
+    system.descriptors.put(1, ConsoleFile(ocalls, policy, sys.__stdout__))
+    system.descriptors.put(2, ConsoleFile(ocalls, policy, sys.__stderr__))
+    replace_files(system)
+    sys.stdin = sys.__stdin__ = standard_input(ocalls, policy)  # type: ignore[misc]
+    return system

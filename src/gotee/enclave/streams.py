@@ -1,0 +1,236 @@
+"""Files as `open` gives them, with buffers of our own above files that may park. Enclave world.
+
+`replacing` installs them. Python's own buffers, in C, hold a lock of the thread while they read or write: a routine
+that parked there would stop the thread at the next use of the same file. Those of `_pyio`, the standard library's own
+in Python, take locks that park. Text is C above them, which is fast, with a lock around each use: two routines that
+read one file get whole lines.
+
+A file that nobody closes is closed when it is freed, as everywhere; its last contents are then written at once.
+"""
+
+from __future__ import annotations
+
+import _pyio  # type: ignore[import-not-found]  # in Python, and in no type stubs
+import io
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from gotee.runtime.routine import go
+
+
+def _close_freed(file: Any) -> None:
+    """From `__del__`: close, or have a routine do it if this is no moment for an ocall."""
+    try:
+        if not file.closed:
+            file.close()
+    except BlockingIOError:
+        go(file.close)
+    except Exception:  # noqa: S110 - as in CPython: nobody could handle it here
+        pass
+
+
+class FileIO(_pyio.FileIO):  # type: ignore[misc]
+    """io.FileIO, over the enclave's own descriptors."""
+
+    def __del__(self) -> None:
+        if self._fd >= 0 and self._closefd:
+            _close_freed(self)
+
+
+class BufferedReader(_pyio.BufferedReader):  # type: ignore[misc]
+    """io.BufferedReader."""
+
+    _read_buf: bytes
+    _read_pos: int
+
+    def __del__(self) -> None:
+        _close_freed(self)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A line, at most `size` bytes of it."""
+        self._checkClosed("readline of closed file")
+        limit = -1 if size is None else size
+        parts = []
+        left = limit
+        with self._read_lock:
+            while left:
+                if self._read_pos >= len(self._read_buf) and not self._peek_unlocked(1):
+                    break
+                start = self._read_pos
+                end = self._read_buf.find(b"\n", start) + 1 or len(self._read_buf)
+                if limit >= 0:
+                    end = min(end, start + left)
+                    left -= end - start
+                parts.append(self._read_buf[start:end])
+                self._read_pos = end
+                if parts[-1].endswith(b"\n"):
+                    break
+        return b"".join(parts)
+
+
+class BufferedWriter(_pyio.BufferedWriter):  # type: ignore[misc]
+    """io.BufferedWriter. What is larger than the buffer goes past it, without a copy."""
+
+    def __del__(self) -> None:
+        _close_freed(self)
+
+    def write(self, data: Any, /) -> int:
+        """Write all of it, at the latest with the next flush."""
+        if isinstance(data, str):
+            raise TypeError("can't write str to binary stream")
+        with memoryview(data) as given:
+            if given.nbytes < self.buffer_size:
+                return super().write(given)  # type: ignore[no-any-return]
+            view = given.cast("B")
+            with self._write_lock:
+                if self.closed:
+                    raise ValueError("write to closed file")
+                self._flush_unlocked()
+                at = 0
+                while at < len(view):
+                    written = self.raw.write(view[at:])
+                    if written is None:
+                        raise BlockingIOError(11, "write could not complete without blocking", at)
+                    at += written
+            return len(view)
+
+
+class BufferedRandom(_pyio.BufferedRandom):  # type: ignore[misc]
+    """io.BufferedRandom."""
+
+    def __del__(self) -> None:
+        _close_freed(self)
+
+
+class BufferedRWPair(_pyio.BufferedRWPair):  # type: ignore[misc]
+    """io.BufferedRWPair."""
+
+    def __init__(self, reader: Any, writer: Any, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
+        super().__init__(reader, writer, buffer_size)
+        self.reader = BufferedReader(reader, buffer_size)
+        self.writer = BufferedWriter(writer, buffer_size)
+
+
+class TextIOWrapper(io.TextIOWrapper):
+    """io.TextIOWrapper, one routine at a time."""
+
+    def __init__(self, buffer: Any, *args: Any, **kwargs: Any) -> None:
+        self._turn = threading.RLock()
+        super().__init__(buffer, *args, **kwargs)
+
+    def __del__(self) -> None:
+        _close_freed(self)
+
+    def read(self, size: int | None = -1, /) -> str:
+        with self._turn:
+            return super().read(size)
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        with self._turn:
+            return super().readline(size)
+
+    def __next__(self) -> str:  # type: ignore[override]
+        with self._turn:
+            return super().__next__()
+
+    def write(self, text: str, /) -> int:
+        with self._turn:
+            return super().write(text)
+
+    def writelines(self, lines: Iterable[str], /) -> None:  # type: ignore[override]
+        with self._turn:
+            super().writelines(lines)
+
+    def seek(self, cookie: int, whence: int = 0, /) -> int:
+        with self._turn:
+            return super().seek(cookie, whence)
+
+    def tell(self) -> int:
+        with self._turn:
+            return super().tell()
+
+    def truncate(self, size: int | None = None, /) -> int:
+        with self._turn:
+            return super().truncate(size)
+
+    def flush(self) -> None:
+        with self._turn:
+            super().flush()
+
+    def close(self) -> None:
+        with self._turn:
+            super().close()
+
+    def detach(self) -> Any:
+        with self._turn:
+            return super().detach()
+
+    def reconfigure(self, **kwargs: Any) -> None:
+        with self._turn:
+            super().reconfigure(**kwargs)
+
+
+CLASSES = (FileIO, BufferedReader, BufferedWriter, BufferedRandom, BufferedRWPair, TextIOWrapper)
+
+
+def open(
+    file: Any,
+    mode: str = "r",
+    buffering: int = -1,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    closefd: bool = True,
+    opener: Any = None,
+) -> Any:
+    """The builtin `open`."""
+    if not isinstance(mode, str):
+        raise TypeError(f"open() argument 'mode' must be str, not {type(mode).__name__}")
+    _check_mode(mode, buffering, {"encoding": encoding, "errors": errors, "newline": newline})
+    raw = FileIO(file, mode.replace("b", "").replace("t", ""), closefd, opener)
+    opened: Any = raw
+    try:
+        if buffering == 0:
+            return raw
+        if buffering < 0 or (buffering == 1 and "b" not in mode):
+            opened = _buffered(raw, mode, raw._blksize)
+        else:
+            opened = _buffered(raw, mode, buffering)
+        if "b" in mode:
+            return opened
+        encoding = io.text_encoding(encoding, 3)
+        opened = TextIOWrapper(opened, encoding, errors, newline, buffering == 1)
+        opened.mode = mode
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _check_mode(mode: str, buffering: int, of_text: dict[str, str | None]) -> None:
+    letters = set(mode)
+    if letters - set("axrwb+t") or len(mode) > len(letters):
+        raise ValueError(f"invalid mode: {mode!r}")
+    if "t" in letters and "b" in letters:
+        raise ValueError("can't have text and binary mode at once")
+    if len(letters & set("axrw")) != 1:
+        raise ValueError("must have exactly one of create/read/write/append mode")
+    if "b" not in letters:
+        if buffering == 0:
+            raise ValueError("can't have unbuffered text I/O")
+        return
+    for name, value in of_text.items():
+        if value is not None:
+            raise ValueError(f"binary mode doesn't take {'an' if name[0] == 'e' else 'a'} {name} argument")
+
+
+def _buffered(raw: FileIO, mode: str, size: int) -> Any:
+    if "+" in mode:
+        return BufferedRandom(raw, size)
+    return BufferedReader(raw, size) if "r" in mode else BufferedWriter(raw, size)
+
+
+def open_code(path: str, /) -> Any:
+    """io.open_code."""
+    return open(path, "rb")
