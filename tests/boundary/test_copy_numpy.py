@@ -65,11 +65,10 @@ def test_scalar_arrives_equal(scalar: Any, typed: bool) -> None:
         np.zeros(2, np.longdouble),
         np.ma.array([1]),
         np.str_("a"),
-        np.longlong(1) if np.longlong is not np.int64 else np.str_("b"),
     ],
     ids=lambda v: type(v).__name__ + str(getattr(v, "dtype", "")),
 )
-def test_pointers_padding_and_ambiguous_types_are_refused(value: Any) -> None:
+def test_pointers_and_padding_are_refused(value: Any) -> None:
     with pytest.raises(BoundaryTypeError):
         codec_for(Any).encode(value)
 

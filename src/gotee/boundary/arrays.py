@@ -22,14 +22,19 @@ from gotee.errors import BoundaryTypeError
 if TYPE_CHECKING:
     from gotee.boundary.general import Decoding, Encoding
 
-_DTYPE = re.compile(r"\|b1|[|]?[iu]1|[<>|](?:[iu][1248]|f[248]|c(?:8|16)|[SU][1-9]\d{0,8}|[mM]8(?:\[[\w/]{1,20}\])?)")
+_DTYPE = re.compile(
+    r"\|b1|[|]?[iu]1|[<>|](?:[iu][1248]|[qQ]|f[248]|c(?:8|16)|[SU][1-9]\d{0,8}|[mM]8(?:\[[\w/]{1,20}\])?)"
+)
 _MOST_AXES = 32
 
 
 def _dtype_text(dtype: Any) -> str:
     """The dtype's portable name, or a refusal."""
     name: str = dtype.str
-    if dtype.metadata or dtype.hasobject or dtype.fields or not _DTYPE.fullmatch(name):
+    plain = not (dtype.metadata or dtype.hasobject or dtype.fields) and _DTYPE.fullmatch(name)
+    if plain and np.dtype(name).char != dtype.char:  # of two C types of one size: long long keeps its letter
+        name = name[0] + dtype.char
+    if not plain or not _DTYPE.fullmatch(name):
         raise BoundaryTypeError(f"A NumPy dtype {dtype} cannot cross: convert it with astype")
     return name
 
@@ -93,6 +98,8 @@ class ArrayNode(LeafNode):
         fortran = bool(value.flags.f_contiguous and not value.flags.c_contiguous)
         name = _dtype_text(value.dtype)
         state.count(4 + value.ndim)
+        if value.dtype.kind in "bU":
+            _check_contents(np.ascontiguousarray(value).reshape(-1))
         data = value.tobytes(order="F" if fortran else "C")
         return [name, list(value.shape), fortran, bool(value.flags.writeable), data]
 
@@ -132,9 +139,7 @@ class ScalarNode(LeafNode):
         if not isinstance(value, np.generic) or not self.accepts(type(value)):
             raise expected(self.name, value)
         name = _dtype_text(value.dtype)
-        # Two C types of one size (long long, long) share a name: only the one that the name means arrives
-        # as itself. Scalars of bytes and str would lose what NumPy takes for padding.
-        if value.dtype.kind in "SU" or np.dtype(name).type is not type(value):
+        if value.dtype.kind in "SU":  # would lose what NumPy takes for padding
             raise BoundaryTypeError(f"A NumPy scalar of {type(value).__name__} cannot cross: convert it first")
         state.count(2)
         return [name, value.tobytes()]

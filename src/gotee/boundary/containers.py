@@ -250,6 +250,7 @@ class OptionalNode(Node):
 
     def __init__(self, inner: Node) -> None:
         self.inner = inner
+        self.fixed = inner.fixed
         self.name = f"{inner.name} | None"
 
     def accepts(self, kind: type) -> int:
@@ -268,6 +269,8 @@ class OptionalNode(Node):
 
 class LiteralNode(Node):
     """The number of the value among those that the annotation lists."""
+
+    fixed = True
 
     def __init__(self, values: tuple[Any, ...]) -> None:
         self.values = sorted(values, key=literal_text)  # an order that both worlds find
@@ -298,6 +301,7 @@ class ConstrainedNode(Node):
         self.constraint = constraint
         self.name = inner.name
         self.nullable = inner.nullable
+        self.fixed = inner.fixed
         self.accepts = inner.accepts  # type: ignore[method-assign]
 
     def encode(self, value: Any, state: Encoding) -> Any:

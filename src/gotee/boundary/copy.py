@@ -108,8 +108,7 @@ def codec_for(
 def codec_in(annotation: Any, scope: Scope, known: Sequence[type] = ()) -> Codec:
     """`codec_for` of an annotation that was written in `scope`."""
     compiler = Compiler(known, scope)
-    node = compiler.compile(annotation, scope)
-    compiler.finish()
+    node = compiler.compile_all([(annotation, scope)])[0]
     return Codec(name_of(annotation), node, lane_for(annotation, scope))
 
 

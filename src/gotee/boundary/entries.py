@@ -208,8 +208,8 @@ def entry_codec(
     compiler = Compiler(known, scope)
     extras = (name for name in (signature.varargs, signature.varkeywords) if name is not None)
     every = (*signature.positional, *signature.keyword_only, *extras)
-    nodes = {name: compiler.compile(hints.get(name, Any), scope) for name in every}
-    compiler.finish()
+    made = compiler.compile_all([(hints.get(name, Any), scope) for name in every])
+    nodes = dict(zip(every, made, strict=True))
     # The fast lane takes the commonest call: each parameter given, by position.
     plain = not signature.needed_keywords and signature.varargs is None
     fast = lane_for_tuple([(hints.get(n, Any), scope) for n in signature.positional]) if plain else None

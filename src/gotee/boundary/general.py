@@ -40,7 +40,7 @@ from gotee.boundary.types import (
     shape_of,
 )
 from gotee.boundary.untyped import AnyNode
-from gotee.errors import BoundaryTypeError
+from gotee.errors import BoundaryTypeError, UsageError
 
 
 class ChannelHooks(Protocol):
@@ -111,10 +111,11 @@ class Encoding:
 class Decoding:
     """One walk over a plain form."""
 
-    __slots__ = ("hooks",)
+    __slots__ = ("hooks", "step")
 
     def __init__(self, hooks: ChannelHooks | None) -> None:
         self.hooks = hooks
+        self.step = nodes.Step.ONLY
 
 
 _LEAVES: dict[type, type[nodes.LeafNode]] = {
@@ -157,7 +158,19 @@ class Compiler:
         for cls in known:
             self.compile(cls, scope)
 
-    def finish(self) -> None:
+    def compile_all(self, annotations: list[tuple[Any, Scope]]) -> list[Node]:
+        """The nodes of a whole frame, ready for use."""
+        try:
+            made = [self.compile(annotation, scope) for annotation, scope in annotations]
+        except RecursionError:
+            names = ", ".join(name_of(annotation) for annotation, _ in annotations)
+            raise UsageError(
+                f"annotation {names}: a generic class that holds itself with ever larger arguments has no end"
+            ) from None
+        self._finish()
+        return made
+
+    def _finish(self) -> None:
         """Tell the nodes, now that the table is complete, which subclasses may stand in their places."""
         self._any.complete(self._table)
         for leaf in self._leaves:

@@ -6,6 +6,7 @@ them) and builds them again from a plain form that a hostile world may have chos
 
 from __future__ import annotations
 
+import enum
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,24 @@ if TYPE_CHECKING:
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # what MessagePack integers hold
 
 
+class Step(enum.Enum):
+    """Why a value is being built: once, or a first time for its classes' own tests and a second time to be kept."""
+
+    ONLY = 0
+    TEST = 1
+    DELIVER = 2
+
+
 class Node:
     """How one type crosses.
 
-    `nullable`: the plain form may be None. `accepts` answers 2 for the type's own class, 1 for a class
-    whose values it may take, 0 for the rest.
+    `nullable`: the plain form may be None. `fixed`: the values cannot be changed in place. `accepts` answers 2 for the
+    type's own class, 1 for a class whose values it may take, 0 for the rest.
     """
 
     name = "object"
     nullable = False
+    fixed = False
 
     def accepts(self, kind: type) -> int:
         raise NotImplementedError
@@ -45,6 +55,7 @@ class SingletonNode(Node):
     """None, and msgspec's UNSET: the type has one value and the plain form is None."""
 
     nullable = True
+    fixed = True
 
     def __init__(self, name: str, value: Any) -> None:
         self.name = name
@@ -97,6 +108,7 @@ class LeafNode(Node):
 
 class BoolNode(LeafNode):
     cls = bool
+    fixed = True
 
     def encode(self, value: Any, state: Encoding) -> Any:
         if type(value) is not bool:
@@ -113,6 +125,7 @@ class IntNode(LeafNode):
     """int of any size; a bool passes for an int and stays a bool."""
 
     cls: Any = int
+    fixed = True
 
     def accepts(self, kind: type) -> int:
         return 1 if kind is bool else super().accepts(kind)
@@ -165,6 +178,7 @@ class StrNode(LeafNode):
     """str; one with lone surrogates, which UTF-8 has no form for, crosses as bytes."""
 
     cls = str
+    fixed = True
 
     def encode(self, value: Any, state: Encoding) -> Any:
         return text(value) if type(value) is str else self.encode_other(value, state)
@@ -177,6 +191,7 @@ class StrNode(LeafNode):
 
 class BytesNode(LeafNode):
     cls = bytes
+    fixed = True
 
     def encode(self, value: Any, state: Encoding) -> Any:
         return value if type(value) is bytes else self.encode_other(value, state)
@@ -191,6 +206,7 @@ class SimpleNode(LeafNode):
     def __init__(self, cls: type, plain_of: Callable[[Any], Any], build: Callable[[Any], Any]) -> None:
         self.cls = cls
         super().__init__()
+        self.fixed = cls not in (bytearray, memoryview)
         self.plain_of = plain_of
         self.build = build
 

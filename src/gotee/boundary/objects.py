@@ -9,12 +9,13 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Callable
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gotee.boundary.check import at, expected, kind_name
-from gotee.boundary.nodes import IntNode, Node
+from gotee.boundary.nodes import IntNode, Node, Step
 from gotee.boundary.types import Registered
 from gotee.boundary.untyped import refusal
 from gotee.errors import BoundaryTypeError
@@ -97,6 +98,8 @@ class RecordNode(ClassNode):
         super().__init__(cls)
         self.names: tuple[str, ...] = ()
         self.nodes: tuple[Node, ...] = ()
+        self.tested = False  # whether the class has a __post_init__ that can run
+        self.alone: bool | None = None  # whether no field can be changed in place
 
     def complete(self, fields: dict[str, Node]) -> None:
         self.names = tuple(fields)
@@ -116,7 +119,7 @@ class RecordNode(ClassNode):
 
     def _get(self, value: Any, name: str) -> Any:
         try:
-            return getattr(value, name)
+            return object.__getattribute__(value, name)  # what is there, not what the class makes of it
         except AttributeError:
             raise BoundaryTypeError("This field is not set", f".{name}") from None
 
@@ -131,6 +134,10 @@ class RecordNode(ClassNode):
                 raise BoundaryTypeError(f"{self.name} has no field of this name, so it cannot cross", f".{name}")
 
     def build(self, values: list[Any]) -> Any:
+        raise NotImplementedError
+
+    def test(self, values: list[Any]) -> None:
+        """Run the class's `__post_init__` on an object of its own."""
         raise NotImplementedError
 
     def pack(self, value: Any, state: Encoding) -> Any:
@@ -150,18 +157,36 @@ class RecordNode(ClassNode):
             raise expected(self.name, plain)
         if len(plain) != len(self.nodes):
             raise BoundaryTypeError(f"Expected the {len(self.nodes)} fields of {self.name}, got {len(plain)}")
+        if not self.tested or state.step is not Step.ONLY:
+            return self._build(self._fields(plain, state), state)
+        if self.alone is None:
+            self.alone = all(node.fixed for node in self.nodes)
+        if self.alone:
+            return self._build(self._fields(plain, state), state)
+        # The test may change lists inside the fields: it gets fields of its own, down to the last one.
+        state.step = Step.TEST
+        self._build(self._fields(plain, state), state)
+        state.step = Step.DELIVER
+        made = self._build(self._fields(plain, state), state)
+        state.step = Step.ONLY
+        return made
+
+    def _fields(self, plain: list[Any], state: Decoding) -> list[Any]:
         values: list[Any] = []
         try:
             for node, one in zip(self.nodes, plain, strict=True):
                 values.append(node.decode(one, state))
         except BoundaryTypeError as error:
             raise at(f".{self.names[len(values)]}", error) from None
-        try:
-            return self.build(values)
-        except BoundaryTypeError:
-            raise
-        except Exception as error:  # __post_init__, which is the program's own test of its objects
-            raise BoundaryTypeError(f"{self.name} refuses its fields: {error}") from None
+        return values
+
+    def _build(self, values: list[Any], state: Decoding) -> Any:
+        if self.tested and state.step is not Step.DELIVER:
+            try:
+                self.test(values)
+            except Exception as error:  # __post_init__, which is the program's own test of its objects
+                raise BoundaryTypeError(f"{self.name} refuses its fields: {error}") from None
+        return self.build(values)
 
 
 def _slots(cls: type) -> list[str]:
@@ -178,8 +203,8 @@ def _slots(cls: type) -> list[str]:
 class DataclassNode(RecordNode):
     """A dataclass; slots, frozen, `init=False` and keyword-only fields make no difference.
 
-    A `__post_init__` is run as a test, on a second object with the same fields, so that a hostile world
-    cannot make an object that the program's own check would refuse; what it assigns is not kept.
+    A `__post_init__` is run as a test, on a second object with equal fields, so that a hostile world
+    cannot make an object that the program's own check would refuse; what it changes is not kept.
     """
 
     def complete(self, fields: dict[str, Node]) -> None:
@@ -188,29 +213,51 @@ class DataclassNode(RecordNode):
         every: dict[str, Any] = self.cls.__dataclass_fields__
         takes_more = any(one._field_type is pseudo for one in every.values())
         self.tested = hasattr(self.cls, "__post_init__") and not takes_more
+        held = (vars(c)[name] for name in self.names for c in self.cls.__mro__ if name in vars(c))
+        self.described = any(hasattr(type(one), "__set__") and type(one) is not MemberDescriptorType for one in held)
+
+    def test(self, values: list[Any]) -> None:
+        self.build(values).__post_init__()
 
     def build(self, values: list[Any]) -> Any:
-        if self.tested:
-            self._make(values).__post_init__()
-        return self._make(values)
-
-    def _make(self, values: list[Any]) -> Any:
         made = object.__new__(self.cls)
         put = object.__setattr__  # frozen classes refuse their own
         for name, value in zip(self.names, values, strict=True):
             put(made, name, value)
+        for name, value in zip(self.names, values, strict=True) if self.described else ():
+            if getattr(made, name) is not value:
+                raise BoundaryTypeError(
+                    f"{self.name} changes what is assigned to this field, so it cannot cross", f".{name}"
+                )
         return made
 
 
 class StructNode(RecordNode):
-    """A msgspec.Struct. msgspec runs `__post_init__`; what it assigns is not kept."""
+    """A msgspec.Struct. Its `__post_init__` is a test, as that of a dataclass is."""
+
+    def complete(self, fields: dict[str, Node]) -> None:
+        super().complete(fields)
+        self.tested = hasattr(self.cls, "__post_init__")
+        self.blank: Any = None  # an object whose copies are made without __post_init__; its fields are None
+
+    def test(self, values: list[Any]) -> None:
+        made = self.cls(**dict(zip(self.names, values, strict=True)))
+        if self.blank is None:
+            blank = _copied(made)
+            for name in self.names:
+                msgspec.structs.force_setattr(blank, name, None)
+            self.blank = blank
 
     def build(self, values: list[Any]) -> Any:
-        made: Any = self.cls(**dict(zip(self.names, values, strict=True)))
+        if not self.tested:
+            return self.cls(**dict(zip(self.names, values, strict=True)))
+        made = _copied(self.blank)  # the test has made it
         for name, value in zip(self.names, values, strict=True):
-            if getattr(made, name) is not value:
-                msgspec.structs.force_setattr(made, name, value)
+            msgspec.structs.force_setattr(made, name, value)
         return made
+
+
+_copied: Callable[[Any], Any] = getattr(msgspec.Struct, "__copy__")  # noqa: B009 - not in its stub; field by field, whatever the class defines
 
 
 class NamedTupleNode(RecordNode):
@@ -228,6 +275,8 @@ class NamedTupleNode(RecordNode):
 
 class EnumNode(ClassNode):
     """A member by its number in the class; a Flag by its value."""
+
+    fixed = True
 
     def __init__(self, cls: type) -> None:
         super().__init__(cls)

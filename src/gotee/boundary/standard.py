@@ -35,9 +35,9 @@ def _memoryview() -> SimpleNode:
 
 def _view_plain(view: memoryview) -> Any:
     try:
-        code = view.format.removeprefix("@")
+        code = view.format
         shape = list(view.shape or ())
-        good = view.c_contiguous and code in _SCALARS and (view.ndim == 1 or 0 not in shape)
+        good = view.c_contiguous and code.removeprefix("@") in _SCALARS and (view.ndim == 1 or 0 not in shape)
     except ValueError:
         raise BoundaryTypeError("A released memoryview cannot cross") from None
     if not good:
@@ -49,7 +49,7 @@ def _view_plain(view: memoryview) -> Any:
 
 def _view_build(plain: Any) -> memoryview:
     code, shape, readonly, data = plain
-    if code not in _SCALARS or type(readonly) is not bool:
+    if code.removeprefix("@") not in _SCALARS or type(readonly) is not bool:
         raise expected("memoryview", plain)
     flat = memoryview(_blob(data) if readonly else bytearray(_blob(data)))
     ints(shape, len(shape))
@@ -132,11 +132,20 @@ def _zone_plain(zone: Any) -> Any:
     if type(zone).__module__ == "zoneinfo" and type(key) is str and _ZONE_NAME.fullmatch(key):
         from zoneinfo import ZoneInfo
 
-        if type(zone) is ZoneInfo:
+        if type(zone) is ZoneInfo and _is_named(zone):
             return key
     raise BoundaryTypeError(
         f"A time zone of type {kind_name(zone)} cannot cross: use datetime.timezone or a ZoneInfo with a key"
     )
+
+
+def _is_named(zone: Any) -> bool:
+    """Whether the key tells all: a zone that was read from a file of the program's own only bears it."""
+    try:
+        zone.__reduce__()
+    except Exception:  # pickle.PicklingError: the standard library knows, and tells nobody else
+        return False
+    return True
 
 
 def _zone_build(plain: Any) -> Any:
