@@ -1,6 +1,6 @@
 # make demo   the environment .venv, what the examples need, and the main job
 # make test   the same environment: lint, types, documentation, tests
-# Others: lint, every-bit, bench, wheels, docs, test-all, clean. Another interpreter: make PYTHON=python3.12 demo
+# Others: lint, every-bit, soak, bench, wheels, docs, test-all, clean. Another interpreter: make PYTHON=python3.12 demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
 BUILT_FROM := pyproject.toml setup.py $(COMPILED)
 
-.PHONY: help demo test lint types documentation docs tests every-bit bench wheels test-all clean preflight
+.PHONY: help demo test lint types documentation docs tests every-bit soak bench wheels test-all clean preflight
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -79,6 +79,9 @@ tests: $(VENV)/for-work
 
 every-bit: $(VENV)/for-work
 	GOTEE_EVERY_BIT=1 $(BIN)/python -m pytest -n $(WORKERS) tests/attestation
+
+soak: $(VENV)/for-work
+	GOTEE_SOAK=200 $(BIN)/python -m pytest -n $(WORKERS) tests/worlds/test_soak.py
 
 bench: $(VENV)/for-work
 	$(BIN)/python benchmarks/suite.py

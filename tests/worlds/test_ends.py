@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from pathlib import Path
@@ -11,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from .program import Running, run, started, write_program
-
-KILLS = int(os.environ.get("GOTEE_SOAK", "5"))  # GOTEE_SOAK=200 is the long run
 
 WAITERS = """
         def wait(channel: Chan[int]) -> int:
@@ -284,65 +281,3 @@ def test_an_enclave_that_ends_itself_is_lost(tmp_path: Path) -> None:
     )
     ended = run(main)
     assert (ended.status, ended.lines) == (0, ["lost lost"]), ended
-
-
-BUSY = """
-        def serve(requests: Chan[int], replies: Chan[int]) -> None:
-            for request in requests:
-                print("serving", request)
-                replies.send(request + 1)
-
-        def add(a: int, b: int) -> int:
-            return a + b
-
-        def feed(requests: Chan[int]) -> None:
-            for n in range(10**9):
-                requests.send(n)
-
-        def main() -> None:
-            requests, replies = Chan[int](), Chan[int](3)
-            for _ in range(3):
-                gosecure(serve, requests, replies)
-            feeder = go(feed, requests)
-            try:
-                while True:
-                    replies.recv()
-                    gosecure(add, 1, 2).result()
-            except EnclaveLost:
-                pass
-            try:
-                feeder.result()
-            except EnclaveLost:
-                print("enclave lost", file=sys.stderr)
-                raise SystemExit(3)
-"""
-
-
-@pytest.mark.parametrize("victim", ["enclave", "platform", "host"])
-def test_a_kill_at_any_moment_leaves_no_hang_and_no_process(tmp_path: Path, victim: str) -> None:
-    main = write_program(tmp_path, BUSY)
-    chance = random.Random(victim)
-    for _ in range(KILLS):
-        with started(main) as program:
-            program.wait_for("serving 0")
-            pids = {"host": program.process.pid, "platform": program.platform, "enclave": program.enclave}
-            time.sleep(chance.random() * 0.1)
-            os.kill(pids[victim], signal.SIGKILL)
-            ended = program.end()  # which looks for what was left
-        if victim == "host":
-            assert ended.status == -signal.SIGKILL
-        else:
-            assert ended.status == 3, ended
-            assert "enclave lost" in ended.errors
-
-
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_host_ended_while_its_enclave_starts_leaves_no_process(tmp_path: Path, sent: signal.Signals) -> None:
-    main = write_program(tmp_path, BUSY)
-    chance = random.Random(sent)
-    for _ in range(KILLS):
-        with started(main) as program:
-            time.sleep(chance.random() * 0.5)
-            program.process.send_signal(sent)
-            ended = program.end()
-        assert ended.status in (-sent, 1), ended  # 1: Ctrl-C while Python itself started

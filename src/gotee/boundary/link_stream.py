@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import select
 import socket
 import time
 from _thread import RLock
+
+# By name: inside, `os` loses what leads out of the enclave, and the link is what leads there.
+from os import EFD_CLOEXEC, EFD_NONBLOCK, close, eventfd, eventfd_read, eventfd_write
 
 from gotee.boundary.frames import (
     HEADER_BYTES,
@@ -49,7 +51,7 @@ class StreamLink:
         self._assembler = Assembler(PIECE_BYTES, max_frame, lanes)
         sock.setblocking(False)
         self._socket = sock
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
         self._inbound = bytearray(4 * (HEADER_BYTES + PIECE_BYTES))
         self._start = self._stop = 0  # what of it is still to be used
         self._poller = select.epoll()  # one descriptor for others to poll, whatever is waited for
@@ -231,13 +233,13 @@ class StreamLink:
 
     def _mute(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
+            eventfd_read(self._bell)
 
     def wake(self) -> None:
         """Make the wait of another thread of this process return, or the next wait if there is none now."""
         with self._guard:
             if not self.closed:
-                os.eventfd_write(self._bell, 1)
+                eventfd_write(self._bell, 1)
 
     # ---- polling by others
 
@@ -301,7 +303,7 @@ class StreamLink:
             if self._rest and not self._gone:
                 self._push_rest_or_notice()
             self._trouble = LinkClosed("the link is closed")
-            os.eventfd_write(self._bell, 1)
+            eventfd_write(self._bell, 1)
             with contextlib.suppress(OSError):  # the peer was faster
                 self._socket.shutdown(socket.SHUT_RDWR)
             if not self.waiting:
@@ -319,7 +321,7 @@ class StreamLink:
             return
         self._poller.close()
         self._socket.close()
-        os.close(self._bell)
+        close(self._bell)
         self._inbound = bytearray()
 
     def _usable(self) -> None:
