@@ -1,6 +1,7 @@
 # make demo   the environment .venv, what the examples need, and the main job
 # make test   the same environment: lint, types, documentation, tests
-# Others: lint, every-bit, soak, bench, wheels, docs, test-all, clean. Another interpreter: make PYTHON=python3.12 demo
+# Others: lint, every-bit, soak, bench, bench-short, wheels, docs, test-all, clean.
+# Another interpreter: make PYTHON=python3.12 demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -18,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
 BUILT_FROM := pyproject.toml setup.py $(COMPILED)
 
-.PHONY: help demo test lint types documentation docs tests every-bit soak bench wheels test-all clean preflight
+.PHONY: help demo test lint types documentation docs tests every-bit soak bench bench-short wheels test-all clean preflight
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -45,6 +46,11 @@ $(VENV)/for-work: $(VENV)/made $(BUILT_FROM)
 	@echo "Installing gotee and its development tools into $(VENV) ..."
 	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/for-demo
+
+$(VENV)/for-bench: $(VENV)/made $(BUILT_FROM)
+	@echo "Installing gotee and its rivals of the benchmarks into $(VENV) ..."
+	@$(PIP) -e '.[bench]'
+	@touch $@
 
 demo: $(VENV)/for-demo
 	@echo "--- examples/hello/hello.py: the plain form"
@@ -83,8 +89,12 @@ every-bit: $(VENV)/for-work
 soak: $(VENV)/for-work
 	GOTEE_SOAK=200 $(BIN)/python -m pytest -n $(WORKERS) tests/worlds/test_soak.py
 
-bench: $(VENV)/for-work
-	$(BIN)/python benchmarks/suite.py
+# Some minutes. Ray is a rival too where it is installed: pip install -e '.[bench-ray]'.
+bench: $(VENV)/for-bench
+	$(BIN)/python benchmarks/suite.py --json build/bench.json --page docs/performance.md
+
+bench-short: $(VENV)/for-bench
+	$(BIN)/python benchmarks/suite.py --short --json build/bench-short.json
 
 wheels:
 	$(PYTHON) tools/pythons.py wheels
