@@ -1,4 +1,4 @@
-"""Where and how secured routines run, as the environment says it: GOTEE_TEE, GOTEE_LEVEL, GOTEE_IMAGE, GOTEE_LINK.
+"""Where and how secured routines run, as the environment says it: GOTEE_TEE, _LEVEL, _IMAGE, _LINK, _REQUIRE.
 
 Host world. The one place that knows these variables; `gotee run` writes its options into the same
 variables, so that a program, and every process it starts, sees one answer.
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from gotee.errors import UsageError
+from gotee.platform.required import required
 
 TEE: Final = "GOTEE_TEE"
 LEVEL: Final = "GOTEE_LEVEL"
 IMAGE: Final = "GOTEE_IMAGE"
 LINK: Final = "GOTEE_LINK"
+REQUIRE: Final = "GOTEE_REQUIRE"
 PREFIX: Final = "GOTEE_"
 
 TEES: Final = ("inline", "process", "vm", "nitro", "sgx")
@@ -37,13 +39,14 @@ class Config:
     """The validated answer to: where do secured routines run?
 
     >>> Config()
-    Config(tee='process', level='development', image=None, link='ring')
+    Config(tee='process', level='development', image=None, link='ring', require='')
     """
 
     tee: str = "process"
     level: str = "development"
     image: str | None = None
     link: str = "ring"
+    require: str = ""
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Config:
@@ -66,6 +69,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         level=environ.get(LEVEL) or None,
         image=environ.get(IMAGE) or None,
         link=environ.get(LINK) or None,
+        require=environ.get(REQUIRE, ""),
         names=(f"{TEE}=", f"{LEVEL}=", f"{IMAGE}="),
     )
 
@@ -76,6 +80,7 @@ def check(
     image: str | None,
     *,
     link: str | None = None,
+    require: str = "",
     names: tuple[str, str, str] = ("--tee ", "--level ", "--image "),
 ) -> Config:
     """Turn three raw settings into a Config; `names` is how an error spells them.
@@ -102,7 +107,20 @@ def check(
         tee = tee or "process"
     if link is not None:
         _known(f"{LINK}=", link, LINKS)
-    return Config(tee=tee or _default_tee, level=level or Config.level, image=image, link=link or Config.link)
+    try:
+        layers = required(require)
+    except ValueError as error:
+        raise UsageError(f"{REQUIRE}={require!r}: {error}") from None
+    tee = tee or _default_tee
+    if layers and tee == "inline":
+        raise UsageError(f"{REQUIRE}={require!r} asks for a sandbox, and inline has none: leave one of the two out")
+    return Config(
+        tee=tee,
+        level=level or Config.level,
+        image=image,
+        link=link or Config.link,
+        require=",".join(layers),
+    )
 
 
 _default_tee = Config.tee
@@ -120,7 +138,7 @@ def default_tee(tee: str) -> str:
 
 def _refuse_near_misses(environ: Mapping[str, str]) -> None:
     """A misspelt GOTEE_TEE that is silently ignored would run a program less isolated than was asked."""
-    known = (TEE, LEVEL, IMAGE, LINK)
+    known = (TEE, LEVEL, IMAGE, LINK, REQUIRE)
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)

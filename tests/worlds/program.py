@@ -69,8 +69,9 @@ class Running:
 
     @property
     def enclave(self) -> int:
-        (enclave,) = (pid for pid in children(self.platform) if "gotee.enclave" in _command(pid))
-        return enclave
+        """The enclave: the first process of its process namespace, whose parent only waits for it."""
+        (outer,) = (pid for pid in children(self.platform) if "gotee.enclave" in _command(pid))
+        return next(iter(children(outer)), outer)
 
     def wait_for(self, expected: str) -> None:
         """Read the program's output up to this line."""
@@ -154,16 +155,20 @@ def environment_of_a_user(**more: str) -> dict[str, str]:
 # -- processes ---------------------------------------------------------------------------------------
 
 
-def children(parent: int) -> list[int]:
+def children(of: int) -> list[int]:
     """The children of a process, zombies too."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with suppress(OSError):
-                status = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
-                if int(status[1]) == parent:
+                if parent(int(entry)) == of:
                     found.append(int(entry))
     return found
+
+
+def parent(child: int) -> int:
+    """The parent of a process."""
+    return int(Path("/proc", str(child), "stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _command(pid: int) -> str:

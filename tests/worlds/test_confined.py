@@ -1,12 +1,26 @@
-"""What code inside cannot do to the machine: the floor of the sandbox, tried past functions that ask the policy."""
+"""What code inside cannot do to the machine: tried past functions that ask the policy, and seen from outside."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from .program import lines_of
+from .program import lines_of, parent, started, write_program
+
+WAITS = """
+    def hold(ready: Chan[bool], end: Chan[bool]) -> None:
+        ready.send(True)
+        end.recv()
+
+    def main() -> None:
+        ready, end = Chan[bool](), Chan[bool]()
+        held = gosecure(hold, ready, end)
+        ready.recv()
+        print("ready", flush=True)
+        time.sleep(60)
+    """
 
 ATTEMPTS = {
     "write a file": "libc('open', b'{path}', os.O_WRONLY | os.O_TRUNC)",
@@ -48,26 +62,17 @@ def test_code_inside_is_refused(tmp_path: Path, what: str) -> None:
     assert not (tmp_path / "victim.d").exists()
 
 
-def test_the_kernel_says_that_the_filter_is_loaded(tmp_path: Path) -> None:
-    assert lines_of(
-        tmp_path,
-        """
-        import ctypes
-
-        def text_of(path: bytes) -> str:
-            libc = ctypes.CDLL(None)
-            buffer = ctypes.create_string_buffer(1 << 14)
-            libc.read(libc.open(path, 0), buffer, len(buffer) - 1)
-            return buffer.value.decode()
-
-        def status() -> list[str]:
-            lines = dict(line.split(":", 1) for line in text_of(b"/proc/self/status").splitlines())
-            return [lines[name].strip() for name in ("NoNewPrivs", "Seccomp", "CapEff")]
-
-        def core() -> str:
-            return next(line for line in text_of(b"/proc/self/limits").splitlines() if "core file" in line).split()[4]
-
-        def main() -> None:
-            print(gosecure(status).result(), gosecure(core).result())
-        """,
-    ) == ["['1', '2', '0000000000000000'] 0"]
+def test_the_kernel_says_that_the_enclave_is_shut_in(tmp_path: Path) -> None:
+    with started(write_program(tmp_path, WAITS)) as program:
+        program.wait_for("ready")
+        for process in (parent(program.enclave), program.enclave):
+            lines = Path(f"/proc/{process}/status").read_text().splitlines()
+            status = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+            assert (status["NoNewPrivs"], status["Seccomp"], status["CapEff"]) == (["1"], ["2"], ["0" * 16])
+            limits = Path(f"/proc/{process}/limits").read_text().splitlines()
+            assert os.stat(f"/proc/{process}/mem").st_uid == 0  # what is not dumpable belongs to root
+        assert next(line for line in limits if "core file" in line).split()[4:6] == ["0", "0"]
+        assert os.listdir(f"/proc/{program.enclave}/root") == ["proc"]
+        assert status["NSpid"][-1] == "1"
+        for name in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts"):
+            assert os.readlink(f"/proc/{program.enclave}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"), name

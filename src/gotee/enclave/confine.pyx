@@ -3,7 +3,11 @@
 Python has no names for these calls, and ctypes would cost more at start than all of them together. Each raises OSError.
 """
 
-from libc.errno cimport errno
+from cpython.buffer cimport PyBUF_WRITE
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc.errno cimport EINTR, errno
+from libc.signal cimport SIG_DFL
+from libc.signal cimport signal as c_signal
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
@@ -11,10 +15,13 @@ cdef extern from *:
     """
     #include <errno.h>
     #include <sched.h>
+    #include <signal.h>
     #include <stdint.h>
+    #include <sys/mman.h>
     #include <sys/mount.h>
     #include <sys/prctl.h>
     #include <sys/syscall.h>
+    #include <sys/wait.h>
     #include <unistd.h>
 
     /* Numbers of calls that are younger than some of the headers we are built with; the same on every machine. */
@@ -22,6 +29,9 @@ cdef extern from *:
     #define GOTEE_LANDLOCK_ADD 445
     #define GOTEE_LANDLOCK_RESTRICT 446
     #define GOTEE_MOUNT_SETATTR 442
+    #define GOTEE_OPEN_TREE 428
+    #define GOTEE_MOVE_MOUNT 429
+    #define GOTEE_MEMFD_SECRET 447
 
     struct gotee_landlock { uint64_t fs, net, scoped; };
     struct __attribute__((packed)) gotee_path { uint64_t allowed; int32_t parent; };
@@ -37,6 +47,13 @@ cdef extern from *:
         GOTEE_LANDLOCK_ADD
         GOTEE_LANDLOCK_RESTRICT
         GOTEE_MOUNT_SETATTR
+        GOTEE_OPEN_TREE
+        GOTEE_MOVE_MOUNT
+        GOTEE_MEMFD_SECRET
+        PROT_READ
+        PROT_WRITE
+        MAP_SHARED
+        MADV_DONTFORK
     struct gotee_landlock:
         uint64_t fs
         uint64_t net
@@ -61,6 +78,20 @@ cdef extern from *:
     int c_mount "mount"(const char *source, const char *target, const char *kind, unsigned long flags,
                         const void *data) nogil
     int c_umount2 "umount2"(const char *target, int flags) nogil
+    int c_sethostname "sethostname"(const char *name, size_t length) nogil
+    int c_fork "fork"() nogil
+    int c_waitpid "waitpid"(int pid, int *status, int options) nogil
+    int c_kill "kill"(int pid, int signal) nogil
+    int c_getpid "getpid"() nogil
+    void c_exit "_exit"(int status) nogil
+    int WIFSIGNALED(int status) nogil
+    int WTERMSIG(int status) nogil
+    int WEXITSTATUS(int status) nogil
+    void *c_mmap "mmap"(void *address, size_t length, int protection, int flags, int descriptor, long offset) nogil
+    int c_madvise "madvise"(void *address, size_t length, int advice) nogil
+    int c_ftruncate "ftruncate"(int descriptor, long length) nogil
+    int c_close "close"(int descriptor) nogil
+    void *MAP_FAILED
 
 cdef enum:
     PR_SET_PDEATHSIG = 1
@@ -79,6 +110,9 @@ cdef enum:
     AT_FDCWD = -100
     AT_RECURSIVE = 0x8000
     MNT_DETACH = 2
+    OPEN_TREE_CLONE = 1
+    OPEN_TREE_CLOEXEC = 0o2000000
+    MOVE_MOUNT_F_EMPTY_PATH = 4
     LAST_CAPABILITY = 63
 
 
@@ -199,3 +233,65 @@ def pivot_root(bytes new not None, bytes old not None):
 def unmount(bytes target not None):
     """Take a mount and all below it out of this namespace."""
     checked(c_umount2(target, MNT_DETACH))
+
+
+def open_tree(bytes path not None):
+    """A descriptor (close-on-exec) of a copy of the mount at `path`, which is mounted nowhere: open_tree(2)."""
+    return checked(syscall(GOTEE_OPEN_TREE, AT_FDCWD, <const char *> path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC))
+
+
+def move_mount(int tree, bytes target not None):
+    """Mount what `open_tree` gave: move_mount(2)."""
+    checked(syscall(GOTEE_MOVE_MOUNT, tree, <const char *> b"", AT_FDCWD, <const char *> target,
+                    MOVE_MOUNT_F_EMPTY_PATH))
+
+
+def set_host_name(bytes name not None):
+    """sethostname(2)."""
+    checked(c_sethostname(name, len(name)))
+
+
+# -- processes ------------------------------------------------------------------------------------------
+
+
+def fork():
+    """A copy of this process, which has one thread; no handlers of the interpreter run."""
+    return checked(c_fork())
+
+
+def end_as(int child, bytes program not None):
+    """Load a filter, wait for the child, and end as it ends: with its status, or of its signal.
+
+    One function, so that the filter needs to allow nothing that the interpreter does.
+    """
+    cdef int status = 0
+    load_filter(program)
+    while c_waitpid(child, &status, 0) < 0:
+        if errno != EINTR:
+            c_exit(127)
+    if WIFSIGNALED(status):
+        c_signal(WTERMSIG(status), SIG_DFL)
+        c_kill(c_getpid(), WTERMSIG(status))
+        c_exit(128 + WTERMSIG(status))
+    c_exit(WEXITSTATUS(status))
+
+
+# -- memory ---------------------------------------------------------------------------------------------
+
+
+def secret_memory(size_t size):
+    """Memory that only this process can read, not even the kernel by accident: memfd_secret(2); a memoryview.
+
+    It is never in a core dump, in swap, or in what ptrace and /proc/PID/mem give. It lives as long as the process.
+    """
+    cdef int descriptor = checked(syscall(GOTEE_MEMFD_SECRET, 0))
+    cdef void *place
+    try:
+        checked(c_ftruncate(descriptor, <long> size))
+        place = c_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
+        if place == MAP_FAILED:
+            checked(-1)
+    finally:
+        c_close(descriptor)
+    c_madvise(place, size, MADV_DONTFORK)
+    return PyMemoryView_FromMemory(<char *> place, <Py_ssize_t> size, PyBUF_WRITE)

@@ -32,7 +32,7 @@ def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], platfor
     `sealed` are the descriptors of the image, `platform_fd` asks the platform, `debug` says how it is signed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sandbox.enter((*link_fds, *sealed, platform_fd), [])
+    sandbox.enter((*link_fds, *sealed, platform_fd))
     program = json.loads(pages.read("manifest"))["program"]
     evidence.install(platform_fd, program)
     wire = Wire(links.attach(link_fds))

@@ -2,7 +2,7 @@
 
 The platform builds the plan (gotee.platform.sandbox), the enclave carries it out, since much of it cannot be done to
 another process. The floor is always there: without it the enclave ends. The layers above it are tried, and what cannot
-be had is told on standard error, or ends the enclave when GOTEE_REQUIRE=all asks for that.
+be had is told on standard error, or ends the enclave when GOTEE_REQUIRE asks for it.
 """
 
 from __future__ import annotations
@@ -10,24 +10,19 @@ from __future__ import annotations
 import marshal
 import os
 import resource
+import signal
 import struct
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
-from gotee.enclave import confine
+from gotee.enclave import confine, layers, vault
+from gotee.enclave.layers import Layer
 
 PLAN_FD = 0  # standard input, which an enclave has no other use for
+REFUSED = 3  # exit status of an enclave that cannot be shut in as it has to be
 _MOST_PLAN = 1 << 20  # bytes
+_MOST_DESCRIPTORS = 0x7FFFFFFF  # a limit may have been lowered after a descriptor was opened
 _INSTRUCTION = struct.Struct("<HBBI")
-_REFUSED = 3  # exit status
-
-
-class Layer(NamedTuple):
-    """One part of the sandbox. `missing` is empty if it holds, else why not; `cure` is what would add it."""
-
-    name: str
-    missing: str = ""
-    cure: str = ""
 
 
 def read_plan() -> dict[str, Any]:
@@ -39,34 +34,65 @@ def read_plan() -> dict[str, Any]:
     return plan
 
 
-def enter(keep: Iterable[int], folders: Sequence[str]) -> list[Layer]:
-    """Shut this process in. It can read below `folders` and use the descriptors of `keep`, and little else.
+def enter(keep: Iterable[int]) -> list[Layer]:
+    """Shut this process in. It can use its memory and the descriptors of `keep`, and little else.
 
-    Returns the layers; from here on nothing is loosened. Ends the process if the floor cannot be had.
+    Returns the layers above the floor; from here on nothing is loosened. Ends the process if the floor cannot be had,
+    or a layer that is required. The process that returns may be a child of the one that called.
     """
     try:
         plan = read_plan()
-        layers = _shut(plan, {0, 1, 2, *keep}, folders)
+        tried = shut(plan, {0, 1, 2, *keep})
     except Exception as error:
         end(f"the sandbox cannot be set up, and without it no enclave runs: {error}")
-    for layer in layers:
-        if layer.missing:
-            told = f"{layer.name}: {layer.missing}" + (f" ({layer.cure})" if layer.cure else "")
-            if plan["require"]:
-                end(f"GOTEE_REQUIRE=all, and the sandbox lacks {told}")
-            tell(f"the sandbox lacks {told}")
-    return layers
+    lacking = [layer for layer in tried if layer.missing]
+    for layer in lacking:
+        if layer.name in plan["require"]:
+            end(f"GOTEE_REQUIRE asks for {layer.name}, which cannot be had here: {layer.missing} ({layer.cure})")
+    if lacking:
+        tell(f"the sandbox lacks {', '.join(layer.name for layer in lacking)}; `gotee doctor` says why")
+    return tried
 
 
-def _shut(plan: dict[str, Any], keep: set[int], folders: Sequence[str]) -> list[Layer]:
+def shut(plan: dict[str, Any], keep: set[int]) -> list[Layer]:
+    """Carry out a plan; what is said of `enter` holds, but that missing layers are only answered."""
     confine.no_new_privs()
-    _limit(plan["limits"])
-    layers: list[Layer] = []
+    parent = os.getppid()
+    tried = layers.namespaces(lambda child, alive: _stay_behind(child, alive, parent, plan["waiter"]))
+    if os.getpid() != 1:  # still the child of the platform
+        _end_with(parent)
+    tried.append(layers.limit_threads(plan["threads"], tried[0]))
+    tried.append(layers.secret_memory(vault.SIZE, vault.use))
+    _limit(plan["limits"])  # after it: memory is made in files, and none may have a size
+    tried.append(layers.empty_root(tried[1]))
+    tried += layers.landlock()
     confine.drop_capabilities()
     confine.not_dumpable()
     _close_others(keep)
     confine.load_filter(_with_own_pid(plan["filter"], plan["own_pid"]))
-    return layers
+    return tried
+
+
+def _stay_behind(child: int, alive: int, parent: int, program: bytes) -> NoReturn:
+    """The parent of a process namespace: it can do nothing but wait for the enclave, and end as it does.
+
+    The descriptor `alive` tells the enclave by staying open that this process has not ended.
+    """
+    try:
+        _end_with(parent)
+        confine.drop_capabilities()
+        confine.not_dumpable()
+        _close_others({alive})
+        confine.end_as(child, program)
+    finally:
+        os._exit(REFUSED)
+
+
+def _end_with(parent: int) -> None:
+    """Be killed when the platform ends. The kernel forgets it at every change of user."""
+    confine.die_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _limit(limits: dict[str, int]) -> None:
@@ -86,7 +112,7 @@ def _close_others(keep: set[int]) -> None:
         if low < descriptor:  # an empty range from 0 would be all of them
             os.closerange(low, descriptor)
         low = descriptor + 1
-    os.closerange(low, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    os.closerange(low, _MOST_DESCRIPTORS)
 
 
 def _with_own_pid(program: bytes, placeholder: int) -> bytes:
@@ -106,4 +132,4 @@ def tell(text: str) -> None:
 def end(text: str) -> NoReturn:
     """Say why this enclave does not start, and end it."""
     tell(text)
-    os._exit(_REFUSED)
+    os._exit(REFUSED)

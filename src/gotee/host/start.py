@@ -78,8 +78,11 @@ def start(image: Image, link_kind: str = links.RING) -> Started:
 
 
 def _environment() -> dict[str, str]:
-    """Where a platform of this user keeps its keys, and where it finds `cryptography` when evidence is asked for."""
-    kept = {name: os.environ[name] for name in ("HOME", "XDG_STATE_HOME") if name in os.environ}
+    """Where a platform of this user keeps its keys, and where it finds `cryptography` when evidence is asked for.
+
+    And what the sandbox has to have.
+    """
+    kept = {name: os.environ[name] for name in ("HOME", "XDG_STATE_HOME", "GOTEE_REQUIRE") if name in os.environ}
     return {**kept, "GOTEE_PACKAGES": os.pathsep.join(sys.path)}
 
 

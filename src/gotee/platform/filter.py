@@ -8,6 +8,7 @@ once which calls are allowed whatever their arguments and then asks the program 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from gotee.platform import rules
@@ -39,10 +40,11 @@ MOST: Final = 4096  # BPF_MAXINSNS
 _Program = list[tuple[int, int, int, int]]
 
 
-def build(machine: str) -> bytes:
+def build(machine: str, *, allowed: Sequence[str] = rules.ALLOWED, others: bool = True) -> bytes:
     """The filter for a machine. Raises KeyError for one that is not known.
 
-    Its constants rules.OWN_PID stand for the process number of the enclave.
+    Its constants rules.OWN_PID stand for the process number of the enclave. Without `others`, all that is not in
+    `allowed` ends the process.
 
     >>> len(build("aarch64")) % INSTRUCTION.size
     0
@@ -56,15 +58,16 @@ def build(machine: str) -> bytes:
     ]
     if machine == "x86_64":
         program += [(AT_LEAST, 0, 1, _X32), (RETURN, 0, 0, KILL)]
-    for names, answer in ((rules.ALLOWED, ALLOW), (rules.KILLED, KILL), (rules.REFUSED, EPERM)):
+    refused = ((rules.KILLED, KILL), (rules.REFUSED, EPERM)) if others else ()
+    for names, answer in ((allowed, ALLOW), *refused):
         for name in names:
             if name in number:
                 program += [(EQUAL, 0, 1, number[name]), (RETURN, 0, 0, answer)]
-    for name, rule in rules.CHECKED.items():
+    for name, rule in rules.CHECKED.items() if others else ():
         if name in number:
             block = _checked(rule)
             program += [(EQUAL, 0, len(block), number[name]), *block]
-    program.append((RETURN, 0, 0, ENOSYS))
+    program.append((RETURN, 0, 0, ENOSYS if others else KILL))
     if len(program) > MOST:
         raise ValueError(f"the filter has {len(program)} instructions, the kernel takes {MOST}")
     return b"".join(INSTRUCTION.pack(*instruction) for instruction in program)

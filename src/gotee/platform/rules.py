@@ -44,6 +44,10 @@ _ALLOWED = """
 """
 ALLOWED: Final = _ALLOWED.split()
 
+# What the parent of an enclave's process namespace needs: wait for the enclave, and end as it has ended.
+_WAITER = "exit exit_group getpid kill restart_syscall rt_sigaction rt_sigprocmask rt_sigreturn wait4"
+WAITER: Final = _WAITER.split()
+
 # What only code that has been taken over asks for: other processes' memory, the kernel's inside, other namespaces.
 _KILLED = """
     acct add_key adjtimex bpf capset chroot clock_adjtime clock_settime delete_module fanotify_init finit_module

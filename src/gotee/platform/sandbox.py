@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gotee.platform import rules
 from gotee.platform.filter import build
 from gotee.platform.numbers import MACHINES
+from gotee.platform.required import required
 
 
 class Ceilings(NamedTuple):
@@ -33,8 +34,11 @@ class Ceilings(NamedTuple):
 DEFAULT_CEILINGS = Ceilings()
 
 
-def plan(ceilings: Ceilings = DEFAULT_CEILINGS, *, require_all: bool = False) -> int:
-    """The descriptor (close-on-exec) of a plan for one enclave. Raises OSError for a machine that has no filter."""
+def plan(ceilings: Ceilings = DEFAULT_CEILINGS, require: str = "") -> int:
+    """The descriptor (close-on-exec) of a plan for one enclave; `require` names layers as GOTEE_REQUIRE does.
+
+    Raises OSError for a machine that has no filter, ValueError for a layer that is not known.
+    """
     machine = os.uname().machine
     if machine not in MACHINES or sys.maxsize < 1 << 32:
         raise OSError(f"no sandbox for {machine}: gotee runs enclaves on 64-bit {' and '.join(MACHINES)} only")
@@ -45,10 +49,11 @@ def plan(ceilings: Ceilings = DEFAULT_CEILINGS, *, require_all: bool = False) ->
         limits["RLIMIT_CPU"] = ceilings.cpu_seconds
     contents = {
         "filter": build(machine),
+        "waiter": build(machine, allowed=rules.WAITER, others=False),
         "own_pid": rules.OWN_PID,
         "limits": limits,
         "threads": ceilings.threads,
-        "require": require_all,
+        "require": required(require),
     }
     descriptor = os.memfd_create("gotee-plan", os.MFD_CLOEXEC)
     os.write(descriptor, marshal.dumps(contents))

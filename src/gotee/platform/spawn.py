@@ -10,6 +10,7 @@ import subprocess
 from gotee.image.load import Loaded
 from gotee.platform import birth, early, sandbox
 
+REQUIRE = "GOTEE_REQUIRE"
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -28,7 +29,7 @@ def spawn(loaded: Loaded, link_fds: tuple[int, ...], answers: int) -> subprocess
 
     folder = f"/tmp/gotee-{os.urandom(8).hex()}"  # noqa: S108 - new, random, and 0700
     os.mkdir(folder, 0o700)
-    plan = sandbox.plan()
+    plan = sandbox.plan(require=os.environ.get(REQUIRE, ""))
     begun, begun_inside = os.pipe()
     script = birth.script()
     try:
