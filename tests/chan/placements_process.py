@@ -19,8 +19,8 @@ import gotee
 
 HERE = Path(__file__).parent
 MODULES = (
-    "doubleselect", "fifo", "nonblock", "ours", "perm", "powser", "random_program", "runtime_cases", "select_forms",
-    "selects", "sieve", "zerosize",
+    "doubleselect", "fifo", "nonblock", "ours", "perm", "powser", "races", "random_program", "runtime_cases",
+    "select_forms", "selects", "sieve", "zerosize",
 )  # fmt: skip
 PLACEMENTS = ("all-in", "sender-in", "receiver-in", "alternating")
 SECONDS = 60.0  # for one program; one that takes longer hangs

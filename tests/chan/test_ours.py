@@ -1,4 +1,4 @@
-"""What Python's spelling adds to Go's channels, in every placement."""
+"""What Python's spelling adds to Go's channels, and patterns of Go programs, in every placement."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from .programs import ours
+from .programs import ours, races
 from .world import World, programs_of
 
-PROGRAMS = programs_of(ours)
+PROGRAMS = programs_of(ours, races)
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())

@@ -20,6 +20,7 @@ from .programs import (
     ours,
     perm,
     powser,
+    races,
     runtime_cases,
     select_forms,
     selects,
@@ -30,7 +31,7 @@ from .programs.random_program import Case, Op, Outcome
 from .world import programs_of
 
 PROGRAMS = programs_of(
-    doubleselect, fifo, nonblock, ours, perm, powser, runtime_cases, select_forms, selects, sieve, zerosize
+    doubleselect, fifo, nonblock, ours, perm, powser, races, runtime_cases, select_forms, selects, sieve, zerosize
 )
 RANDOM_PROGRAMS = 150
 
