@@ -10,6 +10,7 @@ import hmac
 import threading
 import warnings
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -26,19 +27,37 @@ _STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _KNOWN_CRITICAL = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
 _LONGEST = 8  # certificates in a chain; AWS uses 5
 _QUIET = threading.Lock()
+_KEPT = 64  # parsed certificates
 
 
 def read_certificate(der: bytes, what: str) -> x509.Certificate:
     """One DER certificate. AMD's chip certificates have the serial number 0, of which cryptography warns."""
     try:
-        with _QUIET, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            certificate = x509.load_der_x509_certificate(der)
-            _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.public_key()
-            _ = certificate.signature_hash_algorithm
+        return _parsed(der)
     except Exception:  # the parser's errors have no common base; the bytes are the other side's
         refuse("certificate-format", f"{what} is no certificate")
+
+
+@lru_cache(maxsize=_KEPT)  # a verdict meets the same certificate several times; parsing decides nothing
+def _parsed(der: bytes) -> x509.Certificate:
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        certificate = x509.load_der_x509_certificate(der)
+        _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.public_key()
+        _ = certificate.signature_hash_algorithm
     return certificate
+
+
+@lru_cache(maxsize=_KEPT)
+def subject(certificate: x509.Certificate) -> x509.Name:
+    """The certificate's subject."""
+    return certificate.subject
+
+
+@lru_cache(maxsize=_KEPT)
+def issuer_name(certificate: x509.Certificate) -> x509.Name:
+    """The name of the certificate's issuer."""
+    return certificate.issuer
 
 
 def read_certificates(data: bytes, what: str) -> list[x509.Certificate]:
@@ -49,6 +68,7 @@ def read_certificates(data: bytes, what: str) -> list[x509.Certificate]:
     return [read_certificate(der, what) for der in blocks]
 
 
+@lru_cache(maxsize=_KEPT)
 def key_hash(certificate: x509.Certificate) -> bytes:
     """SHA-256 of the certificate's SubjectPublicKeyInfo."""
     spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -108,7 +128,7 @@ class Chains:
         self.pins = pins
         self.now = now
         self.until: datetime | None = None  # the earliest end of all windows seen
-        self._paths: dict[bytes, tuple[x509.Certificate, ...]] = {}
+        self._paths: dict[x509.Certificate, tuple[x509.Certificate, ...]] = {}
 
     def ends(self, moment: datetime) -> None:
         """Note that the verdict holds no longer than `moment`."""
@@ -122,9 +142,8 @@ class Chains:
     def _path(
         self, certificate: x509.Certificate, pool: list[x509.Certificate], what: str, depth: int
     ) -> tuple[x509.Certificate, ...]:
-        der = certificate.public_bytes(Encoding.DER)
-        if der in self._paths:
-            return self._paths[der]
+        if certificate in self._paths:
+            return self._paths[certificate]
         self._window(certificate, what)
         _no_unknown_critical(certificate, what)
         if depth and key_hash(certificate) in self.pins:
@@ -133,15 +152,15 @@ class Chains:
             path: tuple[x509.Certificate, ...] = (certificate,)
         else:
             path = (certificate, *self._above(certificate, pool, what, depth))
-        self._paths[der] = path
+        self._paths[certificate] = path
         return path
 
     def _above(
         self, certificate: x509.Certificate, pool: list[x509.Certificate], what: str, depth: int
     ) -> tuple[x509.Certificate, ...]:
-        if certificate.issuer == certificate.subject and depth:
+        if depth and issuer_name(certificate) == subject(certificate):
             refuse("root", f"{what} ends in a root whose key is not the pinned one")
-        named = [one for one in pool if one.subject == certificate.issuer and one != certificate]
+        named = [one for one in pool if subject(one) == issuer_name(certificate) and one != certificate]
         if not named or depth >= _LONGEST:
             refuse("chain", f"the issuer of a certificate of {what} is missing")
         for issuer in named:
@@ -163,9 +182,9 @@ class Chains:
         """The CRL of `issuer`, which has been checked, in DER, valid now. Raises EvidenceNotGenuine."""
         try:
             crl = x509.load_der_x509_crl(data)
-            critical = [each.oid for each in crl.extensions if each.critical]
+            critical = [each for each in crl.extensions if each.critical and not _whole(each.value, issuer)]
             start, end = crl.last_update_utc, crl.next_update_utc
-            same = crl.issuer == issuer.subject
+            same = crl.issuer == subject(issuer)
             signed = same and crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
             strong = isinstance(crl.signature_hash_algorithm, _STRONG)
         except Exception:  # as in read_certificate
@@ -178,6 +197,15 @@ class Chains:
             refuse("crl-window", f"{what} is valid {start} to {end}, not at {self.now}")
         self.ends(end)
         return crl
+
+
+def _whole(extension: x509.ExtensionType, issuer: x509.Certificate) -> bool:
+    """Whether a critical extension of a CRL leaves it a list of all that a root, or another authority, has issued."""
+    if not isinstance(extension, x509.IssuingDistributionPoint):
+        return False
+    part = extension.only_contains_ca_certs and subject(issuer) != issuer_name(issuer)  # a root issues nothing else
+    users, attributes = extension.only_contains_user_certs, extension.only_contains_attribute_certs
+    return not (part or users or attributes or extension.indirect_crl or extension.only_some_reasons)
 
 
 def refuse_revoked(crl: x509.CertificateRevocationList, certificate: x509.Certificate, what: str) -> None:

@@ -10,13 +10,14 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
+from gotee.attestation.containers import SNP_REPORT, certificate_table, take_out
 from gotee.attestation.encoding import from_base64, from_hex, from_json
 from gotee.attestation.refusals import refuse
 
 KINDS = ("sgx", "tdx", "snp", "nitro", "tpm")
 LIMIT = 1 << 20  # bytes of evidence; real evidence is below 64 KiB
-_SNP_REPORT = 1184  # bytes, SEV-SNP ABI, ATTESTATION_REPORT
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,36 @@ class Evidence:
 
     @classmethod
     def detect(cls, data: bytes, kind: str | None = None, parts: Mapping[str, bytes] | None = None) -> Evidence:
-        """Evidence from a file: binary, or hexadecimal or base64 text, or Azure's JSON."""
+        """Evidence from a file: binary, or hexadecimal or base64 text, JSON, or wrapped as others do."""
         if len(data) > LIMIT:
             refuse("format", f"the evidence is longer than {LIMIT} bytes")
         given = dict(parts or {})
+        if data.lstrip()[:10] == b"-----BEGIN":
+            refuse("kind", "a certificate or a key in PEM is no evidence; it may be a part of some")
+        if "certs" in given:
+            given = {**certificate_table(given.pop("certs")), **given}
         if data.lstrip(b" \t\r\n")[:1] == b"{":
-            return _azure_json(data, given, kind)
+            document = from_json(data, "the evidence")
+            if document.keys() & {"tpm_quote", "hcl_report", "message"} or isinstance(document.get("quote"), dict):
+                return _azure_json(document, given, kind)
+            data = _wrapped_text(document)
         if kind is None or _kind_of(data) != kind:
             data = _decoded(data)
+        found = take_out(data)
+        if found is not None and kind in (None, found.kind):
+            return cls(found.kind, found.data, {**found.parts, **given})
         kind = kind or _kind_of(data)
         if kind is None:
             refuse("kind", "the evidence has no known beginning")
         return cls(kind, data, given)
+
+
+def _wrapped_text(document: Mapping[str, object]) -> bytes:
+    """The one text with evidence in a JSON object: others write event logs and much else beside it."""
+    found = [document[name] for name in ("quote", "attestation") if isinstance(document.get(name), str)]
+    if len(found) != 1:
+        refuse("kind", "a JSON object without one `quote` or `attestation`, and no evidence of Azure")
+    return str(found[0]).encode()
 
 
 def _kind_of(data: bytes) -> str | None:
@@ -64,14 +83,14 @@ def _kind_of(data: bytes) -> str | None:
         version, key, tee = struct.unpack_from("<HHI", data)
         if version in (3, 4, 5) and key in (2, 3) and tee in (0, 0x81):
             return "tdx" if tee else "sgx"
-    if len(data) >= _SNP_REPORT and struct.unpack_from("<I", data)[0] in (2, 3, 5):
+    if len(data) >= SNP_REPORT and struct.unpack_from("<I", data)[0] in (2, 3, 5):
         return "snp"
     return None
 
 
 def _decoded(data: bytes) -> bytes:
-    """The bytes of a text, if it is one; binary evidence never consists of ASCII letters alone."""
-    text = data.strip(b"\r\n")
+    """The bytes of a text, in one line or several; binary evidence never consists of ASCII letters alone."""
+    text = data.replace(b"\r\n", b"\n").replace(b"\n", b"")
     if not text.isascii() or not text or any(byte < 0x20 for byte in text):
         return data
     try:
@@ -81,18 +100,19 @@ def _decoded(data: bytes) -> bytes:
     return from_hex(text.removeprefix(b"0x").decode(), "the evidence")
 
 
-def _azure_json(data: bytes, parts: dict[str, bytes], kind: str | None) -> Evidence:
-    """Azure's confidential VMs: a TPM quote, and the hardware report that names the TPM's key."""
-    document = from_json(data, "the evidence")
-    quote = document.get("tpm_quote", document.get("quote"))
+def _azure_json(document: Mapping[str, Any], parts: dict[str, bytes], kind: str | None) -> Evidence:
+    """Azure's confidential VMs: a TPM quote, and the hardware report that names the TPM's key; or the quote alone."""
+    alone = "message" in document
+    quote = document if alone else document.get("tpm_quote", document.get("quote"))
     if not isinstance(quote, dict) or not quote.keys() <= {"message", "signature", "pcrs"}:
         refuse("kind", "a JSON object that is no evidence of Azure")
-    if document.keys() - {"version", "tpm_quote", "quote", "hcl_report", "report", "vcek", "td_quote"}:
+    if not alone and document.keys() - {"version", "tpm_quote", "quote", "hcl_report", "report", "vcek", "td_quote"}:
         refuse("format", "Azure's evidence has unknown members")
     if document.get("version", 0) not in (0, 1):
         refuse("format", "Azure's evidence is of an unknown version")
-    report = document.get("hcl_report", document.get("report"))
-    parts["hcl_report"] = _bytes_of(report, "the HCL report")
+    if not alone:
+        report = document.get("hcl_report", document.get("report"))
+        parts["hcl_report"] = _bytes_of(report, "the HCL report")
     parts["signature"] = _bytes_of(quote.get("signature"), "the TPM signature")
     pcrs = quote.get("pcrs")
     if not isinstance(pcrs, list):

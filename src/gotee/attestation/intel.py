@@ -16,9 +16,11 @@ from gotee.attestation.certificates import (
     common_name,
     curve_key,
     extension_bytes,
+    issuer_name,
     read_certificates,
     refuse_revoked,
     same,
+    subject,
     verify_p256,
 )
 from gotee.attestation.claims import Claims
@@ -68,7 +70,7 @@ def _pck_path(quote: Quote, chains: Chains, extra: list[x509.Certificate], simul
         if certificate not in path:
             refuse("chain", "the quote's chain has a certificate that does not belong to it")
     names = {"Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"}
-    if len(path) != 3 or (not simulated and common_name(path[1].subject) not in names):
+    if len(path) != 3 or (not simulated and common_name(subject(path[1])) not in names):
         refuse("certificate-use", "the PCK certificate was not issued by a PCK authority")
     return path
 
@@ -101,18 +103,18 @@ def _signers(
         (collateral.qe_identity_issuer_chain, "the QE identity's signer"),
     ):
         certificates = read_certificates(text.encode(), what)
-        issuers = {one.issuer for one in certificates}
-        leaves = [one for one in certificates if one.subject not in issuers] or certificates[:1]
+        issuers = [issuer_name(one) for one in certificates]
+        leaves = [one for one in certificates if subject(one) not in issuers] or certificates[:1]
         path = chains.path(leaves[0], [*certificates, *extra], what)
         if any(certificate not in path for certificate in certificates):
             refuse("chain", f"the chain of {what} has a certificate that does not belong to it")
         found.append(path)
-    if found[0][0].subject != pck_path[1].subject or found[0][0].public_key() != pck_path[1].public_key():
+    if subject(found[0][0]) != subject(pck_path[1]) or found[0][0].public_key() != pck_path[1].public_key():
         refuse("collateral-platform", "the PCK CRL is of another authority than the PCK certificate")
     for path in found[1:]:
         if extension_bytes(path[0], intel_tcb.PCK_EXTENSION) is not None or len(path) != 2:
             refuse("certificate-use", "the collateral is signed by a key that may not sign collateral")
-        if not simulated and common_name(path[0].subject) != "Intel SGX TCB Signing":
+        if not simulated and common_name(subject(path[0])) != "Intel SGX TCB Signing":
             refuse("certificate-use", "the collateral is not signed by Intel's TCB signing key")
     return found[0], found[1], found[2]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from gotee.attestation import der
@@ -42,6 +43,7 @@ class Verdict:
     advisories: tuple[str, ...]
 
 
+@lru_cache(maxsize=16)
 def read_pck(extension: bytes) -> Pck:
     """The fields of the PCK extension. Raises EvidenceMalformed."""
     what = "the PCK extension"

@@ -15,6 +15,7 @@ from gotee.attestation.refusals import refuse
 from gotee.attestation.trust import AWS, Trust, shipped
 
 _ES384 = bytes.fromhex("a1013822")  # protected header {1: -35}, and nothing else
+_TAG_18 = b"\xd2"  # COSE_Sign1
 _MEMBERS = {
     "module_id",
     "digest",
@@ -47,9 +48,9 @@ def genuine(data: bytes, trust: Trust) -> Claims:
 
 
 def _envelope(data: bytes) -> tuple[bytes, bytes, bytes]:
-    value = read(data, "the document")
+    value = read(data.removeprefix(_TAG_18), "the document")  # AWS writes no tag; libraries add it
     if not isinstance(value, list) or len(value) != 4:
-        refuse("format", "the document is no untagged COSE_Sign1")
+        refuse("format", "the document is no COSE_Sign1")
     protected, unprotected, payload, signature = value
     if unprotected != {} or not all(isinstance(each, bytes) for each in (protected, payload, signature)):
         refuse("format", "the document is no COSE_Sign1 with an empty unprotected header")

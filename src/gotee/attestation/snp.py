@@ -15,9 +15,11 @@ from gotee.attestation.certificates import (
     common_name,
     curve_key,
     extension_bytes,
+    issuer_name,
     read_certificates,
     refuse_revoked,
     same,
+    subject,
     verify_p384,
 )
 from gotee.attestation.claims import Claims
@@ -43,7 +45,7 @@ def genuine(data: bytes, parts: Mapping[str, bytes], trust: Trust) -> Claims:
     arks = [shipped(f"amd_{product.lower()}_{each}") for each in ("ark", "ask" if name == "vcek" else "asvk")]
     path = chains.path(leaf, [*pool, *arks], f"the {name.upper()}")
     issuer = f"SEV-{product}" if name == "vcek" else f"SEV-VLEK-{product}"
-    if len(path) != 3 or common_name(path[1].subject) != issuer:
+    if len(path) != 3 or common_name(subject(path[1])) != issuer:
         refuse("certificate-use", f"the {name.upper()} was not issued by {issuer}")
     if not verify_p384(curve_key(leaf, "secp384r1", f"the {name.upper()}"), report.signature, report.signed):
         refuse("signature", f"the report is not signed by the {name.upper()}")
@@ -64,7 +66,7 @@ def _leaf(name: str, parts: Mapping[str, bytes]) -> tuple[x509.Certificate, list
 
 
 def _product(leaf: x509.Certificate, report: SnpReport) -> str:
-    issuer = common_name(leaf.issuer)
+    issuer = common_name(issuer_name(leaf))
     product = issuer.rpartition("-")[2]
     if product not in AMD:
         refuse("product", f"{issuer!r} issues for no known product")
@@ -91,7 +93,7 @@ def _match(leaf: x509.Certificate, report: SnpReport, product: str, name: str) -
 
 
 def _revocation(data: bytes | None, chains: Chains, path: tuple[x509.Certificate, ...], trust: Trust) -> str:
-    """ARK's CRL covers ASK; AMD publishes none of ASK, but one that is given is used."""
+    """ARK's CRL covers the ASK, whose key may sign no CRLs; one of it that is given is used all the same."""
     if data is None:
         if trust.revocation == "unchecked":
             return "unchecked"
@@ -102,8 +104,8 @@ def _revocation(data: bytes | None, chains: Chains, path: tuple[x509.Certificate
         crl = chains.crl(block, issuer, "AMD's CRL")
         root_seen = root_seen or issuer is path[2]
         for certificate in path[:2]:
-            if certificate.issuer == issuer.subject:
-                refuse_revoked(crl, certificate, common_name(certificate.subject))
+            if issuer_name(certificate) == subject(issuer):
+                refuse_revoked(crl, certificate, common_name(subject(certificate)))
     if not root_seen:
         refuse("revocation-missing", "the root's CRL is missing")
     return "checked"
@@ -114,7 +116,7 @@ def _issuer_of(block: bytes, path: tuple[x509.Certificate, ...]) -> x509.Certifi
         name = x509.load_der_x509_crl(block).issuer
     except Exception:  # as in read_certificate
         refuse("crl", "part `crl` cannot be read")
-    found = [one for one in path[1:] if one.subject == name]
+    found = [one for one in path[1:] if subject(one) == name]
     return found[0] if found else refuse("crl", "part `crl` is of another authority")
 
 

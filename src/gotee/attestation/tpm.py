@@ -11,14 +11,8 @@ from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_der_public_key,
-    load_pem_public_key,
-)
 
 from gotee.attestation import azure
 from gotee.attestation.certificates import same
@@ -26,6 +20,7 @@ from gotee.attestation.claims import Claims
 from gotee.attestation.collateral import Collateral
 from gotee.attestation.evidence import Evidence
 from gotee.attestation.refusals import refuse
+from gotee.attestation.tpm_key import Key, named_key, rsa_key, spki
 from gotee.attestation.tpm_quote import (
     ECDSA,
     HASHES,
@@ -45,7 +40,6 @@ _DIGESTS: dict[str, type[hashes.HashAlgorithm]] = {
     "sha512": hashes.SHA512,
 }
 _NO_END = datetime(9999, 12, 31, tzinfo=UTC)  # a key that the policy names has no window
-Key = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
 def genuine(evidence: Evidence, collateral: Collateral | None, trust: Trust) -> Claims:
@@ -59,35 +53,14 @@ def genuine(evidence: Evidence, collateral: Collateral | None, trust: Trust) -> 
         hcl = evidence.parts["hcl_report"]
         hardware = azure.genuine_hardware(hcl, evidence.parts, collateral, trust)
         modulus, exponent = azure.attestation_key(azure.read_hcl(hcl)[2])
-        key = _rsa(modulus, exponent)
+        key = rsa_key(modulus, exponent, "runtime-data", "HCLAkPub")
+    elif "key" in evidence.parts:
+        key = named_key(evidence.parts["key"], trust)
     else:
-        key = _named_key(evidence, trust)
+        refuse("part-missing", "part `key`, or `hcl_report`, is missing")
     _verify(key, signature, evidence.data)
     pcrs = _pcrs(quote, signature, evidence.parts["pcrs"])
     return _claims(quote, pcrs, key, hardware)
-
-
-def _rsa(modulus: int, exponent: int) -> Key:
-    try:
-        return rsa.RSAPublicNumbers(exponent, modulus).public_key()
-    except ValueError:
-        refuse("runtime-data", "HCLAkPub is no RSA key")
-
-
-def _named_key(evidence: Evidence, trust: Trust) -> Key:
-    given = evidence.parts.get("key")
-    if given is None:
-        refuse("part-missing", "part `key`, or `hcl_report`, is missing")
-    try:
-        key = load_pem_public_key(given) if given[:5] == b"-----" else load_der_public_key(given)
-    except Exception:  # the parser's errors have no common base
-        refuse("part-format", "part `key` is no public key")
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        refuse("part-format", "part `key` is neither RSA nor on an elliptic curve")
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if not any(same(hashlib.sha256(spki).digest(), pin) for pin in trust.attestation_keys):
-        refuse("key-unknown", f"nothing says that key {hashlib.sha256(spki).hexdigest()} is a TPM's attestation key")
-    return key
 
 
 def _verify(key: Key, signature: TpmSignature, message: bytes) -> None:
@@ -127,7 +100,6 @@ def _pcrs(quote: TpmQuote, signature: TpmSignature, part: bytes) -> dict[tuple[i
 
 
 def _claims(quote: TpmQuote, pcrs: dict[tuple[int, int], bytes], key: Key, hardware: Claims | None) -> Claims:
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     several = len({bank for bank, _ in pcrs}) > 1
     names = {each: f"{HASHES[each[0]]}-pcr{each[1]}" if several else f"pcr{each[1]}" for each in pcrs}
     registers = {names[each]: value for each, value in pcrs.items()}
@@ -151,6 +123,6 @@ def _claims(quote: TpmQuote, pcrs: dict[tuple[int, int], bytes], key: Key, hardw
         valid_until=_NO_END,
         registers=registers,
         attributes={"firmware": quote.firmware},
-        platform_id=hashlib.sha256(spki).digest(),
+        platform_id=hashlib.sha256(spki(key)).digest(),
         nonce=quote.extra_data,
     )

@@ -5,9 +5,11 @@ Called by `tpm`, which says whether it is genuine. TPM 2.0 Library, part 2: TPMS
 
 from __future__ import annotations
 
+import itertools
 import struct
 from dataclasses import dataclass
 
+from gotee.attestation import der
 from gotee.attestation.encoding import from_hex, from_json
 from gotee.attestation.refusals import refuse
 
@@ -39,30 +41,36 @@ class TpmSignature:
     values: tuple[bytes, ...]
 
 
-class _Reader:
+class Reader:
+    """Takes fields off the front of bytes; whatever does not fit is refused."""
+
     def __init__(self, data: bytes, what: str) -> None:
         self.data, self.what, self.at = data, what, 0
 
     def take(self, length: int) -> bytes:
+        """The next `length` bytes."""
         if self.at + length > len(self.data):
             refuse("format", f"{self.what} is cut short")
         self.at += length
         return self.data[self.at - length : self.at]
 
     def number(self, length: int) -> int:
+        """The next number, big-endian."""
         return int.from_bytes(self.take(length), "big")
 
     def sized(self) -> bytes:
+        """The next bytes, which two bytes of length precede."""
         return self.take(self.number(2))
 
     def end(self) -> None:
+        """Nothing may follow."""
         if self.at != len(self.data):
             refuse("trailing", f"{self.what} is followed by other bytes")
 
 
 def read_quote(data: bytes) -> TpmQuote:
     """The fields of a TPMS_ATTEST of type quote, exactly. Raises EvidenceMalformed."""
-    reader = _Reader(data, "the TPM message")
+    reader = Reader(data, "the TPM message")
     if reader.number(4) != MAGIC or reader.number(2) != ATTEST_QUOTE:
         refuse("format", "the TPM message is no quote made by a TPM")
     signer, extra = reader.sized(), reader.sized()
@@ -85,10 +93,12 @@ def _at_most(count: int, most: int) -> int:
 
 
 def read_signature(data: bytes) -> TpmSignature:
-    """A TPMT_SIGNATURE, or the bare bytes of an RSASSA SHA-256 signature as Azure sends them."""
+    """A TPMT_SIGNATURE, or a bare signature with SHA-256: RSASSA as Azure sends them, or ECDSA in DER."""
     if len(data) in (256, 384, 512):
         return TpmSignature(RSASSA, SHA256, (data,))
-    reader = _Reader(data, "the TPM signature")
+    if data[:1] == bytes((der.SEQUENCE,)) and len(data) > 8:
+        return TpmSignature(ECDSA, SHA256, _der_signature(data))
+    reader = Reader(data, "the TPM signature")
     algorithm, digest = reader.number(2), reader.number(2)
     if algorithm not in (RSASSA, RSAPSS, ECDSA):
         refuse("part-format", f"TPM signature algorithm {algorithm:#06x} is not known")
@@ -99,8 +109,23 @@ def read_signature(data: bytes) -> TpmSignature:
     return TpmSignature(algorithm, digest, values)
 
 
+def _der_signature(data: bytes) -> tuple[bytes, ...]:
+    numbers = der.items(der.only(data, der.SEQUENCE, "the signature"), "the signature")
+    if [tag for tag, _ in numbers] != [der.INTEGER, der.INTEGER]:
+        refuse("part-format", "the signature is no pair of numbers")
+    return tuple(value for _, value in numbers)
+
+
 def read_pcrs(data: bytes, selection: tuple[tuple[int, tuple[int, ...]], ...]) -> dict[tuple[int, int], bytes]:
-    """PCR values by (bank, number): JSON {"NUMBER": hex}, 24 SHA-256 values, or the file of tpm2_quote --pcr."""
+    """PCR values by (bank, number).
+
+    JSON {"NUMBER": hex}, the selected values in a row, 24 SHA-256 values, or the file of tpm2_quote --pcr.
+    """
+    chosen = [(bank, number) for bank, numbers in selection for number in numbers]
+    sizes = [SIZES.get(bank, 0) for bank, _ in chosen]
+    if chosen and len(data) == sum(sizes) and not data.isascii():
+        ends = list(itertools.accumulate(sizes))
+        return {each: data[end - size : end] for each, size, end in zip(chosen, sizes, ends, strict=True)}
     if data[:1] in (b"{", b"["):
         return _json_pcrs(data, selection)
     if len(data) == _PCRS * 32:
