@@ -123,10 +123,11 @@ def read_pcrs(data: bytes, selection: tuple[tuple[int, tuple[int, ...]], ...]) -
     """
     chosen = [(bank, number) for bank, numbers in selection for number in numbers]
     sizes = [SIZES.get(bank, 0) for bank, _ in chosen]
-    if chosen and len(data) == sum(sizes) and not data.isascii():
+    text = data[:1] in (b"{", b"[") and data.isascii()
+    if chosen and len(data) == sum(sizes) and not text:
         ends = list(itertools.accumulate(sizes))
         return {each: data[end - size : end] for each, size, end in zip(chosen, sizes, ends, strict=True)}
-    if data[:1] in (b"{", b"["):
+    if text:
         return _json_pcrs(data, selection)
     if len(data) == _PCRS * 32:
         return {(SHA256, number): data[32 * number : 32 * number + 32] for number in range(_PCRS)}
