@@ -6,11 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gotee.errors import ImageError
-from gotee.image import load as loading
+from gotee.image import load as loading_module
 from gotee.image import sigstruct
 from gotee.image.build import Built
 from gotee.image.load import Loaded, load
@@ -36,8 +37,24 @@ def test_copies_are_the_files_that_the_manifest_names(loaded: Loaded) -> None:
     import hashlib
 
     for path, descriptor in (*loaded.natives.items(), *loaded.archives.items()):
-        data = os.pread(descriptor, 1 << 28, 0)
-        assert hashlib.sha256(data).hexdigest() == loaded.manifest.one(path).sha256
+        data, listed = os.pread(descriptor, 1 << 28, 0), loaded.manifest.one(path)
+        assert hashlib.sha256(data).hexdigest() == (listed.loaded_sha256 or listed.sha256)
+        assert len(data) == (listed.loaded or listed.size)
+
+
+def test_symbols_for_debuggers_are_compared_and_not_loaded(built: Built, signature: bytes, tmp_path: Path) -> None:
+    file = max(built.manifest.files, key=lambda file: file.size - (file.loaded or file.size))
+    if file.loaded == file.size:
+        pytest.skip("no file of this base has symbols")
+    changed = tmp_path / "changed"
+    data = bytearray(Path(built.places[file.path]).read_bytes())
+    data[-1] ^= 1
+    changed.write_bytes(data)
+    loading = loading_module.Loading(built.stream, signature, {**built.places, file.path: str(changed)})
+    loading.finish(loading_module.FIRST)
+    loading.finish(loading_module.LOADED)
+    with pytest.raises(ImageError, match=file.path):
+        loading.finish(loading_module.NAMED)
 
 
 def test_a_signature_of_another_image_is_refused(built: Built) -> None:
@@ -102,17 +119,25 @@ def test_a_file_swapped_after_the_check_changes_nothing(
     path = tmp_path / "library"
     shutil.copyfile(built.places[file.path], path)
     honest = path.read_bytes()
-    real = loading._copy
+    real = loading_module._copy
 
-    def copy_and_swap(listed: object, place: str) -> int:
-        memory = real(listed, place)  # type: ignore[arg-type]
+    def copy_and_swap(listed: Any, place: str, *rest: Any) -> Any:
+        digest = real(listed, place, *rest)
         if place == str(path):
             path.write_bytes(b"evil".ljust(len(honest), b"!"))
-        return memory
+        return digest
 
-    monkeypatch.setattr(loading, "_copy", copy_and_swap)
-    found = load(built.stream, signature, {**built.places, file.path: str(path)})
-    assert os.pread(found.natives[file.path], len(honest) + 1, 0) == honest
+    monkeypatch.setattr(loading_module, "_copy", copy_and_swap)
+    started = loading_module.Loading(built.stream, signature, {**built.places, file.path: str(path)})
+    started.finish(loading_module.FIRST)
+    started.finish(loading_module.LOADED)
+    found = started.loaded
+    assert os.pread(found.natives[file.path], len(honest) + 1, 0) == honest[: file.loaded]
     assert path.read_bytes().startswith(b"evil")
+    if file.loaded < file.size:
+        with pytest.raises(ImageError, match=file.path):  # closes the descriptors
+            started.finish(loading_module.NAMED)
+        return
+    started.finish(loading_module.NAMED)
     for descriptor in found.descriptors:
         os.close(descriptor)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 else:
     _Loader = object  # importlib.abc cannot be imported yet
 
-_pread = posix.pread  # the real one: modules of the program get another (gotee.enclave.system)
+# The real ones: modules of the program get others (gotee.enclave.system).
+_pread, _gate_read, _exit = posix.pread, posix.read, posix._exit
 PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
 
 
@@ -259,13 +260,15 @@ class _Native(ExtensionFileLoader):
 
 
 def start(argv: Sequence[str]) -> None:
-    """Begin: PAGES ARCHIVES NATIVES LINK KIND PLATFORM.
+    """Begin: PAGES ARCHIVES NATIVES LINK KIND PLATFORM GATE.
 
     KIND is debug or release; the others are descriptors, `-` for none, `,` between them. PLATFORM is where to ask.
-
-    The order of archives and natives is that of the part `loading`, which is measured.
+    At GATE it waits: what is not in the pages may still be being verified. The order of archives and natives is that of
+    the part `loading`, which is measured.
     """
     pages = Block(int(argv[0]))
+    gate = int(argv[6])
+    wait_at(gate)
     archives = [Block(number) for number in numbers(argv[1])]
     opened = numbers(argv[2])
     natives = {}
@@ -277,7 +280,13 @@ def start(argv: Sequence[str]) -> None:
     from gotee.enclave.main import main
 
     sealed = [int(argv[0]), *numbers(argv[1]), *opened]
-    main(pages, tuple(numbers(argv[3])), sealed, int(argv[5]), argv[4] == "debug")
+    main(pages, tuple(numbers(argv[3])), sealed, int(argv[5]), gate, argv[4] == "debug")
+
+
+def wait_at(gate: int) -> None:
+    """Go on when the platform says that the next part of the image is verified; end if it never will."""
+    if not _gate_read(gate, 1):
+        _exit(1)
 
 
 def numbers(text: str) -> list[int]:

@@ -20,19 +20,23 @@ from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
 from gotee.enclave import evidence, sandbox, threads
-from gotee.enclave.boot import Block
+from gotee.enclave.boot import Block, wait_at
 from gotee.enclave.failures import Failures, hide_reports
 from gotee.enclave.outside import install
 from gotee.enclave.server import Server
 
 
-def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], platform_fd: int, debug: bool) -> None:
+def main(
+    pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], platform_fd: int, gate: int, debug: bool
+) -> None:
     """Run the enclave until its link ends.
 
-    `sealed` are the descriptors of the image, `platform_fd` asks the platform, `debug` says how it is signed.
+    `sealed` are the descriptors of the image, `platform_fd` asks the platform, `debug` says how it is signed. The
+    platform keeps the other end of `gate` open until everything that the image names is verified.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sandbox.enter((*link_fds, *sealed, platform_fd))
+    # If the platform has ended before the sandbox binds this process to it, `gate` has ended too.
+    sandbox.enter((*link_fds, *sealed, platform_fd, gate))
     program = json.loads(pages.read("manifest"))["program"]
     evidence.install(platform_fd, program)
     wire = Wire(links.attach(link_fds))
@@ -45,6 +49,7 @@ def main(pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], platfor
     install(server, policy)
     if not debug:
         hide_reports(failures, wire.send)
+    wait_at(gate)
     try:
         if f"module {program['main']} /program/{program['main']}.py" in pages.places:
             importlib.import_module(program["main"])  # first: kept modules are imported in the program's order

@@ -54,7 +54,11 @@ class _Contents:
 
     def name(self, path: str, place: str, data: bytes, role: str, module: str = "") -> None:
         """List a file that does not lie in the pages."""
-        self.files.append(Listed(path, len(data), hashlib.sha256(data).hexdigest(), role, module))
+        listed = Listed(path, len(data), hashlib.sha256(data).hexdigest(), role, module)
+        if role == NATIVE:
+            loaded = natives.loaded(data)
+            listed = listed._replace(loaded=loaded, loaded_sha256=hashlib.sha256(data[:loaded]).hexdigest())
+        self.files.append(listed)
         self.places[path] = place
         if module:
             self.extensions[module] = path
@@ -193,6 +197,8 @@ def _standard(contents: _Contents, partition: Partition) -> None:
         inside = STANDARD + source.path
         contents.name(inside, str(standard.library() / source.path), source.data, SOURCE)
         archive[f"{'package' if source.package else 'module'} {source.name} {inside}"] = source.compiled.code
+        if source.name in EARLY:
+            contents.pages[f"early {source.path}c"] = source.compiled.code
     archives.add(contents, f"{STANDARD}standard.archive", archive)
     for module, place in found.extensions.items():
         contents.name(f"{STANDARD}{Path(place).name}", place, read_source(place), NATIVE, module)
@@ -235,7 +241,6 @@ def _python() -> dict[str, str]:
         "version": sys.version.split()[0],
         "magic": importlib.util.MAGIC_NUMBER.hex(),
         "machine": f"{sys.platform}-{getattr(sys.implementation, '_multiarch', '')}",
-        "early": " ".join(EARLY),
     }
 
 

@@ -2,36 +2,54 @@
 
 Whatever comes in is hostile: the stream, the signature, and where the files are said to lie. Each file is copied once;
 the copy is verified and sealed, and the copy is what runs. Nothing is read from a path again.
+
+Verifying goes by stages, so that an interpreter can start while the rest of its image is still being verified:
+
+* FIRST: the interpreter, the dynamic loader, and the libraries that are mapped before the interpreter starts.
+* LOADED: everything else that can be loaded: archives, extension modules, libraries.
+* NAMED: what is never loaded, but named: sources, and the symbols for debuggers at the end of native files.
+
+Nothing is executed, mapped or decoded before its own stage is done; nothing of the program before all are.
 """
 
 from __future__ import annotations
 
+import _thread
 import fcntl
-import hashlib
-import mmap
 import os
-import threading
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from gotee.errors import ImageError
 from gotee.image import manifest as manifests
 from gotee.image import pages, parts, sigstruct
+from gotee.image.hashing import sha256
 from gotee.image.manifest import ARCHIVE, NATIVE, SOURCE, Listed, Manifest
 from gotee.image.sigstruct import DEBUG, SigStruct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
+
+FIRST, LOADED, NAMED = range(3)
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 CHECKSUM = 32  # bytes, see gotee.image.cache
+_PIECE = 256 << 10  # bytes read, hashed and written at a time: they stay in the processor's cache
 
 
 class Loaded(NamedTuple):
-    """A verified image as sealed descriptors: its contents, archives and native files in the order of their paths."""
+    """An image as sealed descriptors: its contents, archives and native files in the order of their paths.
+
+    `early` are the modules that an interpreter imports before any code of ours, by name; see gotee.platform.early.
+    """
 
     manifest: Manifest
     signature: SigStruct
     measurement: bytes
     contents: int
     boot: tuple[int, int]  # offset and size of the first code
+    early: dict[str, bytes]
     archives: dict[str, int]
     natives: dict[str, int]
 
@@ -43,64 +61,134 @@ class Loaded(NamedTuple):
 
 def load(stream: bytes, signature: bytes, places: Mapping[str, str]) -> Loaded:
     """Verify everything, or raise ImageError; `places` says where each file that the image names may be found."""
-    manifest, contents, found = verify(stream, signature)
-    sealed: dict[str, int] = {}
+    loading = Loading(stream, signature, places)
+    for stage in (FIRST, LOADED, NAMED):
+        loading.finish(stage)
+    return loading.loaded
 
-    def take(file: Listed) -> None:
-        place = places.get(file.path)
+
+class Loading:
+    """An image that is being verified, by the thread that calls `finish` and by a helper of its own.
+
+    Stream, signature and manifest are verified when it is made; the descriptors of `loaded` are there from the start,
+    and each is filled and sealed in its stage. After an ImageError all of them are closed.
+    """
+
+    def __init__(self, stream: bytes, signature: bytes, places: Mapping[str, str]) -> None:
+        manifest, contents, found = verify(stream, signature)
+        block = parts.unpack(contents, padded=True)
+        boot = _place_of(contents, block)
+        early = {name.partition(" ")[2]: bytes(part) for name, part in block.items() if name.startswith("early ")}
+        first = {"/base/python", "/base/loader", *manifest.one("/base/python").needs}
+        sealed: dict[str, int] = {}
+        try:
+            for file in sorted(manifest.files):
+                if file.role != SOURCE:
+                    sealed[file.path] = _new(file.path)
+            held = memory("gotee-pages", contents)
+        except BaseException:
+            _close(sealed.values())
+            raise
+        archives = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == ARCHIVE}
+        natives = {path: number for path, number in sealed.items() if path not in archives}
+        self.loaded = Loaded(manifest, found, sha256(stream).digest(), held, boot, early, archives, natives)
+        self._places = places
+        self._digests: dict[str, Any] = {}  # of natives, as far as they are loaded
+        self._tasks = _tasks(manifest.files, first)
+        self._left = [len(tasks) for tasks in self._tasks]
+        self._problem: ImageError | None = None
+        self._lock = _thread.allocate_lock()
+        self._finished = [_taken_lock() for _ in self._tasks]
+        self._helped = _taken_lock()
+        _thread.start_new_thread(self._help, ())
+
+    def finish(self, stage: int) -> None:
+        """Return when a stage is done; stages are finished in their order. Raises ImageError."""
+        self._work(stage)
+        if self._left[stage]:
+            self._finished[stage].acquire()
+        if stage == NAMED or self._problem is not None:
+            self._helped.acquire()
+        if self._problem is not None:
+            _close(self.loaded.descriptors)
+            raise self._problem
+
+    def _help(self) -> None:
+        for stage in (FIRST, LOADED, NAMED):
+            self._work(stage)
+        self._helped.release()
+
+    def _work(self, stage: int) -> None:
+        """Take tasks of a stage until none is left, or one of either thread found a problem."""
+        buffer = bytearray(_PIECE)
+        tasks = self._tasks[stage]
+        while self._problem is None:
+            try:
+                file, rest = tasks.pop()
+            except IndexError:
+                return
+            try:
+                self._take(file, rest, buffer)
+            except ImageError as error:
+                self._problem = error
+            except Exception as error:  # a thread must not end without saying so
+                self._problem = ImageError(f"{file.path} could not be verified: {error!r}")
+            self._done(range(stage, stage + 1), 1)
+        self._done(range(len(self._left)), manifests.MOST_FILES * 2)  # nobody waits any longer
+
+    def _done(self, stages: Iterable[int], count: int) -> None:
+        """So many tasks of these stages are done; who waits for the last one goes on."""
+        with self._lock:
+            for stage in stages:
+                left = self._left[stage]
+                self._left[stage] = max(left - count, 0)
+                if left and not self._left[stage]:
+                    self._finished[stage].release()
+
+    def _take(self, file: Listed, rest: bool, buffer: bytearray) -> None:
+        place = self._places.get(file.path)
         if place is None:
             raise ImageError(f"nobody says where {file.path} lies, which the image names")
         try:
-            if file.role == SOURCE:
-                _compare(file, place)
+            if rest or file.role == SOURCE:
+                _compare(file, place, self._digests.pop(file.path, None), buffer)
             else:
-                sealed[file.path] = _copy(file, place)
+                number = (self.loaded.archives if file.role == ARCHIVE else self.loaded.natives)[file.path]
+                self._digests[file.path] = _copy(file, place, number, buffer)
         except OSError as error:
             raise ImageError(
                 f"{file.path}, which the image names, cannot be read at {place}: {error.strerror}; "
                 "build the image again"
             ) from None
 
-    mapped = [file for file in manifest.files if file.role != SOURCE]
-    problems: list[ImageError] = []
-    helper = threading.Thread(target=_each, args=(take, _by_size(mapped), problems))  # copying needs no interpreter
-    try:
-        helper.start()
-        _each(take, [file for file in manifest.files if file.role == SOURCE], problems)
-        helper.join()
-        if problems:
-            raise problems[0]
-        boot = _place_of(contents, parts.unpack(contents, padded=True))
-        held = memory("gotee-pages", contents)
-    except BaseException:
-        for descriptor in sealed.values():
-            os.close(descriptor)
-        raise
-    native = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == NATIVE}
-    archives = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == ARCHIVE}
-    return Loaded(manifest, found, hashlib.sha256(stream).digest(), held, boot, archives, native)
 
-
-def _by_size(files: list[Listed]) -> list[Listed]:
-    return sorted(files, key=lambda file: -file.size)
-
-
-def _each(take: Callable[[Listed], None], files: list[Listed], problems: list[ImageError]) -> None:
-    """Until the first problem of this or the other thread."""
+def _tasks(files: Iterable[Listed], first: set[str]) -> tuple[list[tuple[Listed, bool]], ...]:
+    """What is to be done in each stage, the largest last: it is taken first. True is for the rest of a native file."""
+    stages: tuple[list[tuple[int, Listed, bool]], ...] = ([], [], [])
     for file in files:
-        if problems:
-            return
-        try:
-            take(file)
-        except ImageError as error:
-            problems.append(error)
+        stage = NAMED if file.role == SOURCE else FIRST if file.path in first else LOADED
+        stages[stage].append((file.loaded or file.size, file, False))
+        if file.role == NATIVE and file.loaded < file.size:
+            stages[NAMED].append((file.size - file.loaded, file, True))
+    return tuple([(file, rest) for _, file, rest in sorted(stage)] for stage in stages)
+
+
+def _taken_lock() -> _thread.LockType:
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    return lock
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def verify(stream: bytes, signature: bytes) -> tuple[Manifest, bytes, SigStruct]:
     """The manifest and the contents of an image whose stream, signature and manifest are as they must be."""
     found = sigstruct.from_bytes(signature)
     found.verify()
-    if hashlib.sha256(stream).digest() != found.enclave_hash:
+    if sha256(stream).digest() != found.enclave_hash:
         raise ImageError("the signature is not that of this image: it, or the image, was changed after signing")
     if not found.debug and not found.attribute_mask[0] & DEBUG:
         raise ImageError("the signature of a release image has to fix DEBUG in its attribute mask: sign it again")
@@ -108,8 +196,8 @@ def verify(stream: bytes, signature: bytes) -> tuple[Manifest, bytes, SigStruct]
     block = parts.unpack(contents, padded=True)
     if "manifest" not in block or "boot" not in block or "loading" not in block:
         raise ImageError("the image has no manifest, or nothing to begin with")
-    manifest = manifests.decode(bytes(block["manifest"]))
-    if manifest.program["threads"] != threads:
+    manifest = manifests.decode(bytes(block["manifest"]), program=False)
+    if manifest.program.get("threads") != threads:
         raise ImageError("the image's manifest and its pages disagree about the number of threads")
     return manifest, contents, found
 
@@ -124,35 +212,52 @@ def _place_of(contents: bytes, block: Mapping[str, memoryview]) -> tuple[int, in
     raise ImageError("the image has nothing to begin with")
 
 
-def _compare(file: Listed, place: str) -> None:
-    """A source file is only compared: its bytecode is in an archive."""
-    with open(place, "rb", buffering=0) as source:
-        data = source.read(file.size + 1)
-    if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
+def _compare(file: Listed, place: str, digest: Any, buffer: bytearray) -> None:
+    """Compare a file that is not loaded, or the rest of one of which `digest` is all that is."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        left = file.size
+        if digest is not None:
+            left -= os.lseek(descriptor, file.loaded, os.SEEK_SET)
+        digest = _through(descriptor, left + 1, digest or sha256(), buffer)
+    finally:
+        os.close(descriptor)
+    if digest.hexdigest() != file.sha256:
         raise _changed(file, place)
 
 
-def _copy(file: Listed, place: str) -> int:
-    """One copy of a file, verified and sealed."""
-    memory = os.memfd_create(os.path.basename(file.path), os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+def _copy(file: Listed, place: str, memory: int, buffer: bytearray) -> Any:
+    """Copy what is loaded of a file, each byte read once; verify and seal the copy. What is written is what was hashed.
+
+    Returns the hash, to which the rest of a native file can be added.
+    """
+    source = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with open(place, "rb", buffering=0) as source:
-            start = CHECKSUM if file.role == ARCHIVE else 0  # the cache keeps it before the data
-            if not file.size or os.fstat(source.fileno()).st_size != start + file.size:
-                raise _changed(file, place)
-            end = start + file.size
-            while start < end and (sent := os.sendfile(memory, source.fileno(), start, end - start)):
-                start += sent
-        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
-        if os.fstat(memory).st_size != file.size:
+        start = CHECKSUM if file.role == ARCHIVE else 0  # the cache keeps it before the data
+        size, wanted = (file.loaded, file.loaded_sha256) if file.role == NATIVE else (file.size, file.sha256)
+        if not file.size or os.fstat(source).st_size != start + file.size:
             raise _changed(file, place)
-        with mmap.mmap(memory, file.size, mmap.MAP_SHARED, mmap.PROT_READ) as copy:
-            if hashlib.sha256(copy).hexdigest() != file.sha256:
-                raise _changed(file, place)
-    except BaseException:
-        os.close(memory)
-        raise
-    return memory
+        if start:
+            os.lseek(source, start, os.SEEK_SET)
+        digest = _through(source, size, sha256(), buffer, memory)
+    finally:
+        os.close(source)
+    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
+    if digest.hexdigest() != wanted or os.fstat(memory).st_size != size:
+        raise _changed(file, place)
+    return digest
+
+
+def _through(source: int, size: int, digest: Any, buffer: bytearray, memory: int | None = None) -> Any:
+    """Hash so many bytes of a file, or up to its end, and write them to `memory`; the hash."""
+    view = memoryview(buffer)
+    while size and (count := os.readv(source, [view[:size] if size < len(view) else view])):
+        piece = view[:count]
+        digest.update(piece)
+        if memory is not None:
+            _write(memory, piece)
+        size -= count
+    return digest
 
 
 def _changed(file: Listed, place: str) -> ImageError:
@@ -164,9 +269,16 @@ def _changed(file: Listed, place: str) -> ImageError:
 
 def memory(name: str, data: bytes) -> int:
     """Sealed memory with these bytes."""
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    descriptor = _new(name)
+    _write(descriptor, memoryview(data))
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     return descriptor
+
+
+def _new(path: str) -> int:
+    return os.memfd_create(path.rpartition("/")[2], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+
+
+def _write(memory: int, view: memoryview) -> None:
+    while view:
+        view = view[os.write(memory, view) :]

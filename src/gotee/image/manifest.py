@@ -5,15 +5,18 @@ Everything that can run inside and does not lie in the pages is named here by pa
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-
-from gotee.boundary.limits import Limits
 from gotee.errors import ImageError
+from gotee.image import plain_json
+from gotee.image.hashing import sha256
 
-FORMAT = 1
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
+
+FORMAT = 2
 ARCHIVE, SOURCE, NATIVE = "archive", "source", "native"
 ROLES = (ARCHIVE, SOURCE, NATIVE)
 ERROR_KEY = 768  # hexadecimal digits of a modulus of 3072 bits
@@ -25,7 +28,8 @@ class Listed(NamedTuple):
     """A file that is not in the pages. `path` is its name inside, `module` the extension module that it holds.
 
     An *archive* is made from the *source* files and is what is loaded; they are listed to be told apart. A *native*
-    file is mapped by the dynamic loader, after the libraries (`needs`, by path) that it is linked to.
+    file is mapped by the dynamic loader, after the libraries (`needs`, by path) that it is linked to. Its first
+    `loaded` bytes, with the hash `loaded_sha256`, are all that the loader maps: symbols for debuggers follow.
     """
 
     path: str
@@ -34,6 +38,8 @@ class Listed(NamedTuple):
     role: str
     module: str = ""
     needs: tuple[str, ...] = ()
+    loaded: int = 0
+    loaded_sha256: str = ""
 
 
 class Manifest(NamedTuple):
@@ -46,11 +52,11 @@ class Manifest(NamedTuple):
     @property
     def digest(self) -> bytes:
         """The program digest: the same on every machine for the same program."""
-        return hashlib.sha256(canonical(self.program)).digest()
+        return sha256(canonical(self.program)).digest()
 
     def encode(self) -> bytes:
         """The canonical bytes."""
-        rows = [[*file[:5], list(file.needs)] for file in sorted(self.files)]
+        rows = [[*file[:5], list(file.needs), *file[6:]] for file in sorted(self.files)]
         return canonical({"format": FORMAT, "program": self.program, "python": self.python, "files": rows})
 
     def one(self, path: str) -> Listed:
@@ -63,26 +69,30 @@ class Manifest(NamedTuple):
 
 def canonical(value: Mapping[str, Any]) -> bytes:
     """JSON in one form: sorted keys, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+    return plain_json.dumps(value)
 
 
-def decode(data: bytes) -> Manifest:
-    """Read a manifest; anything but what `encode` writes is refused with ImageError."""
+def decode(data: bytes, *, program: bool = True) -> Manifest:
+    """Read a manifest; anything but what `encode` writes is refused with ImageError.
+
+    Without `program` what it says of the program is not looked into: a platform does not need it.
+    """
     try:
-        plain = json.loads(data)
+        plain = plain_json.loads(data)
     except (ValueError, RecursionError):
         raise ImageError("the image's manifest is not JSON") from None
     if not isinstance(plain, dict) or set(plain) != {"format", "program", "python", "files"}:
         raise ImageError("the image's manifest has not the fields that it must have")
     if plain["format"] != FORMAT:
         raise ImageError("the image has a format that this version of gotee does not know: build it anew")
-    program, python, rows = plain["program"], plain["python"], plain["files"]
-    if not isinstance(program, dict) or not _texts(python) or not isinstance(rows, list) or len(rows) > MOST_FILES:
+    described, python, rows = plain["program"], plain["python"], plain["files"]
+    if not isinstance(described, dict) or not _texts(python) or not isinstance(rows, list) or len(rows) > MOST_FILES:
         raise ImageError("the image's manifest has fields of a wrong type")
-    found = Manifest(program, python, tuple(_file(row) for row in rows))
+    found = Manifest(described, python, tuple([_file(row) for row in rows]))
     if len({file.path for file in found.files}) != len(found.files):
         raise ImageError("the image's manifest names a file twice")
-    _check_program(program)
+    if program:
+        _check_program(described)
     try:
         again = found.encode()
     except (ValueError, TypeError, RecursionError):
@@ -99,8 +109,8 @@ def _texts(value: object) -> bool:
 def _file(row: object) -> Listed:
     if (
         isinstance(row, list)
-        and len(row) == 6
-        and all(isinstance(row[index], str) for index in (0, 2, 3, 4))
+        and len(row) == 8
+        and {type(row[index]) for index in (0, 2, 3, 4, 7)} == {str}
         and type(row[1]) is int
         and 0 <= row[1] <= MOST_BYTES
         and len(row[2]) == 64
@@ -108,8 +118,13 @@ def _file(row: object) -> Listed:
         and row[3] in ROLES
         and isinstance(row[5], list)
         and all(isinstance(name, str) for name in row[5])
+        and type(row[6]) is int
+        and (0 < row[6] <= row[1] if row[3] == NATIVE else row[6] == 0)
+        and len(row[7]) == (64 if row[3] == NATIVE else 0)
+        and not row[7].strip("0123456789abcdef")
     ):
-        return Listed(row[0], row[1], row[2], row[3], row[4], tuple(row[5]))
+        path, size, digest, role, module, needs, loaded, loaded_digest = row
+        return Listed(path, size, digest, role, module, tuple(needs), loaded, loaded_digest)
     raise ImageError("the image's manifest lists a file in a form that is not known")
 
 
@@ -145,6 +160,8 @@ def _plain_policy(ocalls: object) -> bool:
 
 
 def _check_program(program: dict[str, Any]) -> None:
+    from gotee.boundary.limits import Limits
+
     if set(program) != set(_PROGRAM) or any(not isinstance(program[key], kind) for key, kind in _PROGRAM.items()):
         raise ImageError("the image's manifest does not describe a program")
     if not _texts(program["distributions"]) or not _texts(program["modules"]) or not _texts(program["data"]):

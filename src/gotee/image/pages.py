@@ -18,12 +18,8 @@ def stream_of(contents: bytes, threads: int) -> bytes:
     padded = contents.ljust(count * PAGE, b"\0")
     pages = [Page(at, REG | R, padded[at : at + PAGE]) for at in range(0, count * PAGE, PAGE)]
     for thread in range(threads):
-        at = (count + 2 * thread) * PAGE
-        pages += (Page(at, TCS, _tcs(at + PAGE)), Page(at + PAGE, REG | R | W, bytes(PAGE)))
-    size = PAGE
-    while size < (count + 2 * threads) * PAGE:
-        size *= 2
-    return write(Stream(1, size, tuple(pages)))
+        pages += _of_thread((count + 2 * thread) * PAGE)
+    return write(Stream(1, _size(len(pages)), tuple(pages)))
 
 
 def contents_of(data: bytes) -> tuple[bytes, int]:
@@ -31,10 +27,26 @@ def contents_of(data: bytes) -> tuple[bytes, int]:
     stream = read(data)
     contents = [page.content for page in stream.pages if page.flags == REG | R]
     threads = sum(page.flags == TCS for page in stream.pages)
-    joined = b"".join(contents)
-    if not contents or stream_of(joined, threads) != data:
+    expected = [(number * PAGE, REG | R, content) for number, content in enumerate(contents)]
+    for at in range(len(contents) * PAGE, (len(contents) + 2 * threads) * PAGE, 2 * PAGE):
+        expected += _of_thread(at)
+    found = [tuple(page) for page in stream.pages]
+    if not contents or found != expected or (stream.ssa_frame_size, stream.size) != (1, _size(len(expected))):
         raise ImageError("the image's pages do not lie as those of a gotee image do")
-    return joined, threads
+    return b"".join(contents), threads
+
+
+def _size(pages: int) -> int:
+    """The enclave's size: the next power of two."""
+    size = PAGE
+    while size < pages * PAGE:
+        size *= 2
+    return size
+
+
+def _of_thread(at: int) -> tuple[Page, Page]:
+    """The pages of one thread."""
+    return Page(at, TCS, _tcs(at + PAGE)), Page(at + PAGE, REG | R | W, bytes(PAGE))
 
 
 def _tcs(ssa: int) -> bytes:

@@ -10,10 +10,12 @@ The index is text that the enclave's first code reads before it can import anyth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from gotee.enclave.boot import index_of
 from gotee.errors import ImageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAGIC = b"gotee-parts 1 "
 MOST_INDEX = 64 << 20  # bytes

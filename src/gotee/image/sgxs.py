@@ -6,11 +6,16 @@ MRENCLAVE. Only one form is read: pages in ascending order, each followed by its
 
 from __future__ import annotations
 
-import hashlib
 import struct
-from typing import NamedTuple
 
 from gotee.errors import ImageError
+from gotee.image.hashing import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 PAGE = 4096  # bytes
 CHUNK = 256  # bytes measured by one EEXTEND
@@ -19,11 +24,13 @@ TCS, REG = 0x100, 0x200  # page types, in bits 8 to 15 of SECINFO's flags
 FLAGS = frozenset((TCS, REG | R, REG | R | W, REG | R | X))
 MOST_BYTES = 1 << 30  # of a stream
 
-_ECREATE = struct.Struct("<8sIQ44x")
-_EADD = struct.Struct("<8sQQ40x")
-_EEXTEND = struct.Struct("<8sQ48x")
+_ECREATE = struct.Struct("<8sIQ44s")
+_CHUNKS = PAGE // CHUNK
+_PAGE = struct.Struct("<8sQQ40s" + _CHUNKS * "8sQ48s256s")  # EADD, then sixteen times EEXTEND and what it measures
 _RECORD = 64
-_PAGE_RECORDS = _RECORD + (PAGE // CHUNK) * (_RECORD + CHUNK)
+_PAGE_RECORDS = _PAGE.size
+_EXTENDS = _CHUNKS * (b"EEXTEND\0",)
+_ZEROS = _CHUNKS * (bytes(48),)
 
 
 class Page(NamedTuple):
@@ -50,11 +57,12 @@ def write(stream: Stream) -> bytes:
     True
     """
     _check(stream)
-    pieces = [_ECREATE.pack(b"ECREATE", stream.ssa_frame_size, stream.size)]
+    pieces = [_ECREATE.pack(b"ECREATE", stream.ssa_frame_size, stream.size, b"")]
     for offset, flags, content in stream.pages:
-        pieces.append(_EADD.pack(b"EADD", offset, flags))
+        fields: list[bytes | int] = []
         for start in range(0, PAGE, CHUNK):
-            pieces += (_EEXTEND.pack(b"EEXTEND", offset + start), content[start : start + CHUNK])
+            fields += (b"EEXTEND", offset + start, b"", content[start : start + CHUNK])
+        pieces.append(_PAGE.pack(b"EADD", offset, flags, b"", *fields))
     return b"".join(pieces)
 
 
@@ -65,26 +73,27 @@ def read(data: bytes) -> Stream:
     count, rest = divmod(len(data) - _RECORD, _PAGE_RECORDS)
     if len(data) < _RECORD or rest:
         raise ImageError("the image is truncated, or something follows its last page")
-    magic, frame, size = _ECREATE.unpack_from(data)
+    magic, frame, size, rest = _ECREATE.unpack_from(data)
     if magic != b"ECREATE\0":
         raise ImageError("the image does not begin with ECREATE")
+    canonical = not any(rest)
     pages = []
     for number in range(count):
-        start = _RECORD + number * _PAGE_RECORDS
-        _, offset, flags = _EADD.unpack_from(data, start)
-        step = _RECORD + CHUNK
-        first = start + 2 * _RECORD
-        content = b"".join([data[at : at + CHUNK] for at in range(first, start + _PAGE_RECORDS, step)])
-        pages.append(Page(offset, flags, content))
+        kind, offset, flags, rest, *extends = _PAGE.unpack_from(data, _RECORD + number * _PAGE_RECORDS)
+        canonical &= kind == b"EADD\0\0\0\0" and not any(rest)
+        canonical &= tuple(extends[0::4]) == _EXTENDS and tuple(extends[2::4]) == _ZEROS
+        canonical &= extends[1::4] == list(range(offset, offset + PAGE, CHUNK))
+        pages.append(Page(offset, flags, b"".join(extends[3::4])))
     stream = Stream(frame, size, tuple(pages))
-    if write(stream) != data:
+    if not canonical:
         raise ImageError("the image is not in its canonical form")
+    _check(stream)
     return stream
 
 
 def measurement(data: bytes) -> bytes:
     """MRENCLAVE: the SHA-256 of a canonical stream."""
-    return hashlib.sha256(data).digest()
+    return sha256(data).digest()
 
 
 def _check(stream: Stream) -> None:

@@ -6,14 +6,18 @@ PKCS #1 v1.5 with SHA-256. Verifying needs no library: the platform does it befo
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import struct
 import time
-from typing import Any, NamedTuple
 
 from gotee.errors import ImageError
+from gotee.image.hashing import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 SIZE = 1808
 KEY_BYTES = 384
@@ -62,7 +66,7 @@ class SigStruct(NamedTuple):
     @property
     def signer(self) -> bytes:
         """MRSIGNER: the SHA-256 of the modulus."""
-        return hashlib.sha256(self.modulus).digest()
+        return sha256(self.modulus).digest()
 
     @property
     def debug(self) -> bool:
@@ -100,7 +104,7 @@ class SigStruct(NamedTuple):
 
     def digest(self) -> bytes:
         """The SHA-256 of what is signed."""
-        return hashlib.sha256(self.signed_bytes()).digest()
+        return sha256(self.signed_bytes()).digest()
 
     def verify(self) -> None:
         """Check exponent, signature, Q1 and Q2 as EINIT does; ImageError says what is wrong."""
@@ -110,7 +114,7 @@ class SigStruct(NamedTuple):
         if signature >= modulus:
             raise ImageError("the signature is not a number below its modulus")
         found = pow(signature, EXPONENT, modulus).to_bytes(KEY_BYTES, "big")
-        if not hmac.compare_digest(found, _padded(self.digest())):
+        if found != _padded(self.digest()):
             raise ImageError("the image's signature is wrong: it, or a field that it signs, was changed")
         if (self.q1, self.q2) != quotients(modulus, signature):
             raise ImageError("the signature's quotients are wrong")

@@ -6,8 +6,8 @@ refused, and never waited for: an enclave cannot stop its platform.
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
 
 from gotee.platform.identity import Identity
 
@@ -23,7 +23,7 @@ class Answers:
     def __init__(self, identity: Identity, folder: str) -> None:
         self._identity = identity
         self._folder = folder
-        self._socket, self.inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket, self.inside = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         self._socket.setblocking(False)
         self._secret = b""
 

@@ -6,18 +6,22 @@ others that ask for one of these libraries get the one that is mapped. There is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from gotee.image.load import Loaded, memory
 from gotee.platform import early
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 _BOOT = (
     b"import marshal,posix,sys\n"
     b"n={'__name__':'gotee.enclave.boot'}\n"
-    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[9]),int(sys.argv[8]))),n)\n"
-    b"posix.close(int(sys.argv[7]))\n"
-    b"n['start'](sys.argv[1:7])"
+    b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[10]),int(sys.argv[9]))),n)\n"
+    b"posix.close(int(sys.argv[8]))\n"
+    b"n['start'](sys.argv[1:8])"
 )
 
 
@@ -34,11 +38,14 @@ def script() -> int:
     return memory("gotee-boot", _BOOT)
 
 
-def plan(loaded: Loaded, link_fds: tuple[int, ...], answers: int, begun: int, first: int, folder: str) -> Birth:
+def plan(
+    loaded: Loaded, link_fds: tuple[int, ...], answers: int, gate: int, begun: int, first: int, folder: str
+) -> Birth:
     """How to start an enclave.
 
-    `answers` is its end of the socket on which it asks its platform. It closes `begun` when the early
-    modules in `folder` have been imported; `first` is `script`.
+    `answers` is its end of the socket on which it asks its platform. `gate` is a pipe from which it reads a byte before
+    it opens the archives, and another before the program's code: they may still be being verified. `begun` is a
+    descriptor that it closes when the early modules in `folder` have been imported; `first` is `script`.
     """
     natives = loaded.natives
     python = loaded.manifest.one("/base/python")
@@ -51,8 +58,14 @@ def plan(loaded: Loaded, link_fds: tuple[int, ...], answers: int, begun: int, fi
             *(program, "--inhibit-cache", "--argv0", early.python(folder), "--preload", preload),
             *(f"/proc/self/fd/{natives['/base/python']}", "-I", "-S", "-B", f"/proc/self/fd/{first}"),
             *(str(loaded.contents), *(",".join(map(str, numbers)) or "-" for numbers in lists)),
-            *("debug" if loaded.signature.debug else "release", str(answers), str(begun), *map(str, loaded.boot)),
+            *(
+                "debug" if loaded.signature.debug else "release",
+                str(answers),
+                str(gate),
+                str(begun),
+                *map(str, loaded.boot),
+            ),
             "gotee.enclave",  # for people who look at the list of processes
         ],
-        (*loaded.descriptors, *link_fds, answers, begun, first),
+        (*loaded.descriptors, *link_fds, answers, gate, begun, first),
     )

@@ -1,6 +1,6 @@
 """The modules that an interpreter imports before any code of ours runs, as files in a folder. Platform world.
 
-They are written from the verified archive, as bytecode without source: nothing else can stand for them. The enclave's
+They are written from the verified pages, as bytecode without source: nothing else can stand for them. The enclave's
 interpreter takes the folder for its own installation, so no pyvenv.cfg and no python3X.zip beside the real one matters.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 
-from gotee.image import parts
 from gotee.image.load import Loaded
 
 
@@ -20,20 +19,14 @@ def python(folder: str) -> str:
 
 def write(loaded: Loaded, folder: str) -> None:
     """Write the modules into a new folder. Who can write there can change what the enclave runs."""
-    archive = loaded.archives["/standard/standard.archive"]
-    block = parts.unpack(os.pread(archive, os.fstat(archive).st_size, 0))
     library = "{}/lib/python{}.{}".format(folder, *sys.version_info[:2])
     os.makedirs(f"{library}/lib-dynload")
-    wanted = loaded.manifest.python["early"].split()
     header = bytes.fromhex(loaded.manifest.python["magic"]) + bytes(12)
-    for part, code in block.items():
-        kind, _, rest = part.partition(" ")
-        name = rest.partition(" ")[0]
-        if name in wanted:
-            path = f"{library}/{name.replace('.', '/')}{'/__init__' if kind == 'package' else ''}.pyc"
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "xb") as file:
-                file.write(header + code)
+    for path, code in loaded.early.items():
+        if "/" in path:
+            os.makedirs(f"{library}/{os.path.dirname(path)}", exist_ok=True)
+        with open(f"{library}/{path}", "xb") as file:
+            file.write(header + code)
 
 
 def remove(folder: str) -> None:

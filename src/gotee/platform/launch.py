@@ -9,51 +9,84 @@ there as one line of JSON. STREAM, SIGNATURE and PLACES (JSON: where each file t
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import socket
 
 from gotee.errors import ImageError
-from gotee.image.load import load
+from gotee.image import plain_json
+from gotee.image.load import FIRST, LOADED, NAMED, Loading
 from gotee.image.sgxs import MOST_BYTES
 from gotee.platform.answers import Answers
 from gotee.platform.identity import einit
 from gotee.platform.news import drain, tell, watch
-from gotee.platform.spawn import spawn
+from gotee.platform.spawn import Child, spawn
 from gotee.platform.state import directory
 
 LEVEL = "development"
 MOST_PLACES = 256 << 20  # bytes
 
 
-def main(control_fd: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...]) -> None:
+def main(control: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...]) -> None:
     """Run the platform process until the enclave or the host ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the host's business
-    control = socket.socket(fileno=control_fd)
+    _ignore_interrupts()  # the terminal's Ctrl-C is the host's business
     try:
-        loaded = load(_taken(inputs[0], MOST_BYTES), _taken(inputs[1], 1 << 16), _places(inputs[2]))
-        answers = Answers(einit(loaded.measurement, loaded.signature, LEVEL), directory(os.environ))
-        enclave = spawn(loaded, link_fds, answers.inside.fileno())
+        loading = Loading(_taken(inputs[0], MOST_BYTES), _taken(inputs[1], 1 << 16), _places(inputs[2]))
+        found = loading.loaded
+        answers = Answers(einit(found.measurement, found.signature, LEVEL), directory(os.environ))
+        enclave = _start(loading, link_fds, answers.inside.fileno())
     except (ImageError, OSError) as error:
         tell(control, {"refused": str(error)})
         return
-    for descriptor in (*loaded.descriptors, *link_fds):
-        os.close(descriptor)
     answers.inside.close()
     process = os.pidfd_open(enclave.pid)
-    assert enclave.stderr is not None
-    last_words = enclave.stderr.fileno()
-    heard = _pass_on if loaded.signature.debug else _keep_quiet  # in an image for release they are not for the host
+    heard = _pass_on if found.signature.debug else _keep_quiet  # an image for release tells the host nothing
     try:
-        watch((control.fileno(), process), last_words, heard, answers)
+        watch((control, process), enclave.last_words, heard, answers)
     finally:
         enclave.kill()
         status = enclave.wait()
         os.close(process)
-        drain(last_words, heard)
+        drain(enclave.last_words, heard)
     tell(control, {"status": status})
-    control.close()
+    os.close(control)
+
+
+def _start(loading: Loading, link_fds: tuple[int, ...], answers: int) -> Child:
+    """Verify and start: the interpreter begins when it is verified, and waits where it would use what is not yet."""
+    loading.finish(FIRST)
+    waiting, gate = os.pipe()
+    try:
+        enclave = spawn(loading.loaded, link_fds, answers, waiting)
+    finally:
+        os.close(waiting)
+    try:
+        loading.finish(LOADED)
+        _open(gate)
+        loading.finish(NAMED)
+        _open(gate)
+    except BaseException:
+        enclave.kill()
+        enclave.wait()
+        raise
+    finally:
+        enclave.tidy()
+    os.close(gate)
+    for descriptor in (*loading.loaded.descriptors, *link_fds):
+        os.close(descriptor)
+    return enclave
+
+
+def _open(gate: int) -> None:
+    """Let the enclave go on."""
+    try:
+        os.write(gate, b"1")
+    except BrokenPipeError:
+        pass  # it has ended: whoever watches it will see
+
+
+def _ignore_interrupts() -> None:
+    from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]  # `signal` would import `enum`
+
+    signal(SIGINT, SIG_IGN)
 
 
 def _pass_on(said: bytes) -> None:
@@ -79,9 +112,9 @@ def _taken(descriptor: int, most: int) -> bytes:
 
 def _places(descriptor: int) -> dict[str, str]:
     try:
-        places = json.loads(_taken(descriptor, MOST_PLACES))
+        places = plain_json.loads(_taken(descriptor, MOST_PLACES))
     except (ValueError, RecursionError):
         places = None
-    if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
+    if not isinstance(places, dict) or not all(type(place) is str for place in places.values()):
         raise ImageError("the list of places of an image's files is damaged")
     return places

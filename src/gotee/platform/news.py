@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-import select
-import socket
-from collections.abc import Callable, Iterable
 
-from gotee.platform.answers import Answers
+from gotee.image import plain_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from gotee.platform.answers import Answers
 
 
-def tell(control: socket.socket, news: dict[str, object]) -> None:
-    """Tell the host: why an image was refused, how the enclave ended."""
+def tell(control: int, news: dict[str, object]) -> None:
+    """Tell the host, whose socket `control` is: why an image was refused, how the enclave ended."""
+    data = plain_json.dumps(news) + b"\n"
     try:
-        control.sendall(json.dumps(news).encode() + b"\n")
+        while data:
+            data = data[os.write(control, data) :]
     except OSError:
         pass  # the host is gone: nobody to tell
 
@@ -24,6 +28,8 @@ def watch(ends: Iterable[int], last_words: int, heard: Callable[[bytes], None], 
 
     Meanwhile `heard` gets what comes on `last_words`, and the enclave gets answers.
     """
+    import select
+
     news = select.poll()
     for descriptor in ends:
         news.register(descriptor, select.POLLIN)

@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import subprocess
 
 from gotee.image.load import Loaded
 from gotee.platform import birth, early, sandbox
 
 REQUIRE = "GOTEE_REQUIRE"
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+_KILL = 9  # SIGKILL; `signal` would import `enum` for the name
 
 
-def spawn(loaded: Loaded, link_fds: tuple[int, ...], answers: int) -> subprocess.Popen[bytes]:
-    """Start the enclave: no environment, no descriptors but its own (and a pipe for its last words).
+class Child:
+    """A started enclave. `last_words` is what it says on its real standard error; `early` is left behind until `tidy`.
 
-    The folder of early modules is gone when this returns. Until then code of the same user could change it.
+    Until its first code has run, code of the same user could change the folder of early modules.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
 
-    def die_with_the_platform() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+    def __init__(self, pid: int, last_words: int, begun: int, folder: str) -> None:
+        self.pid = pid
+        self.last_words = last_words
+        self._begun = begun
+        self._folder = folder
 
+    def tidy(self) -> None:
+        """Remove the early modules once the enclave has imported them, or has ended."""
+        os.read(self._begun, 1)  # ends when the enclave's first code has closed its end
+        os.close(self._begun)
+        early.remove(self._folder)
+
+    def kill(self) -> None:
+        """End it, if it has not ended; `wait` has not been called yet."""
+        os.kill(self.pid, _KILL)
+
+    def wait(self) -> int:
+        """Its exit status, negative for a signal."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def spawn(loaded: Loaded, link_fds: tuple[int, ...], answers: int, gate: int) -> Child:
+    """Start the enclave: no environment, no descriptors but its own and a pipe for its last words.
+
+    It asks for its parent-death signal itself (gotee.enclave.sandbox), and ends when `gate` ends before it has: so it
+    never outlives us.
+    """
     folder = f"/tmp/gotee-{os.urandom(8).hex()}"  # noqa: S108 - new, random, and 0700
     os.mkdir(folder, 0o700)
     plan = sandbox.plan(require=os.environ.get(REQUIRE, ""))
     begun, begun_inside = os.pipe()
+    last_words, theirs = os.pipe()  # the host's own standard error may be a terminal, which could be read from
     script = birth.script()
     try:
         early.write(loaded, folder)
-        enclave = birth.plan(loaded, link_fds, answers, begun_inside, script, folder)
-        process = subprocess.Popen(
-            enclave.words,
-            executable=enclave.program,
-            env={},
-            stdin=plan,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,  # the host's own may be a terminal, which could be read from
-            pass_fds=enclave.descriptors,
-            start_new_session=True,
-            preexec_fn=die_with_the_platform,  # safe: nothing that a thread may hold is used
-        )
-        os.close(begun_inside)
-        os.read(begun, 1)  # ends when the enclave's first code has closed its end, or the enclave has ended
-    finally:
+        enclave = birth.plan(loaded, link_fds, answers, gate, begun_inside, script, folder)
+        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+            (os.POSIX_SPAWN_DUP2, plan, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, theirs, 2),
+            *((os.POSIX_SPAWN_DUP2, number, number) for number in enclave.descriptors),  # these stay open over exec
+        ]
+        pid = os.posix_spawn(enclave.program, enclave.words, {}, file_actions=actions, setsid=True)
+    except BaseException:
         os.close(begun)
-        os.close(script)
-        os.close(plan)
+        os.close(last_words)
         early.remove(folder)
-    return process
+        raise
+    finally:
+        for descriptor in (plan, begun_inside, theirs, script):
+            os.close(descriptor)
+    return Child(pid, last_words, begun, folder)
