@@ -110,6 +110,10 @@ class Pipe:
 class Hooks:
     def __init__(self) -> None:
         self.sent: list[Any] = []
+        self.given_up: list[int] = []
+
+    def give_up(self, numbers: list[int]) -> None:
+        self.given_up += numbers
 
     def encode_channel(self, channel: Any, elements: Any) -> int:
         self.sent.append(channel)
@@ -137,6 +141,25 @@ def test_channels_cross_as_numbers_anywhere() -> None:
     assert codec.decode(data, channels=hooks) == {"a": [pipe]}
     with pytest.raises(BoundaryTypeError, match="cannot cross here"):
         codec.encode({"a": [pipe]})
+
+
+@pytest.mark.usefixtures("pipes")
+def test_channels_of_a_value_that_cannot_be_built_are_given_up() -> None:
+    hooks = Hooks()
+    data = codec_for(tuple[int, Pipe[int], Pipe[int]]).encode((1, Pipe(int), Pipe(int)), channels=hooks)  # type: ignore[type-arg]
+    with pytest.raises(BoundaryTypeError):
+        codec_for(tuple[str, Pipe[int], Pipe[int]]).decode(data, channels=hooks)  # type: ignore[type-arg]
+    assert hooks.given_up == [0, 1]
+
+
+@pytest.mark.usefixtures("pipes")
+@pytest.mark.parametrize("numbers", [None, 1, [-1], ["x"], [1.5], [True]])
+def test_a_frame_whose_channels_are_not_listed_is_malformed(numbers: Any) -> None:
+    import msgspec
+
+    data = b"\xc1\xc1" + msgspec.msgpack.encode([[0], numbers])
+    with pytest.raises(FrameError):
+        codec_for(Pipe[int]).decode(data, channels=Hooks())  # type: ignore[type-arg]
 
 
 @pytest.mark.usefixtures("pipes")

@@ -2,7 +2,8 @@
 
 Test world only. One channel. The host's table entry counts how often the handle went in. The enclave's proxy counts
 how often it came, uses it, and when it is dropped releases exactly that count. The entry is freed at zero; a handle
-id is never used again, so a later crossing makes a new entry under a new id.
+id is never used again, so a later crossing makes a new entry under a new id. A value that the enclave cannot build
+names its handles all the same: those are released, once each, by themselves.
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ def enclave_gets(s: State) -> State:
     return s._replace(to_enclave=rest, proxies=tuple(sorted(held.items())))
 
 
+def enclave_refuses(s: State, mutant: str) -> State:
+    """Enclave: the value with the handle cannot be built. No proxy comes of it, whether there is one already or not."""
+    (_, handle, times), rest = s.to_enclave[0], s.to_enclave[1:]
+    s = s._replace(to_enclave=rest)
+    if mutant == "refused_are_forgotten":
+        return s
+    count = times + (dict(s.proxies).get(handle, 0) if mutant == "refused_release_the_proxy_too" else 0)
+    return s._replace(to_host=(*s.to_host, ("RELEASE", handle, count)))
+
+
 def use(s: State, handle: int) -> State:
     """Enclave: an operation on the channel, or its handle in an OFFER: either way the host must still know it."""
     return s._replace(uses_left=s.uses_left - 1, to_host=(*s.to_host, ("USE", handle, 0)))
@@ -75,6 +86,7 @@ def successors(s: State, mutant: str) -> list[tuple[str, State]]:
         found.append((f"host gets {s.to_host[0]}", host_gets(s, mutant)))
     if s.to_enclave:
         found.append((f"enclave gets {s.to_enclave[0]}", enclave_gets(s)))
+        found.append((f"enclave refuses {s.to_enclave[0]}", enclave_refuses(s, mutant)))
     for handle, _ in s.proxies:
         found.append((f"enclave drops {handle}", drop(s, handle)))
         if s.uses_left:

@@ -147,3 +147,53 @@ def test_names_in_the_types_of_channels_mean_what_they_mean_where_they_are_writt
             """
         },
     ) == ["[Item(name='a')] [Item(number=1)]"]
+
+
+def test_handles_in_a_value_that_cannot_be_built_inside_are_released(tmp_path: Path) -> None:
+    """The host keeps a channel as long as the enclave may name it: a refused value must not keep it for ever."""
+    assert lines_of(
+        tmp_path,
+        """
+        import gc, weakref
+        from gotee.boundary.types import register_type
+
+        class Odd:
+            pass
+
+        def refuse(plain: int) -> Odd:
+            raise ValueError("odd")
+
+        register_type(Odd, lambda odd: 1, refuse, int)
+
+        def take(odd: Odd, channel: Chan[int], more: list[Chan[int]]) -> None: ...
+
+        def receive(values: Chan[tuple[Odd, Chan[int]]]) -> str:
+            try:
+                values.recv()
+            except BoundaryTypeError as error:
+                return str(error)
+            return "received"
+
+        def nothing() -> None: ...
+
+        def main() -> None:
+            channels = [Chan[int]() for _ in range(3)]
+            kept = [weakref.ref(channel) for channel in channels]
+            try:
+                gosecure(take, Odd(), channels[0], channels[:2]).result()
+            except BoundaryTypeError as error:
+                print(error)
+            values = Chan[tuple[Odd, Chan[int]]](1)
+            values.send((Odd(), channels[2]))
+            print(gosecure(receive, values).result())
+            del channels
+            for _ in range(3):
+                gosecure(nothing).result()
+                gc.collect()
+            print([channel() for channel in kept])
+        """,
+    ) == [
+        "Odd refuses its plain form: odd - at args[0]",
+        "Odd refuses its plain form: odd - at [0]",
+        "[None, None, None]",
+    ]

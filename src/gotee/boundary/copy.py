@@ -22,6 +22,8 @@ from gotee.errors import BoundaryTypeError, Overloaded
 # A frame of the general lane begins with the one byte that MessagePack never uses, so that a frame of
 # the fast lane, which is a plain MessagePack object, costs nothing to tell apart.
 GENERAL = b"\xc1"
+# A second one: channels are in the value, and their numbers stand behind it, for whoever cannot build it.
+NAMING = b"\xc1\xc1"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -129,16 +131,19 @@ def pack(walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: C
         raise _too_deep(walk, limits, path) from None
     if state.channels and channels is None:
         raise BoundaryTypeError("A channel cannot cross here", path)
-    data = GENERAL + _encode(plain)
-    check_frame(memoryview(data)[1:], limits, path or "value")
-    if channels is not None and state.channels:
+    if not state.channels:
+        data = GENERAL + _encode(plain)
+        check_frame(memoryview(data)[1:], limits, path or "value")
+        return data
+    # As wide as numbers can be: nothing may fail any more when a channel has got one.
+    check_frame(_encode([plain, [2**64 - 1] * len(state.channels)]), limits, path or "value")
+    if channels is not None:
         for channel, cell, elements in state.channels:
             try:
                 cell[0] = channels.encode_channel(channel, elements)
             except BoundaryTypeError as error:
                 raise BoundaryTypeError(error.reason, _place_of(channel, walk, limits, path)) from None
-        data = GENERAL + _encode(plain)
-    return data
+    return NAMING + _encode([plain, sorted({cell[0] for _, cell, _ in state.channels})])
 
 
 def _place_of(channel: Any, walk: Callable[[Encoding], Any], limits: Limits, path: str) -> str:
@@ -168,18 +173,35 @@ def unpack(
     where = path or "value"
     if data[:1] != GENERAL:
         raise FrameError(f"{where}: not a frame of this type")
-    view = memoryview(data)[1:]
+    naming = data[:2] == NAMING
+    view = memoryview(data)[2 if naming else 1 :]
     check_frame(view, limits, where)
     try:
         plain = _decode(view)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise FrameError(f"{where}: {error}") from None
+    numbers: list[int] = []
+    if naming:
+        plain, numbers = _named(plain, where)
     try:
-        return build(plain, Decoding(channels))
-    except BoundaryTypeError as error:
-        raise placed(error, path) from error.__cause__
-    except RecursionError:
-        raise Overloaded(f"{where}: nested too deep") from None
+        return build(plain, Decoding(channels if naming else None))
+    except BaseException as error:
+        if channels is not None:
+            channels.give_up(numbers)
+        if isinstance(error, BoundaryTypeError):
+            raise placed(error, path) from error.__cause__
+        if isinstance(error, RecursionError):
+            raise Overloaded(f"{where}: nested too deep") from None
+        raise
+
+
+def _named(plain: Any, where: str) -> tuple[Any, list[int]]:
+    """A value and the numbers of the channels in it."""
+    if type(plain) is list and len(plain) == 2 and type(plain[1]) is list:
+        numbers = plain[1]
+        if all(type(number) is int and number >= 0 for number in numbers):
+            return plain[0], numbers
+    raise FrameError(f"{where}: channels without their numbers")
 
 
 def placed(error: BoundaryTypeError, path: str) -> BoundaryTypeError:

@@ -57,8 +57,9 @@ class _Leaving:
 class _Arriving:
     """Finds the channels of a value that is decoded, and keeps them."""
 
-    def __init__(self, find):
+    def __init__(self, find, refuse=None):
         self._find = find
+        self._refuse = refuse
         self.channels = {}
         self._named = {}
 
@@ -73,6 +74,11 @@ class _Arriving:
         elif self._named[number] is not elements and self._named[number].text != elements.text:
             raise BoundaryTypeError(f"Expected {elements.name}, got {self._named[number].name}")
         return channel
+
+    def give_up(self, numbers):
+        """The channels that were found are let go with the value; the others were never here."""
+        if self._refuse is not None:
+            self._refuse([number for number in numbers if number not in self.channels])
 
 
 class _Known:
@@ -124,7 +130,7 @@ cdef class ValueCodec:
             if self._check is not None:
                 self._check(value)
             return crossed(payload, _NO_CHANNELS)
-        arriving = _Arriving(self._end.channel)
+        arriving = _Arriving(self._end.channel, self._end.refuse)
         value = self._codec.decode(payload, self._limits, channels=arriving)
         if self._check is not None:
             self._check(value)
@@ -134,7 +140,7 @@ cdef class ValueCodec:
         """A value of the other world, for a receiver of this one."""
         if self._lane is not None and not general(payload):
             return self._lane.decode(payload, self._limits, "", "value")
-        return self._codec.decode(payload, self._limits, channels=_Arriving(self._end.channel))
+        return self._codec.decode(payload, self._limits, channels=_Arriving(self._end.channel, self._end.refuse))
 
 
 cdef class CallCodec:
@@ -162,7 +168,7 @@ cdef class CallCodec:
         """The arguments of a call of the other world, checked against the entry's annotations."""
         if self._call_lane is not None and not general(payload):
             return self._call_lane.decode(payload, self._limits, "args", "args"), _NO_KEYWORDS
-        return self._codec.decode_call(payload, self._limits, channels=_Arriving(self._end.channel))
+        return self._codec.decode_call(payload, self._limits, channels=_Arriving(self._end.channel, self._end.refuse))
 
     cpdef bytes encode_result(self, value):
         """The result, as it travels."""
@@ -177,4 +183,4 @@ cdef class CallCodec:
         """The result from the other world, checked against the entry's annotation."""
         if self._result_lane is not None and not general(payload):
             return self._result_lane.decode(payload, self._limits, "result", "result")
-        return self._codec.decode_result(payload, self._limits, channels=_Arriving(self._end.channel))
+        return self._codec.decode_result(payload, self._limits, channels=_Arriving(self._end.channel, self._end.refuse))

@@ -54,6 +54,10 @@ class ChannelHooks(Protocol):
         """The channel of a number that came across; BoundaryTypeError if it is not one of `elements`."""
         ...
 
+    def give_up(self, numbers: list[int], /) -> None:
+        """The value that names these channels cannot be built."""
+        ...
+
 
 class LimitReached(Exception):
     """The walk met a limit: a large value, or a cycle. Never leaves this room."""

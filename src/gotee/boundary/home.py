@@ -65,6 +65,9 @@ class Home:
         """The channel that the enclave names in a value."""
         return self._known(number)
 
+    def refuse(self, numbers: list[int]) -> None:
+        """A value of the enclave cannot be built: the channels that it names are ours, and nothing is to do."""
+
     def crosses(self, value: Encoded) -> bytes:
         """The bytes of a value that leaves for the enclave, which gets a handle of each channel in it."""
         crossed: Crossed = value.data

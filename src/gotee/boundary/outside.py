@@ -83,6 +83,11 @@ class OutsideChannels:
         self._times[number] = self._times.get(number, 0) + 1
         return end
 
+    def refuse(self, numbers: list[int]) -> None:
+        """A value of the host cannot be built: it counted these handles of it, which nobody here has got."""
+        for number in numbers:
+            self._send(pack(Kind.RELEASE, number, 1))
+
     def crosses(self, value: Encoded) -> bytes:
         """The bytes of a value that leaves for the host."""
         crossed: Crossed = value.data
