@@ -7,7 +7,8 @@ Writes `manifest` (one line a file, as `sha256sum` writes them), `manifest.sig` 
     openssl pkeyutl -verify -pubin -inkey pub.pem -rawin -in manifest -sigfile manifest.sig
     cd PATH && sha256sum --check manifest
 
-Any size: a file crosses in chunks, through a channel that holds a few of them.
+Any size: a file crosses in chunks, through a channel that holds a few of them. Symbolic links, devices and pipes are
+left out. If anything cannot be read, nothing is signed.
 """
 
 from __future__ import annotations
@@ -77,8 +78,19 @@ def files_under(path: Path, but: Path) -> list[Path]:
     """Every regular file under a directory, in a fixed order, without those under `but`; or the one file itself."""
     if path.is_file():
         return [path]
-    found = (each for each in path.rglob("*") if each.is_file() and not each.is_symlink())
-    return sorted(each for each in found if not each.resolve().is_relative_to(but.resolve()))
+    if not path.is_dir():
+        raise NotADirectoryError(20, "Neither a file nor a directory", str(path))
+    left_out = but.resolve()
+    found = []
+    for folder, _, names in os.walk(path, onerror=give_up):
+        files = (Path(folder, name) for name in names)
+        found += [each for each in files if each.is_file() and not each.is_symlink()]
+    return sorted(each for each in found if not each.resolve().is_relative_to(left_out))
+
+
+def give_up(error: OSError) -> None:
+    """A directory that cannot be read: a list without its files would pass for a whole one."""
+    raise error
 
 
 def chunks_of(file: Path) -> Iterator[bytes]:
@@ -108,10 +120,17 @@ def main() -> None:
     options = parser.parse_args()
     if not options.path.exists():
         parser.error(f"{options.path} does not exist")
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        notarize_files(options.path, options.out)
+    except OSError as error:  # a file that cannot be read, or went away: nothing is signed
+        parser.exit(1, f"{parser.prog}: nothing is signed: {error.strerror}: {error.filename}\n")
 
-    files = files_under(options.path, but=options.out)
-    root = options.path if options.path.is_dir() else options.path.parent
+
+def notarize_files(path: Path, out: Path) -> None:
+    """Write manifest, signature and public key for what is under `path`."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = files_under(path, but=out)
+    root = path if path.is_dir() else path.parent
     pieces = Chan[Begin | bytes](AHEAD)
     notarized = gosecure(notarize, pieces)
     feed(root, files, pieces)
@@ -122,8 +141,8 @@ def main() -> None:
         ("manifest.sig", result.signature),
         ("pub.pem", result.public_key),
     ):
-        (options.out / name).write_bytes(content)
-    print(f"{len(files)} files signed: {options.out / 'manifest'}")
+        (out / name).write_bytes(content)
+    print(f"{len(files)} files signed: {out / 'manifest'}")
 
 
 if __name__ == "__main__":

@@ -131,6 +131,49 @@ def test_the_notary_says_what_is_missing(tmp_path: Path) -> None:
     assert "absent does not exist" in ended.errors
 
 
+def test_the_notary_signs_nothing_if_a_file_cannot_be_read(folder: Path, tmp_path: Path) -> None:
+    """The file goes away between the listing and the reading, which also root sees."""
+    out = tmp_path / "out"
+    (folder / "more").unlink()
+    (folder / "more").symlink_to("/proc/self/mem")  # left out, as every link
+    (folder / "gone").write_text("x")
+    wrapper = tmp_path / "wrapper.py"
+    wrapper.write_text(
+        "import runpy, pathlib, sys\n"
+        "was = pathlib.Path.open\n"
+        "def vanish(self, *args, **kwargs):\n"
+        "    if self.name == 'gone' and self.exists():\n"
+        "        self.unlink()\n"
+        "    return was(self, *args, **kwargs)\n"
+        "pathlib.Path.open = vanish\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    ended = run(wrapper, str(NOTARY), str(folder), "--out", str(out), GOTEE_TEE="inline")
+    assert ended.status == 1
+    assert f"nothing is signed: No such file or directory: {folder / 'gone'}" in ended.errors
+    assert "Traceback" not in ended.errors
+    assert list(out.iterdir()) == []
+
+
+def test_the_notary_refuses_what_is_neither_file_nor_directory(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    ended = run(NOTARY, str(tmp_path / "pipe"), "--out", str(tmp_path / "out"))
+    assert ended.status == 1
+    assert "Neither a file nor a directory" in ended.errors
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_the_notary_leaves_out_no_directory_silently(folder: Path, tmp_path: Path) -> None:
+    (folder / "deep").chmod(0)
+    try:
+        ended = run(NOTARY, str(folder), "--out", str(tmp_path / "out"))
+    finally:
+        (folder / "deep").chmod(0o700)
+    assert ended.status == 1
+    assert "Permission denied" in ended.errors
+
+
 def test_the_notary_shows_its_progress_on_a_terminal_only(folder: Path, tmp_path: Path) -> None:
     terminal, side = pty.openpty()
     try:
