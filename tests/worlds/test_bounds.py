@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .program import run, write_program
+from .program import lines_of, run, write_program
 
 
 def test_calls_park_while_a_busy_enclave_takes_nothing(tmp_path: Path) -> None:
@@ -116,3 +116,43 @@ def test_values_offered_from_inside_wait_for_room_and_all_arrive(tmp_path: Path)
         )
     )
     assert (ended.status, ended.output) == (0, "64\n"), ended
+
+
+def test_a_result_beyond_the_limits_fails_its_call_and_no_other(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        def large(size: int) -> bytes:
+            return bytes(size)
+
+        def many() -> list:
+            return [[] for _ in range(600_000)]
+
+        def offer(channel: Chan[bytes]) -> str:
+            try:
+                channel.send(bytes(200_000_000))
+            except Overloaded:
+                return "overloaded"
+            return "sent"
+
+        def wait(gate: Chan[int]) -> int:
+            return gate.recv()
+
+        def main() -> None:
+            gate = Chan[int]()
+            waiting = gosecure(wait, gate)
+            for routine in (gosecure(large, 200_000_000), gosecure(many)):
+                try:
+                    routine.result()
+                except Overloaded as error:
+                    print(error)
+            print(gosecure(offer, Chan[bytes](1)).result())
+            gate.send(3)
+            print(waiting.result())
+        """,
+    ) == [
+        "the result of large is larger than the enclave's limits allow: send it through a channel in pieces",
+        "the result of many is larger than the enclave's limits allow: send it through a channel in pieces",
+        "overloaded",
+        "3",
+    ]

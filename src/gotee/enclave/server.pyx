@@ -293,6 +293,10 @@ cdef class Server(Sleeper):
                 payload = call.entry.codec.encode_result(call.value)
             except BoundaryTypeError as refused:
                 return self.send(self.failures.of_result(call.id, refused, call.entry.name))
+            except Overloaded:
+                return self.send(pack(Kind.OVERLOADED, call.id, 1))
+            except Exception as broken:   # what the program's own classes do while they are copied
+                return self.send(self.failures.of_call(call.id, broken, call.entry.name))
             self.console_first()
             return self.wire.post(CODE_RESULT, call.id, 0, payload)
         call.mark_observed()

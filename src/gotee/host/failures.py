@@ -21,6 +21,10 @@ def failure_of(message: Message, name: str) -> BaseException:
     """The exception of a call of `name` that has no result."""
     if message.kind is Kind.CALL_CANCELLED:
         return Cancelled()
+    if message.kind is Kind.OVERLOADED and message.argument:
+        return Overloaded(
+            f"the result of {name} is larger than the enclave's limits allow: send it through a channel in pieces"
+        )
     if message.kind is Kind.OVERLOADED:
         return Overloaded(
             f"the enclave refused a call of {name}: more routines, or larger arguments, than its limits allow"
