@@ -50,6 +50,22 @@ class Ocall(enum.IntEnum):
     INPUT = 30  # most bytes -> a line of standard input, or its part; nothing at the end
     ENVIRONMENT = 31  # names -> those that are set, with values
     TIME = 32  # -> ns since 1970
+    RESOLVE = 64  # name, port, family, type, protocol, flags -> ResolveAnswer or ResolveFailed
+    SOCKET = 65  # family, type, protocol -> handle
+    SOCKET_CLOSE = 66  # handle
+    BIND = 67  # handle, Address
+    LISTEN = 68  # handle, backlog
+    CONNECT = 69  # handle, Address
+    ACCEPT = 70  # handle -> Accepted
+    RECEIVE = 71  # see gotee.boundary.network
+    RECEIVE_FROM = 72
+    SEND = 73
+    SHUTDOWN = 74  # handle, direction
+    NAME = 75  # handle -> Address
+    PEER = 76  # handle -> Address
+    GET_OPTION = 77  # handle, level, name, size -> Option
+    SET_OPTION = 78  # handle, level, name, Option
+    POLL = 79
 
 
 HEAD: Final = struct.Struct("<QqQ")

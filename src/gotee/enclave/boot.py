@@ -15,7 +15,7 @@ from _frozen_importlib_external import ExtensionFileLoader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from importlib.abc import Loader as _Loader
     from types import CodeType, ModuleType
     from typing import Any
@@ -82,6 +82,7 @@ class Importer(_Loader):
         self._folders: dict[str, str] = {}
         self._natives = natives
         self._open: set[int] = set()
+        self.afterwards: dict[str, Callable[[], None]] = {}  # what completes a module, right behind its import
         for block in blocks:
             for part in block.places:
                 kind, _, rest = part.partition(" ")
@@ -147,6 +148,13 @@ class Importer(_Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - measured bytecode
+        self.complete(module.__name__)
+
+    def complete(self, name: str) -> None:
+        """Do what is to be done once a module has been imported."""
+        action = self.afterwards.pop(name, None)
+        if action is not None:
+            action()
 
     def get_code(self, fullname: str) -> CodeType:
         block, part, _, _ = self._found(fullname)
@@ -257,6 +265,10 @@ class _Native(ExtensionFileLoader):
             for number in libraries:
                 load(f"/proc/self/fd/{number}")
         return super().create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        self._importer.complete(module.__name__)
 
 
 def start(argv: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ def main(
     platform keeps the other end of `gate` open until everything that the image names is verified.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.putenv("OPENSSL_CONF", "/dev/null")  # OpenSSL would load what a file of the host's names, even libraries
     # If the platform has ended before the sandbox binds this process to it, `gate` has ended too.
     sandbox.enter((*link_fds, *sealed, platform_fd, gate))
     program = json.loads(pages.read("manifest"))["program"]

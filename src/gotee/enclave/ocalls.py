@@ -22,7 +22,7 @@ from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.messages import Kind, Message
 from gotee.boundary.ocalls import KNOWN_ERRORS, Ocall
 from gotee.runtime.parking import Ticket
-from gotee.runtime.scheduler import check_routine
+from gotee.runtime.scheduler import check_routine, on_own_stack
 
 T = TypeVar("T")
 BULK_BYTES = 8 << 20  # of file contents that may be on their way at the same time
@@ -48,6 +48,7 @@ class Pending(Generic[T]):
         self.check = check
         self.unwanted = unwanted  # told of an answer that came after its routine was told to stop
         self.ticket: Ticket[Any] = Ticket()
+        self.ready: Callable[[T], None] | None = None  # of a notice: told of the answer where it arrives
         self.left = False
         self.value: T | None = None
         self.error = 0
@@ -96,7 +97,7 @@ class Ocalls:
         """Ask without waiting; `finish` takes the number. `bulk` bytes of contents count as on their way."""
         if bulk:
             self._reserve(bulk)
-        if may_park():
+        if check_routine() and may_park():
             self._door.room()
         self._last += 1
         number = self._last
@@ -110,7 +111,7 @@ class Ocalls:
         if not pending.ticket.answered:
             if may_park():
                 try:
-                    pending.ticket.wait(f"ocall {pending.kind.name.lower()}", names[0] if names else None)
+                    park(pending.ticket, f"ocall {pending.kind.name.lower()}", names[0] if names else None)
                 except BaseException:
                     self.leave(number)
                     raise
@@ -139,6 +140,30 @@ class Ocalls:
         self._pending[number].left = True
         self._left += 1
 
+    def notify(self, kind: Ocall, request: bytes, check: Callable[[bytes], int], ready: Callable[[int], None]) -> int:
+        """Ask without waiting; `ready` gets the answer where it arrives, or -1 for an error. `forget` calls it off."""
+        number = self.begin(kind, request, check)
+        self._pending[number].ready = ready
+        return number
+
+    def forget(self, number: int) -> None:
+        """The answer of a notice is not wanted any more."""
+        pending = self._pending.get(number)
+        if pending is not None:
+            pending.ready = None
+            self.leave(number)
+
+    def wait(self, ticket: Ticket[Any], what: str, deadline: float | None) -> bool:
+        """Wait for what a notice brings; False if `deadline` (monotonic seconds) comes first.
+
+        Where nothing may park, the deadline is not looked at.
+        """
+        if may_park():
+            return park(ticket, what, None, deadline)
+        if not ticket.answered:
+            self._door.wait_alone(ticket)
+        return True
+
     # -- how much is on its way -------------------------------------------------------------------------
 
     def _reserve(self, size: int) -> None:
@@ -147,7 +172,7 @@ class Ocalls:
             ticket: Ticket[None] = Ticket()
             self._queue.append((size, ticket))
             try:
-                ticket.wait("room for file contents", None)
+                park(ticket, "room for file contents", None)
             except BaseException:
                 if ticket.answered:
                     self._release(size)
@@ -180,7 +205,10 @@ class Ocalls:
             pending.value = self._checked(pending, message.payload)
         if pending.bulk:
             self._release(pending.bulk)
-        if pending.left:
+        if pending.ready is not None:
+            del self._pending[message.id]
+            pending.ready(-1 if pending.error else pending.value)
+        elif pending.left:
             self._left -= 1
             del self._pending[message.id]
             if not pending.error and pending.unwanted is not None:
@@ -199,12 +227,28 @@ def _as_names(names: tuple[object, ...]) -> tuple[object, ...]:
     return names if len(names) < 2 else (names[0], None, names[1])
 
 
+def park(ticket: Ticket[Any], what: str, subject: object, deadline: float | None = None) -> bool:
+    """Park until an answer is there; False if `deadline` (monotonic seconds) comes first.
+
+    An event loop that runs on the routine's stack stands still, as in a thread that blocks; it is none of the others'.
+    """
+    events = sys.modules.get("asyncio.events")
+    loop = None if events is None else events._get_running_loop()
+    if events is None or loop is None or check_routine():
+        return ticket.wait(what, subject, deadline)
+    events._set_running_loop(None)
+    try:
+        return ticket.wait(what, subject, deadline)
+    finally:
+        events._set_running_loop(loop)
+
+
 def may_park() -> bool:
     """Whether others may run while the caller waits.
 
     Not in a finalizer, which may run in the midst of anything, and not in code of a module or class that is being made.
     """
-    if not check_routine():
+    if not on_own_stack():
         return False
     frame: Any = sys._getframe(1)
     while frame is not None:

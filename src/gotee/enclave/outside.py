@@ -12,6 +12,7 @@ from gotee.boundary.policy import Policy
 from gotee.enclave.imagefiles import ImageFiles
 from gotee.enclave.keyboard import ConsoleFile, standard_input
 from gotee.enclave.memoryfiles import MemoryFiles
+from gotee.enclave.networking import prepare
 from gotee.enclave.replacing import replace_files
 from gotee.enclave.server import Server
 from gotee.enclave.system import System
@@ -26,4 +27,5 @@ def install(server: Server, policy: Policy) -> System:
     system.descriptors.put(2, ConsoleFile(ocalls, policy, sys.__stderr__))
     replace_files(system)
     sys.stdin = sys.__stdin__ = standard_input(ocalls, policy)  # type: ignore[misc]
+    prepare(sys.meta_path[-1], policy, ocalls, system.descriptors)  # type: ignore[arg-type]
     return system

@@ -107,9 +107,15 @@ class BufferedRWPair(_pyio.BufferedRWPair):  # type: ignore[misc]
     """io.BufferedRWPair."""
 
     def __init__(self, reader: Any, writer: Any, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
-        super().__init__(reader, writer, buffer_size)
+        if not reader.readable():
+            raise OSError('"reader" argument must be readable.')
+        if not writer.writable():
+            raise OSError('"writer" argument must be writable.')
         self.reader = BufferedReader(reader, buffer_size)
         self.writer = BufferedWriter(writer, buffer_size)
+
+    def __del__(self) -> None:
+        _close_freed(self)
 
 
 class TextIOWrapper(io.TextIOWrapper):

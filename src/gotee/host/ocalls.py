@@ -69,6 +69,7 @@ class Service:
 
     def __init__(self, post: Callable[[int, int, int, bytes], object], policy: Policy, home: Path) -> None:
         from gotee.host.files import Files  # they need this module
+        from gotee.host.sockets import Sockets
         from gotee.host.stdin import Input
 
         self._post = post
@@ -79,7 +80,7 @@ class Service:
         self.requests: dict[int, Request] = {}
         self._last = 0
         self._lock = threading.Lock()
-        self._rooms = (Files(self), Input())
+        self._rooms = (Files(self), Input(), Sockets(self))
         self._kinds: dict[int, tuple[Served, Callable[[bytes], tuple[Any, ...]] | None]] = {}
         for kinds in (self.served(), *(room.served() for room in self._rooms)):
             self._add(kinds)

@@ -22,6 +22,8 @@ PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/go
 ROOMS = ("errors.py", "runtime", "boundary", "enclave")
 """gotee's trusted rooms; beside them only what makes `from gotee import ...` work inside."""
 OWN_FILES = ("__init__.py", "tee/__init__.py")
+COMPLETING = ("gotee.enclave.tls",)
+"""Imported behind the module that they complete: what they import is inside when that is."""
 NEEDED = ("greenlet", "msgspec")
 EARLY = ("__future__", "os", "encodings", "encodings.aliases", "encodings.utf_8")
 """What is imported before gotee's own importer is there: by the interpreter, and by our first code."""
@@ -134,7 +136,8 @@ def _own(contents: _Contents) -> None:
                 package = file.name == "__init__.py"
                 name = dotted if package else f"{dotted}.{file.stem}"
                 contents.pages[f"{'package' if package else 'module'} {name} {inside}"] = made.code
-                contents.own_imports |= set(made.imports)
+                if name not in COMPLETING:
+                    contents.own_imports |= set(made.imports)
                 if name == "gotee.enclave.boot":
                     contents.pages["boot"] = made.code
     text = f"Metadata-Version: 2.1\nName: gotee\nVersion: {gotee.__version__}\n"

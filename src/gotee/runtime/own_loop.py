@@ -1,14 +1,14 @@
 """The asyncio loop that runs `go(async_function)` on a thread without one. Both worlds.
 
 The scheduler's hub runs it when no routine is ready. Inside an enclave its selector sleeps where the scheduler does, on
-the link: there is nothing else to wait for in there.
+the link: whatever it waits for, sockets too, comes over it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gotee.runtime import worlds
 
@@ -22,6 +22,9 @@ class _LinkSelector(selectors.DefaultSelector):
     def __init__(self, sleeper: Sleeper) -> None:
         super().__init__()
         self._sleeper = sleeper
+        poll: Any = getattr(self, "_selector", None)
+        if hasattr(poll, "patient"):  # the enclave's own: what it does not know yet, it tells after the sleep
+            poll.patient = True
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(0)

@@ -186,12 +186,16 @@ cdef GWaiter new_waiter(Scheduler scheduler):
 
 def check_routine():
     """Whether the caller may park: it is a routine, or the thread's own code, and no event loop's stack."""
-    cdef Scheduler scheduler = current_scheduler()
-    cdef G g = scheduler.current
-    if g is None or current_greenlet() is not g.worker:
+    if not on_own_stack():
         return False
     loop = running_loop()
-    return loop is None or scheduler.driving is loop
+    return loop is None or current_scheduler().driving is loop
+
+
+def on_own_stack():
+    """Whether the caller is a routine, or the thread's own code, maybe with an event loop of its own on that stack."""
+    cdef G g = current_scheduler().current
+    return g is not None and current_greenlet() is g.worker
 
 
 cdef double deadline_in(object seconds, str what) except? -1:
