@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
+from gotee.boundary.blocks import Blocks
 from gotee.boundary.frames import Buffer, LinkCorrupt
 from gotee.errors import Overloaded, UsageError
 
@@ -37,6 +38,11 @@ class Link(Protocol):
 
     @property
     def lanes(self) -> int: ...
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """Shared memory for what is large, if the two sides have any."""
+        ...
 
     @property
     def waiting(self) -> bool:

@@ -10,11 +10,14 @@ import os
 import socket
 from typing import NamedTuple
 
+from gotee.boundary.blocks import BLOCK_BYTES, BLOCKS, Blocks
 from gotee.boundary.frames import LinkError
 from gotee.boundary.link import LANES, MAX_FRAME_BYTES
 from gotee.boundary.memory import create_region, region_size
 from gotee.boundary.ring import INDEX_BYTES, Ring, region_bytes
 from gotee.errors import UsageError
+
+_BLOCKS_BYTES = BLOCKS * BLOCK_BYTES
 
 
 class RingDescriptors(NamedTuple):
@@ -61,18 +64,28 @@ class RingLink(Ring):
     >>> other.close()
     """
 
+    blocks: Blocks | None = None
+
     @classmethod
     def create(
-        cls, capacity: int = 1 << 20, *, max_frame: int = MAX_FRAME_BYTES, lanes: int = LANES
+        cls,
+        capacity: int = 1 << 20,
+        *,
+        max_frame: int = MAX_FRAME_BYTES,
+        lanes: int = LANES,
+        with_blocks: bool = False,
     ) -> tuple[RingLink, RingDescriptors]:
-        """Make a region with rings of `capacity` bytes (a power of two, 4 KiB to 1 GiB); return one side of it and
-        the descriptors of the other. `max_frame` (bytes) and `lanes` must be the same on both sides."""
-        region = create_region(region_bytes(capacity))
+        """Make a region with rings of `capacity` bytes (a power of two, 4 KiB to 1 GiB), and, behind them, blocks if
+        they are wanted; return one side of it and the descriptors of the other. `max_frame` (bytes) and `lanes` must
+        be the same on both sides."""
+        region = create_region(region_bytes(capacity) + (_BLOCKS_BYTES if with_blocks else 0))
         bells = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(2)]
         near, far = (end.detach() for end in socket.socketpair())
         descriptors = RingDescriptors(region, os.dup(bells[1]), os.dup(bells[0]), far)
         try:
             link = cls(region, capacity, True, bells[0], bells[1], near, max_frame=max_frame, lanes=lanes)
+            if with_blocks:
+                link.blocks = Blocks(region, region_bytes(capacity))
         except BaseException:
             descriptors.close()
             for descriptor in (*bells, near):
@@ -89,8 +102,12 @@ class RingLink(Ring):
         try:
             size = region_size(descriptors.region)
             capacity = (size - INDEX_BYTES) // 2
+            with_blocks = not _fits(size, capacity)
+            if with_blocks:
+                size -= _BLOCKS_BYTES
+                capacity = (size - INDEX_BYTES) // 2
             if not _fits(size, capacity):
-                raise LinkError(f"the shared memory has {size} bytes, which is no ring")
+                raise LinkError(f"the shared memory has {region_size(descriptors.region)} bytes, which is no ring")
             link = cls(
                 descriptors.region,
                 capacity,
@@ -101,6 +118,8 @@ class RingLink(Ring):
                 max_frame=max_frame,
                 lanes=lanes,
             )
+            if with_blocks:
+                link.blocks = Blocks(descriptors.region, size)
         except BaseException:
             descriptors.close()
             raise

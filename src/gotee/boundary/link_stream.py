@@ -47,6 +47,8 @@ class StreamLink:
 
     piece = PIECE_BYTES
 
+    blocks = None  # nothing is shared
+
     def __init__(self, sock: socket.socket, *, max_frame: int = MAX_FRAME_BYTES, lanes: int = LANES) -> None:
         self._assembler = Assembler(PIECE_BYTES, max_frame, lanes)
         sock.setblocking(False)

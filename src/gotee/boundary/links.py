@@ -30,7 +30,7 @@ def create(kind: str = RING) -> tuple[Link, tuple[int, ...]]:
     (None, None)
     """
     if kind == RING:
-        return RingLink.create()
+        return RingLink.create(with_blocks=True)
     near, far = socket.socketpair()
     return StreamLink(near), (far.detach(),)
 

@@ -33,6 +33,8 @@ class Ocall(enum.IntEnum):
     CLOSE = 2  # handle
     READ = 3  # Head -> data
     WRITE = 4  # Head, data -> bytes written
+    READ_BLOCK = 8  # handle, offset, bytes wanted, block -> bytes that are in the block now
+    WRITE_BLOCK = 9  # handle, offset, bytes, block that holds them -> bytes written
     HANDLE_STAT = 5  # handle -> Stat
     TRUNCATE = 6  # handle, size
     SYNC = 7  # handle

@@ -69,9 +69,13 @@ cdef extern from *:
         if (read(bell, &count, 8) < 0) { /* not rung */ }
     }
 
-    static inline unsigned char *map_region(int fd, size_t size) {
-        void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    static inline unsigned char *map_region_at(int fd, size_t offset, size_t size) {
+        void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
         return base == MAP_FAILED ? NULL : base;
+    }
+
+    static inline unsigned char *map_region(int fd, size_t size) {
+        return map_region_at(fd, 0, size);
     }
     """
     ctypedef uint64_t shared_u64
@@ -89,6 +93,7 @@ cdef extern from *:
     void ring_bell(int bell) nogil
     void mute_bell(int bell) nogil
     unsigned char *map_region(int fd, size_t size)
+    unsigned char *map_region_at(int fd, size_t offset, size_t size)
     int munmap(void *base, size_t size)
     int shutdown(int fd, int how)
     int close_fd "close" (int fd)

@@ -106,6 +106,11 @@ cdef class Wire:
         return self.queued and not self.ended and self.frames.full
 
     @property
+    def blocks(self):
+        """The link's shared memory for what is large, or None."""
+        return self.link.blocks
+
+    @property
     def taken(self):
         """Whether somebody has the link at this moment: on a process's only thread, code that this call cut into."""
         if PyThread_acquire_lock(self.owner, NOWAIT_LOCK):

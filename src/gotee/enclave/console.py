@@ -8,25 +8,54 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from gotee.boundary.messages import Kind, pack
+from gotee.errors import OcallRefused
 
 OUT, ERR = 1, 2
 _AT_ONCE = 8192  # characters buffered before they are sent without a line's end
 
 
+class _Bytes(io.BufferedIOBase):
+    """What is below a console stream: bytes, shown as UTF-8."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+        self.raw = self
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        with memoryview(data) as view:
+            self._stream.write(bytes(view).decode("utf-8", "backslashreplace"))
+            return view.nbytes
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
 class _Stream(io.TextIOBase):
-    """A text stream that sends whole lines."""
+    """A text stream that sends whole lines. One message holds what one `write` completes, so lines are not mixed."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
+    mode = "w"
+    line_buffering = True
 
-    def __init__(self, number: int, send: Callable[[bytes], None], allowed: bool) -> None:
+    def __init__(self, number: int, send: Callable[[bytes], None], room: Callable[[], None], allowed: bool) -> None:
+        self.name = "<stdout>" if number == OUT else "<stderr>"
         self._number = number
         self._allowed = allowed
         self._send = send
+        self._room = room
         self.parts: list[str] = []
         self._length = 0
+
+    @property
+    def buffer(self) -> _Bytes:
+        return _Bytes(self)
 
     def writable(self) -> bool:
         return True
@@ -35,30 +64,40 @@ class _Stream(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if not self._allowed:
-            raise PermissionError("this image may not print: it needs console = true in [tool.gotee.ocalls]")
+            raise OcallRefused("printing is not allowed", "console = true")
         if text:
             self.parts.append(text)
             self._length += len(text)
             if "\n" in text or self._length > _AT_ONCE:
-                self.flush()
+                self.send_parts()
+                self._room()  # afterwards, so that nothing comes between the parts of a line
         return len(text)
 
     def flush(self) -> None:
+        self.send_parts()
+
+    def send_parts(self) -> None:
+        """Send what there is; never waits."""
         if self.parts:
             text = "".join(self.parts)
             self.parts.clear()
             self._length = 0
             self._send(pack(Kind.CONSOLE, self._number, 0, text.encode("utf-8", "backslashreplace")))
 
+    def reconfigure(self, **_: Any) -> None:
+        """Nothing to set: text is sent as UTF-8, by lines."""
+
     def fileno(self) -> int:
         raise io.UnsupportedOperation("the enclave's console has no file descriptor")
 
 
 class Console:
-    """Replaces sys.stdout and sys.stderr; `flush` sends unfinished lines."""
+    """Replaces sys.stdout and sys.stderr; `flush` sends unfinished lines. `room` parks while too much waits."""
 
-    def __init__(self, send: Callable[[bytes], None], allowed: bool = True) -> None:
-        self._out, self._err = _Stream(OUT, send, allowed), _Stream(ERR, send, allowed)
+    def __init__(
+        self, send: Callable[[bytes], None], room: Callable[[], None] = lambda: None, allowed: bool = True
+    ) -> None:
+        self._out, self._err = _Stream(OUT, send, room, allowed), _Stream(ERR, send, room, allowed)
         sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc,assignment]  # the real ones are closed
         sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc,assignment]
 
@@ -69,5 +108,5 @@ class Console:
 
     def flush(self) -> None:
         """Send what was printed without a line's end."""
-        self._out.flush()
-        self._err.flush()
+        self._out.send_parts()
+        self._err.send_parts()

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from gotee.boundary.blocks import BLOCK_BYTES
 from gotee.boundary.ocalls import HEAD, MOST_NAMES, MOST_PATH, NOWHERE, PIECE_BYTES, Ocall, Stat, encode
 from gotee.boundary.policy import Place, Policy
 from gotee.enclave.locks import Lock
@@ -22,6 +23,7 @@ from gotee.errors import OcallRefused
 T = TypeVar("T")
 BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
 _AT_ONCE = 4  # pieces of one read or write that are on their way at the same time
+_WORTH_A_BLOCK = 32 << 10  # bytes; what is smaller goes with its message
 _FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
 
 _stat = decoder(Stat)
@@ -86,10 +88,10 @@ class HostFile:
         """At most `size` bytes from `offset` on."""
         self._check(self._readable)
         if offset == NOWHERE or size <= PIECE_BYTES:
-            data: bytes = self._ocalls.finish(self._begin_read(offset, min(size, PIECE_BYTES)))
+            data: bytes = self._ocalls.finish(self._begin_read(offset, min(size, PIECE_BYTES), None))
             return data
         pieces = []
-        for asked, piece in self._in_pieces(size, lambda at, some: self._begin_read(offset + at, some)):
+        for asked, piece in self._in_pieces(size, lambda at, some, block: self._begin_read(offset + at, some, block)):
             pieces.append(piece)
             if len(piece) < asked:
                 break
@@ -100,7 +102,7 @@ class HostFile:
         self._check(self._writable)
         written = 0
         for asked, some in self._in_pieces(
-            len(data), lambda at, some: self._begin_write(data[at : at + some], offset + at)
+            len(data), lambda at, some, block: self._begin_write(data[at : at + some], offset + at, block)
         ):
             written += some
             if some < asked:
@@ -114,7 +116,7 @@ class HostFile:
         while written < len(data):
             piece = data[written : written + PIECE_BYTES]
             try:
-                some: int = self._ocalls.finish(self._begin_write(piece, NOWHERE))
+                some: int = self._ocalls.finish(self._begin_write(piece, NOWHERE, None))
             except OSError:
                 if not written:
                     raise
@@ -124,7 +126,7 @@ class HostFile:
                 break
         return written
 
-    def _in_pieces(self, size: int, begin: Callable[[int, int], int]) -> Iterator[tuple[int, Any]]:
+    def _in_pieces(self, size: int, begin: Callable[[int, int, int | None], int]) -> Iterator[tuple[int, Any]]:
         """What was asked and what was answered, piece by piece, while later pieces are on their way.
 
         An error of the first piece is raised; one of a later piece is the end.
@@ -134,8 +136,9 @@ class HostFile:
         try:
             while at < size or begun:
                 while at < size and len(begun) < _AT_ONCE:
-                    some = min(PIECE_BYTES, size - at)
-                    begun.append((some, begin(at, some)))
+                    block = self._ocalls.take_block() if size - at >= _WORTH_A_BLOCK else None
+                    some = min(PIECE_BYTES if block is None else BLOCK_BYTES, size - at)
+                    begun.append((some, begin(at, some, block)))
                     at += some
                 asked, number = begun.popleft()
                 try:
@@ -150,7 +153,10 @@ class HostFile:
             for _, number in begun:
                 self._ocalls.leave(number)
 
-    def _begin_read(self, offset: int, size: int) -> int:
+    def _begin_read(self, offset: int, size: int, block: int | None) -> int:
+        if block is not None:
+            return self._begin_read_block(offset, size, block)
+
         def check(payload: bytes) -> bytes:
             if len(payload) > size:
                 raise ValueError(f"{len(payload)} bytes where {size} were asked for")
@@ -159,18 +165,29 @@ class HostFile:
         head = HEAD.pack(self._handle, offset, size)
         return self._ocalls.begin(Ocall.READ, head, check, bulk=0 if offset == NOWHERE else size)
 
-    def _begin_write(self, data: memoryview, offset: int) -> int:
+    def _begin_write(self, data: memoryview, offset: int, block: int | None) -> int:
         size = len(data)
+        self._found = None
 
         def check(payload: bytes) -> int:
-            written = _whole(payload)
-            if not 0 < written <= size:
-                raise ValueError(f"{written} bytes written where {size} were given")
-            return written
+            return _count(payload, 1, size)
 
-        self._found = None
+        if block is not None:
+            assert self._ocalls.blocks is not None
+            self._ocalls.blocks.view(block)[:size] = data
+            request = encode((self._handle, offset, size, block))
+            return self._ocalls.begin(Ocall.WRITE_BLOCK, request, check, block=block)
         request = b"".join((HEAD.pack(self._handle, offset, size), data))
         return self._ocalls.begin(Ocall.WRITE, request, check, bulk=size)
+
+    def _begin_read_block(self, offset: int, size: int, block: int) -> int:
+        assert self._ocalls.blocks is not None
+        view = self._ocalls.blocks.view(block)
+
+        def check(payload: bytes) -> bytes:
+            return bytes(view[: _count(payload, 0, size)])
+
+        return self._ocalls.begin(Ocall.READ_BLOCK, encode((self._handle, offset, size, block)), check, block=block)
 
     # -- the rest -------------------------------------------------------------------------------------------
 
@@ -353,6 +370,13 @@ def _opened_one(payload: bytes) -> tuple[int, Stat]:
     if not 0 <= handle < 1 << 63:
         raise ValueError(f"{handle} is no handle")
     return handle, found
+
+
+def _count(payload: bytes, least: int, most: int) -> int:
+    count = _whole(payload)
+    if not least <= count <= most:
+        raise ValueError(f"{count} bytes where {least} to {most} can be")
+    return count
 
 
 def _listed(payload: bytes) -> list[tuple[str, str]]:

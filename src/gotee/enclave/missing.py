@@ -11,6 +11,7 @@ _PROCESSES = "an enclave is one process that runs what was measured: run the pro
 _LINKS = "links and special files could lead past the policy: make them outside"
 _OWNERS = "owners and attributes of files are the host's business: change them outside"
 _OPEN = "files of an enclave are no files of the kernel: copy with read and write, or shutil"
+_PIPES = "there is no other process to talk to: use channels between routines"
 _FOLDERS = "folders are named by their paths inside, not by descriptors"
 
 REASONS = {
@@ -21,18 +22,9 @@ REASONS = {
     _LINKS: ("link", "symlink", "mkfifo", "mknod", "chroot"),
     _OWNERS: ("chown", "lchown", "fchown", "fchmod", "setxattr", "removexattr", "getxattr"),
     _FOLDERS: ("fchdir",),
+    _PIPES: ("pipe", "pipe2"),
     _OPEN: (
-        *(
-            "pipe",
-            "pipe2",
-            "preadv",
-            "pwritev",
-            "posix_fallocate",
-            "copy_file_range",
-            "splice",
-            "lockf",
-            "memfd_create",
-        ),
+        *("preadv", "pwritev", "posix_fallocate", "copy_file_range", "splice", "lockf", "memfd_create"),
         *("set_blocking", "fstatvfs", "statvfs", "pathconf", "fpathconf", "eventfd", "eventfd_read", "eventfd_write"),
     ),
 }

@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from gotee.boundary.blocks import BLOCKS, Blocks
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.messages import Kind, Message
 from gotee.boundary.ocalls import KNOWN_ERRORS, Ocall
@@ -32,6 +33,8 @@ _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: the code of functions has it, that of 
 class Door(Protocol):
     """What the ecall server offers: the link, and a wait in which no routine runs."""
 
+    @property
+    def blocks(self) -> Blocks | None: ...
     def post(self, kind: int, id: int, argument: int, payload: bytes) -> None: ...
     def room(self) -> None: ...
     def wait_alone(self, ticket: Ticket[Any]) -> None: ...
@@ -41,9 +44,15 @@ class Pending(Generic[T]):
     """One question that waits for its answer."""
 
     def __init__(
-        self, kind: Ocall, check: Callable[[bytes], T], unwanted: Callable[[T], None] | None, bulk: int
+        self,
+        kind: Ocall,
+        check: Callable[[bytes], T],
+        unwanted: Callable[[T], None] | None,
+        bulk: int,
+        block: int | None,
     ) -> None:
         self.kind = kind
+        self.block = block  # of shared memory that is its own until it is answered
         self.bulk = bulk  # bytes of contents that are on their way until it is answered
         self.check = check
         self.unwanted = unwanted  # told of an answer that came after its routine was told to stop
@@ -63,6 +72,8 @@ class Ocalls:
         self._pending: dict[int, Pending[Any]] = {}
         self._left = 0
         self._bulk = 0
+        self.blocks = door.blocks
+        self._free_blocks = list(range(BLOCKS)) if door.blocks is not None else []
         self._queue: deque[tuple[int, Ticket[None]]] = deque()
 
     @property
@@ -93,15 +104,19 @@ class Ocalls:
         *,
         unwanted: Callable[[T], None] | None = None,
         bulk: int = 0,
+        block: int | None = None,
     ) -> int:
-        """Ask without waiting; `finish` takes the number. `bulk` bytes of contents count as on their way."""
+        """Ask without waiting; `finish` takes the number.
+
+        `bulk` bytes of contents count as on their way; `block` is given back when the answer has come.
+        """
         if bulk:
             self._reserve(bulk)
         if check_routine() and may_park():
             self._door.room()
         self._last += 1
         number = self._last
-        self._pending[number] = Pending(kind, check, unwanted, bulk)
+        self._pending[number] = Pending(kind, check, unwanted, bulk, block)
         self._door.post(Kind.OCALL, number, kind, request)
         return number
 
@@ -139,6 +154,10 @@ class Ocalls:
         number = self.begin(kind, request, nothing)
         self._pending[number].left = True
         self._left += 1
+
+    def take_block(self) -> int | None:
+        """A block of shared memory that nobody uses; `begin` takes it over. None if there is none now."""
+        return self._free_blocks.pop() if self._free_blocks else None
 
     def notify(self, kind: Ocall, request: bytes, check: Callable[[bytes], int], ready: Callable[[int], None]) -> int:
         """Ask without waiting; `ready` gets the answer where it arrives, or -1 for an error. `forget` calls it off."""
@@ -205,6 +224,8 @@ class Ocalls:
             pending.value = self._checked(pending, message.payload)
         if pending.bulk:
             self._release(pending.bulk)
+        if pending.block is not None:
+            self._free_blocks.append(pending.block)
         if pending.ready is not None:
             del self._pending[message.id]
             pending.ready(-1 if pending.error else pending.value)

@@ -6,14 +6,18 @@ imported after that.
 
 from __future__ import annotations
 
+import os
 import sys
+import time
+from typing import Any
 
 from gotee.boundary.policy import Policy
+from gotee.enclave import clock, environment, later
 from gotee.enclave.imagefiles import ImageFiles
 from gotee.enclave.keyboard import ConsoleFile, standard_input
 from gotee.enclave.memoryfiles import MemoryFiles
 from gotee.enclave.networking import prepare
-from gotee.enclave.replacing import replace_files
+from gotee.enclave.replacing import replace, replace_files
 from gotee.enclave.server import Server
 from gotee.enclave.system import System
 
@@ -21,11 +25,19 @@ from gotee.enclave.system import System
 def install(server: Server, policy: Policy) -> System:
     """Put the enclave's functions in the places of Python's."""
     ocalls = server.ocalls
-    system = System(ocalls, policy, ImageFiles(sys.meta_path[-1]), MemoryFiles())  # type: ignore[arg-type]
+    importer: Any = sys.meta_path[-1]
+    system = System(ocalls, policy, ImageFiles(importer), MemoryFiles())
     system.descriptors.put(0, ConsoleFile(ocalls, policy, None))
     system.descriptors.put(1, ConsoleFile(ocalls, policy, sys.__stdout__))
     system.descriptors.put(2, ConsoleFile(ocalls, policy, sys.__stderr__))
     replace_files(system)
+    os.putenv("TZ", "UTC0")  # else the C library reads a file of the host for it; a TZ that the policy names wins
+    environment.install(ocalls, policy)
+    time.tzset()
+    timing = clock.Clock(ocalls, policy)
+    replace(clock.functions(timing))
+    clock.set_datetime(timing)
+    later.install(importer)
     sys.stdin = sys.__stdin__ = standard_input(ocalls, policy)  # type: ignore[misc]
-    prepare(sys.meta_path[-1], policy, ocalls, system.descriptors)  # type: ignore[arg-type]
+    prepare(importer, policy, ocalls, system.descriptors)
     return system

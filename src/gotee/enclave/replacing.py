@@ -12,6 +12,7 @@ import io
 import os
 import posix
 import sys
+from types import FunctionType
 from typing import Any
 
 from gotee.enclave import streams
@@ -30,7 +31,11 @@ _SAME = {"unlink": "remove", "replace": "rename", "fdatasync": "fsync"}
 
 
 def replace(replaced: dict[Any, Any]) -> None:
-    """Everywhere but in gotee's own modules and the import system, which must not wait for routines."""
+    """Everywhere but in gotee's own modules and the import system, which must not wait for routines.
+
+    A function becomes a staticmethod, which a class that keeps it does not bind (logging.Formatter.converter), as it
+    would not bind the C function.
+    """
     for name, module in list(sys.modules.items()):
         if name.startswith(_OWN) or module is None:
             continue
@@ -40,7 +45,7 @@ def replace(replaced: dict[Any, Any]) -> None:
             except TypeError:  # not hashable
                 continue
             if other is not None:
-                setattr(module, attribute, other)
+                setattr(module, attribute, staticmethod(other) if isinstance(other, FunctionType) else other)
 
 
 def replace_files(system: System) -> None:

@@ -25,7 +25,7 @@ from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
 from gotee.boundary.room import wait_for_room
 from gotee.enclave.console import Console
-from gotee.enclave.ocalls import Ocalls
+from gotee.enclave.ocalls import Ocalls, may_park
 from gotee.errors import BoundaryTypeError, Overloaded, UsageError
 from gotee.runtime import selecting
 from gotee.runtime.deadlock import waiting_table
@@ -93,7 +93,7 @@ cdef class Server(Sleeper):
     def __init__(self, Wire wire, failures, console=True):
         self.wire = wire
         self.failures = failures
-        self.console = Console((<object> wire).send, console)
+        self.console = Console((<object> wire).send, self.room, console)
         self.channels = OutsideChannels(self._send, self._room)
         self.ocalls = Ocalls(self)
         self.deferred = deque()
@@ -179,14 +179,20 @@ cdef class Server(Sleeper):
 
     # -- ocalls: what gotee.enclave.ocalls calls a door --------------------------------------------------
 
+    @property
+    def blocks(self):
+        """Shared memory for what is large, or None."""
+        return self.wire.blocks
+
     def post(self, int kind, uint64_t id, uint64_t argument, bytes payload):
         """Send a message, behind what was printed before it."""
         self.console_first()
         self.wire.post(kind, id, argument, payload)
 
     def room(self):
-        """Park while too much waits to be sent."""
-        self._room()
+        """Park while too much waits to be sent, if the caller can park."""
+        if self.wire.full and may_park():
+            wait_for_room(self.wire)
 
     def wait_alone(self, ticket):
         """Wait for the answer of an ocall while no routine runs: other messages are acted on later, in their order."""

@@ -41,7 +41,7 @@ class Enclave:
         """`policy` is that of its image; relative paths of its files begin in `home`."""
         self._started = started
         self._wire = Wire(started.link)
-        self._ocalls = Service(self._wire.post, policy, home)
+        self._ocalls = Service(self._wire, policy, home)
         self._home = Home(self._wire.send)
         self._calls = Calls(self._wire, self.seat)
         self._ready: Ticket[None] = Ticket()

@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from gotee.boundary.blocks import BLOCK_BYTES, BLOCKS
 from gotee.boundary.frames import LinkError
 from gotee.boundary.ocalls import HEAD, MOST_NAMES, PIECE_BYTES, Ocall, Stat, encode
 from gotee.boundary.policy import Place
@@ -73,6 +74,8 @@ class Files:
             Ocall.CLOSE: Served(self._close, at),
             Ocall.READ: Served(self._read),
             Ocall.WRITE: Served(self._write),
+            Ocall.READ_BLOCK: Served(self._read_block, tuple[int, int, int, int], True),
+            Ocall.WRITE_BLOCK: Served(self._write_block, tuple[int, int, int, int], True),
             Ocall.HANDLE_STAT: Served(self._handle_stat, at, True),
             Ocall.TRUNCATE: Served(self._truncate, tuple[int, int], True),
             Ocall.SYNC: Served(self._sync, at, True),
@@ -235,6 +238,20 @@ class Files:
             raise LinkError("the enclave asked to read or write in a form that is none")
         number, offset, size = HEAD.unpack_from(request.payload)
         return self._handle(number), offset, size
+
+    def _read_block(self, request: Request, number: int, offset: int, size: int, block: int) -> None:
+        with self._handle(number) as descriptor:
+            request.answer(encode(os.preadv(descriptor, [self._block(block, size)], offset)))
+
+    def _write_block(self, request: Request, number: int, offset: int, size: int, block: int) -> None:
+        with self._handle(number) as descriptor:
+            request.answer(encode(os.pwrite(descriptor, self._block(block, size), offset)))
+
+    def _block(self, block: int, size: int) -> memoryview:
+        blocks = self._service.blocks
+        if blocks is None or not 0 <= block < BLOCKS or not 0 < size <= BLOCK_BYTES:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return blocks.view(block)[:size]
 
     def _begin(self, request: Request, handle: Handle, direction: int) -> None:
         if handle.waits:

@@ -22,6 +22,7 @@ from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import Kind, Message
 from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Policy
+from gotee.boundary.wire import Wire
 from gotee.host.pool import Pool, Readiness
 
 MOST_WAITING = 1_000_000  # ocalls of one enclave at the same time
@@ -65,14 +66,15 @@ class Served(NamedTuple):
 
 
 class Service:
-    """The ocalls of one enclave. `post` sends a message, from any thread."""
+    """The ocalls of one enclave: `policy` is that of its image, relative paths of its files begin in `home`."""
 
-    def __init__(self, post: Callable[[int, int, int, bytes], object], policy: Policy, home: Path) -> None:
+    def __init__(self, wire: Wire, policy: Policy, home: Path) -> None:
         from gotee.host.files import Files  # they need this module
         from gotee.host.sockets import Sockets
         from gotee.host.stdin import Input
 
-        self._post = post
+        self._post = wire.post
+        self.blocks = wire.blocks
         self.policy = policy
         self.home = os.fsencode(home)
         self.pool = Pool()

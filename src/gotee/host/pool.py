@@ -10,14 +10,13 @@ import os
 import select
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
+from queue import SimpleQueue
 
 from gotee.runtime import deadlock
 
 MOST_THREADS = 8
-_IDLE = 5.0  # seconds after which a thread that has nothing to do ends
 
 Task = Callable[[], None]
 
@@ -41,42 +40,36 @@ class Pool:
     """Runs tasks, at most MOST_THREADS at a time, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._tasks: deque[Task] = deque()
-        self._changed = threading.Condition()
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        self._idle: list[None] = []  # one item a thread that waits: changed without the lock, in one step
         self._closed = False
 
     def submit(self, task: Task) -> None:
         """Run a task, which does not raise, on a thread of the pool."""
-        with self._changed:
-            if self._closed:
-                return
-            self._tasks.append(task)
-            if self._idle >= len(self._tasks):
-                self._changed.notify()
-            elif self._threads < MOST_THREADS:
+        self._tasks.put(task)
+        if len(self._idle) < self._tasks.qsize() and self._threads < MOST_THREADS:
+            with self._lock:
+                if self._closed or self._threads >= MOST_THREADS:
+                    return
                 self._threads += 1
-                service_thread(self._work, "gotee-ocalls")
+            service_thread(self._work, "gotee-ocalls")
 
     def close(self) -> None:
         """Run nothing more."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._tasks.clear()
-            self._changed.notify_all()
+            for _ in range(self._threads):
+                self._tasks.put(None)
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._idle += 1
-                found = self._changed.wait_for(lambda: self._tasks or self._closed, _IDLE)
-                self._idle -= 1
-                if not found or self._closed:
-                    self._threads -= 1
-                    return
-                task = self._tasks.popleft()
-            task()
+        while not self._closed:
+            self._idle.append(None)
+            task = self._tasks.get()
+            self._idle.pop()
+            if task is not None and not self._closed:
+                task()
             del task  # what it held is not kept while this thread is idle
 
 

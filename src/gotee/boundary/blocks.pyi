@@ -1,0 +1,9 @@
+from typing import Final
+
+BLOCK_BYTES: Final = 524288
+BLOCKS: Final = 10
+
+class Blocks:
+    def __init__(self, region: int, offset: int) -> None: ...
+    def view(self, number: int) -> memoryview: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...

@@ -1,0 +1,49 @@
+"""`os.environ` inside: the variables that the policy names, as the host gave them at the start. Enclave world.
+
+`outside` installs it. What trusted code sets stays inside.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gotee.boundary.ocalls import MOST_VALUE, Ocall, encode
+from gotee.boundary.policy import Policy
+from gotee.enclave.callers import library_asks
+from gotee.enclave.ocalls import Ocalls, decoder
+from gotee.errors import OcallRefused
+
+_values = decoder(dict[str, bytes])
+_policy = Policy({})
+
+
+class Environment(os._Environ[str]):
+    """os.environ. A variable that the policy does not name is refused to the program, and absent for libraries."""
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return super().__getitem__(name)
+        except KeyError:
+            if isinstance(name, str) and name not in _policy.env and not library_asks():
+                line = _policy.env_line(name)
+                raise OcallRefused(f"reading the environment variable {name} is not allowed", line) from None
+            raise
+
+
+def install(ocalls: Ocalls, policy: Policy) -> None:
+    """Fill os.environ, the same object for all who hold it, with what the policy names and the host has."""
+    global _policy
+    _policy = policy
+    os.environ.clear()
+    if policy.env:
+        found = ocalls.ask(Ocall.ENVIRONMENT, encode((policy.env,)), lambda payload: _checked(payload, policy))
+        os.environ.update(found)
+    os.environ.__class__ = Environment
+
+
+def _checked(payload: bytes, policy: Policy) -> dict[str, str]:
+    values = _values(payload)
+    for name, value in values.items():
+        if name not in policy.env or len(value) > MOST_VALUE or b"\0" in value:
+            raise ValueError(f"the variable {name!r} was not asked for, or has no value that one can have")
+    return {name: os.fsdecode(value) for name, value in values.items()}

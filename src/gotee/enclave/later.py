@@ -1,0 +1,137 @@
+"""What modules that are imported later need to be told of an enclave. Enclave world; `outside` calls `install`.
+
+Each function gets a module that has just been imported, before anybody else has it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gotee.enclave.descriptors import FIRST
+from gotee.enclave.memoryfiles import ROOT
+from gotee.errors import NotInside
+
+if TYPE_CHECKING:
+    from gotee.enclave.boot import Importer
+
+_NO_PROCESSES = "an enclave is one process that runs what was measured"
+_NO_LOAD = 4  # RTLD_NOLOAD of dlopen(3): only what is loaded already
+
+
+def install(importer: Importer) -> None:
+    """Have each module changed when it comes."""
+    for name, change in (
+        ("tempfile", _tempfile),
+        ("subprocess", _subprocess),
+        ("multiprocessing.process", _process),
+        ("multiprocessing.synchronize", _synchronize),
+        ("mmap", _mmap),
+        ("fcntl", _fcntl),
+        ("_sqlite3", _sqlite),
+        ("_ctypes", _ctypes),
+    ):
+        _when_imported(importer, name, change)
+
+
+def _when_imported(importer: Importer, name: str, change: Callable[[Any], None]) -> None:
+    """Now, if it is there already or built in and so never comes through the importer."""
+    if name in sys.modules or name in sys.builtin_module_names:
+        change(importlib.import_module(name))
+    else:
+        importer.afterwards[name] = lambda: change(sys.modules[name])
+
+
+def _tempfile(module: Any) -> None:
+    """Temporary files stay in the enclave's memory."""
+    module.tempdir = f"/{ROOT}"
+
+
+def _subprocess(module: Any) -> None:
+    def refuse(self: object, args: Any, *_: object, **__: object) -> NoReturn:
+        shown = args if isinstance(args, (str, bytes)) else next(iter(args), "")
+        raise NotInside(f"{_NO_PROCESSES}: run {shown!r} outside, and send what it gives in")
+
+    module.Popen.__init__ = refuse
+
+
+def _process(module: Any) -> None:
+    def refuse(self: object) -> NoReturn:
+        raise NotInside(f"{_NO_PROCESSES}: start routines with go() instead of processes")
+
+    module.BaseProcess.start = refuse
+
+
+def _synchronize(module: Any) -> None:
+    def refuse(self: object, *_: object, **__: object) -> NoReturn:
+        raise NotInside(f"{_NO_PROCESSES}: use threading or channels instead of multiprocessing")
+
+    module.SemLock.__init__ = refuse
+
+
+def _mmap(module: Any) -> None:
+    real = module.mmap
+
+    class Map(real):  # type: ignore[misc,valid-type]
+        """mmap.mmap, of memory only."""
+
+        def __new__(cls, fileno: int, *args: Any, **kwargs: Any) -> Any:
+            if fileno != -1:
+                raise NotInside("a file cannot be mapped inside, as its contents are the host's: read it")
+            return super().__new__(cls, fileno, *args, **kwargs)
+
+    Map.__name__ = Map.__qualname__ = "mmap"
+    Map.__module__ = "mmap"
+    module.mmap = Map
+
+
+def _fcntl(module: Any) -> None:
+    for name in ("fcntl", "ioctl", "flock", "lockf"):
+        setattr(module, name, _of_the_kernel(name, getattr(module, name)))
+
+
+def _of_the_kernel(name: str, real: Any) -> Any:
+    def checked(fd: Any, *args: Any) -> Any:
+        number = fd if isinstance(fd, int) else fd.fileno()
+        if number >= FIRST or number <= 2:
+            raise NotInside(f"fcntl.{name} does not work on files inside: they are no files of the kernel")
+        return real(number, *args)
+
+    checked.__name__ = checked.__qualname__ = name
+    return checked
+
+
+def _sqlite(module: Any) -> None:
+    """SQLite opens files itself, past the policy; in memory it works, with its temporary tables there, too."""
+    real = module.connect
+
+    def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
+        text = database if isinstance(database, str) else "a file"
+        if text != ":memory:" and not (text.startswith("file:") and ("mode=memory" in text or ":memory:" in text)):
+            raise NotInside(
+                f"SQLite opens {text!r} itself, which does not work inside: connect to ':memory:', and move its "
+                "contents with Connection.serialize and deserialize"
+            )
+        connection = real(database, *args, **kwargs)
+        connection.execute("pragma temp_store = memory")
+        return connection
+
+    module.connect = connect
+
+
+def _ctypes(module: Any) -> None:
+    """Only libraries that the image brought in, and that are loaded."""
+    real = module.dlopen
+
+    def dlopen(name: Any, mode: int = 0, /) -> Any:
+        if name is None:
+            return real(name, mode)
+        try:
+            return real(name, mode | _NO_LOAD)
+        except OSError:
+            pass
+        raise NotInside(f"the library {name!r} is not part of the image: only what is measured is loaded")
+
+    module.dlopen = dlopen
