@@ -95,6 +95,10 @@ class ImageError(GoteeError):
     """An image cannot be built, or is not what it claims to be: damaged, changed, or signed by nobody."""
 
 
+class SandboxError(GoteeError):
+    """The enclave cannot be shut in: its floor cannot be had, or a layer that GOTEE_REQUIRE names."""
+
+
 class CompileError(GoteeError):
     """The program cannot be rewritten or partitioned. `code`, place and caret are part of the text."""
 

@@ -13,12 +13,12 @@ from .conftest import Gotee
 def test_json_has_the_documented_shape(gotee: Gotee) -> None:
     done = gotee("doctor", "--json")
     report = json.loads(done.stdout)
-    assert report.keys() == {"gotee", "ready", "checks", "tee"}
+    assert report.keys() == {"schema", "gotee", "ready", "checks", "tee", "sandbox"}
     for check in report["checks"]:
         assert check.keys() == {"name", "value", "ok", "required", "note"}
         assert check["ok"] in (True, False, None)
     assert report["tee"].keys() == set(config.TEES)
-    assert all(tee.keys() == {"runs", "note"} for tee in report["tee"].values())
+    assert all(tee.keys() == {"runs", "note", "levels"} for tee in report["tee"].values())
 
 
 def test_this_interpreter_is_ready(gotee: Gotee) -> None:
@@ -38,7 +38,7 @@ def test_wrong_settings_are_found_and_the_status_is_1(gotee: Gotee) -> None:
 
 def test_inline_is_offered_without_any_claim(gotee: Gotee) -> None:
     inline = json.loads(gotee("doctor", "--json").stdout)["tee"]["inline"]
-    assert inline == {"runs": True, "note": "no isolation: same process, nothing is protected"}
+    assert inline == {"runs": True, "note": "no isolation: same process, nothing is protected", "levels": {}}
 
 
 def test_places_that_are_not_built_do_not_run(gotee: Gotee) -> None:

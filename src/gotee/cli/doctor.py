@@ -1,6 +1,7 @@
-"""`gotee doctor`: what this machine can do with this version of gotee, as far as it was tried. Host world.
+"""`gotee doctor`: what this machine can do with this version of gotee, found by trying it. Host world.
 
-Exit status 0: programs can run here. 1: something that they need is missing. `--json` for other programs.
+Exit status 0: programs can run here. 1: something that they need is missing. `--json` for other programs: the keys are
+described in docs/reference/cli.md, and `schema` grows when one changes its meaning.
 """
 
 from __future__ import annotations
@@ -21,9 +22,29 @@ from typing import Any
 from gotee import config
 from gotee.cli._version import version
 from gotee.errors import UsageError
+from gotee.host import trial
 
 MAPPINGS_FOR_100_000 = 262_144  # vm.max_map_count that leaves room for 100,000 parked routines at worst
 PACKAGE = Path(__file__).parents[1]
+SCHEMA = 1
+
+FLOOR = "no new privileges, seccomp allow-list, not dumpable, no other descriptors"
+FLOOR_CURE = "a kernel and a container that allow seccomp filters"
+WHAT = {
+    "userns": "no right over anything outside",
+    "mountns": "mounts of its own",
+    "netns": "a network with nothing in it",
+    "ipcns": "no queues and shared memory of others",
+    "utsns": "the machine's name is not seen",
+    "cgroupns": "control groups are not seen",
+    "pidns": "no other process is seen",
+    "threads": "a bound on threads",
+    "secretmem": "memory for keys that nothing outside can read",
+    "root": "an empty root folder",
+    "landlock-files": "no file can be opened",
+    "landlock-net": "no TCP port can be used",
+    "landlock-scopes": "no signal and no abstract socket leads out",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,20 +71,29 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Look, print, and answer whether programs can run here."""
+    """Look, try, print, and answer whether programs can run here."""
     checks = [*_interpreter(), *_modules(), *_machine(), *_settings(), *_packages()]
-    ready = all(check.ok for check in checks if check.required)
-    tees = _tees()
+    chosen = _chosen()
+    sandbox = _sandbox(chosen)
+    tees = _tees(sandbox)
+    ready = (
+        all(check.ok for check in checks if check.required)
+        and chosen is not None
+        and tees[chosen.tee]["runs"]
+        and (chosen.tee == "inline" or sandbox["satisfied"])
+    )
+    report = {
+        "schema": SCHEMA,
+        "gotee": version(),
+        "ready": ready,
+        "checks": [dataclasses.asdict(check) for check in checks],
+        "tee": tees,
+        "sandbox": sandbox,
+    }
     if options.json:
-        report = {
-            "gotee": version(),
-            "ready": ready,
-            "checks": [dataclasses.asdict(check) for check in checks],
-            "tee": tees,
-        }
         print(json.dumps(report, indent=2))
     else:
-        _print(checks, tees, ready)
+        _print(checks, report)
     return 0 if ready else 1
 
 
@@ -166,7 +196,15 @@ def _settings() -> Iterator[Check]:
     except UsageError as error:
         yield Check("settings", "refused", ok=False, required=True, note=str(error))
     else:
-        yield Check("settings", f"--tee {settings.tee}", ok=True, required=True)
+        note = f"{config.REQUIRE}={settings.require}" if settings.require else ""
+        yield Check("settings", f"--tee {settings.tee}", ok=True, required=True, note=note)
+
+
+def _chosen() -> config.Config | None:
+    try:
+        return config.from_environment()
+    except UsageError:
+        return None
 
 
 def _packages() -> Iterator[Check]:
@@ -180,25 +218,72 @@ def _packages() -> Iterator[Check]:
             yield Check(name, found, ok=True, required=required)
 
 
-def _tees() -> dict[str, dict[str, object]]:
-    notes = dict.fromkeys(config.TEES, "not built yet")
-    notes["inline"] = "no isolation: same process, nothing is protected"
-    notes["process"] = "level development: no protection against code of the same user; Linux only"
-    here = [name for name in config.RUNNABLE_TEES if name == "inline" or _can_share_memory()]
-    return {name: {"runs": name in here, "note": notes[name]} for name in config.TEES}
+def _sandbox(chosen: config.Config | None) -> dict[str, Any]:
+    """The floor and the layers, each tried by a process that shut itself in as an enclave does."""
+    tried = trial.try_sandbox()
+    required = chosen.require.split(",") if chosen is not None and chosen.require else []
+    layers = [
+        {"name": layer.name, "what": WHAT[layer.name], "holds": not layer.missing, **layer._asdict()}
+        for layer in tried.layers
+    ]
+    return {
+        "floor": {"holds": not tried.missing, "missing": tried.missing, "cure": FLOOR_CURE if tried.missing else ""},
+        "layers": layers,
+        "required": required,
+        "satisfied": not tried.missing and all(layer["holds"] for layer in layers if layer["name"] in required),
+    }
 
 
-def _can_share_memory() -> bool:
-    return sys.platform == "linux" and _works("memfd_create") and _works("eventfd")
+def _tees(sandbox: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    tees: dict[str, dict[str, Any]] = {
+        name: {"runs": False, "note": "not built yet", "levels": {}} for name in config.TEES
+    }
+    tees["inline"].update(runs=True, note="no isolation: same process, nothing is protected")
+    problem, cure = trial.try_call(os.environ)
+    development = {
+        "runs": not problem,
+        "claim": "none against code of the same user",
+        "missing": problem,
+        "cure": cure,
+    }
+    tees["process"].update(
+        runs=not problem,
+        note=problem or "a secured call was tried and answered",
+        levels={"development": development, "service": _service()},
+    )
+    return tees
 
 
-def _print(checks: list[Check], tees: dict[str, dict[str, object]], ready: bool) -> None:
-    marks = {True: "ok", False: "--", None: "  "}
-    print(f"gotee {version()}")
+def _service() -> dict[str, Any]:
+    return {
+        "runs": False,
+        "claim": "against the host program and other users; not against root, kernel or hardware",
+        "missing": "not built yet",
+        "cure": "",
+    }
+
+
+def _print(checks: list[Check], report: dict[str, Any]) -> None:
+    print(f"gotee {report['gotee']}")
     for check in checks:
-        note = f"  ({check.note})" if check.note else ""
-        print(f"  {marks[check.ok]:2}  {check.name:17} {check.value}{note}")
+        _line(check.ok, check.name, check.value, check.note)
     print("where secured routines can run")
-    for name, tee in tees.items():
-        print(f"  {marks[bool(tee['runs'])]:2}  --tee {name:11} {tee['note']}")
-    print("ready" if ready else "not ready: see the lines marked --")
+    for name, tee in report["tee"].items():
+        _line(tee["runs"], f"--tee {name}", tee["note"])
+        for level, state in tee["levels"].items():
+            _line(state["runs"], f"  level {level}", state["missing"] or f"protection: {state['claim']}", state["cure"])
+    sandbox = report["sandbox"]
+    print("how an enclave of --tee process is shut in")
+    floor = sandbox["floor"]
+    _line(floor["holds"], "floor", floor["missing"] or FLOOR, floor["cure"])
+    for layer in sandbox["layers"]:
+        needed = "; GOTEE_REQUIRE asks for it" if layer["name"] in sandbox["required"] and layer["missing"] else ""
+        said = f"missing: {layer['missing']}{needed}" if layer["missing"] else layer["what"]
+        _line(layer["holds"], layer["name"], said, layer["cure"])
+    print("ready" if report["ready"] else "not ready: see the lines marked --")
+
+
+def _line(ok: bool | None, name: str, value: str, note: str = "") -> None:
+    mark = {True: "ok", False: "--", None: "  "}[ok]
+    told = f"{value}  ({note})" if note else value
+    print(f"  {mark:2}  {name:21} {told}")

@@ -149,7 +149,8 @@ def load_filter(bytes program not None):
     cdef gotee_filter filter
     filter.length = <unsigned short> (len(program) // 8)
     filter.program = <const void *> <const char *> program
-    checked(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter))
+    if syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0:
+        raise OSError(errno, f"the kernel takes no seccomp filter: {_reason(errno)}")
 
 
 def drop_capabilities():

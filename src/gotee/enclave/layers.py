@@ -6,6 +6,7 @@ Trying is the only honest test. A kernel that has a system call may be forbidden
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -102,7 +103,8 @@ def namespaces(stay_behind: Callable[[int, int], None]) -> list[Layer]:
             entered |= flag
             layers.append(Layer(name))
         except OSError as error:
-            cure = "comes with userns" if layers[0].missing else "a kernel and a container that allow it"
+            alone = not layers[0].missing
+            cure = "a kernel and a container that allow it" if alone else "comes with userns, and for root without it"
             layers.append(Layer(name, _said(error), cure))
     if entered & dict(_NAMESPACES)["utsns"]:
         confine.set_host_name(b"enclave")
@@ -121,7 +123,7 @@ def _user_namespace() -> Layer:
         if begin is not None:
             os.close(begin)
             os.waitpid(helper, 0)
-        return Layer("userns", _said(error), _user_cure(error))
+        return Layer("userns", *_no_user_namespace(error))
     if begin is not None:
         os.write(begin, b"!")
         os.close(begin)
@@ -170,10 +172,10 @@ def _map(process: str, user: int, group: int) -> None:
             os.close(descriptor)
 
 
-def _user_cure(error: OSError) -> str:
-    if error.errno == 28:  # ENOSPC
-        return "sysctl user.max_user_namespaces=1000"
-    return "a kernel, container or security module that lets users make user namespaces"
+def _no_user_namespace(error: OSError) -> tuple[str, str]:
+    if error.errno == errno.ENOSPC:
+        return "no more user namespaces are allowed", "sysctl user.max_user_namespaces=1000"
+    return _said(error), "a kernel, container or security module that lets users make user namespaces"
 
 
 def _become_first(stay_behind: Callable[[int, int], None]) -> None:

@@ -44,13 +44,14 @@ def enter(keep: Iterable[int]) -> list[Layer]:
         plan = read_plan()
         tried = shut(plan, {0, 1, 2, *keep})
     except Exception as error:
-        end(f"the sandbox cannot be set up, and without it no enclave runs: {error}")
+        end(_without_floor(error))
     lacking = [layer for layer in tried if layer.missing]
     for layer in lacking:
         if layer.name in plan["require"]:
             end(f"GOTEE_REQUIRE asks for {layer.name}, which cannot be had here: {layer.missing} ({layer.cure})")
     if lacking:
         tell(f"the sandbox lacks {', '.join(layer.name for layer in lacking)}; `gotee doctor` says why")
+    os.write(2, b"\0")  # the platform hears: from now on the program may speak (gotee.platform.words)
     return tried
 
 
@@ -82,10 +83,10 @@ def _stay_behind(child: int, alive: int, parent: int, program: bytes) -> NoRetur
         _end_with(parent)
         confine.drop_capabilities()
         confine.not_dumpable()
-        _close_others({alive})
+        _close_others({2, alive})
         confine.end_as(child, program)
-    finally:
-        os._exit(REFUSED)
+    except OSError as error:
+        end(_without_floor(error))
 
 
 def _end_with(parent: int) -> None:
@@ -122,6 +123,11 @@ def _with_own_pid(program: bytes, placeholder: int) -> bytes:
         _INSTRUCTION.pack(code, yes, no, own if constant == placeholder else constant)
         for code, yes, no, constant in _INSTRUCTION.iter_unpack(program)
     )
+
+
+def _without_floor(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"without the floor of its sandbox no enclave runs: {reason}"
 
 
 def tell(text: str) -> None:

@@ -20,7 +20,7 @@ from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message, pack, unpack_error
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
-from gotee.errors import EnclaveLost, ImageError
+from gotee.errors import EnclaveLost, GoteeError, ImageError, SandboxError
 from gotee.host import failures
 from gotee.host.calls import Callee, Calls
 from gotee.host.lead import Lead, Seat
@@ -31,6 +31,7 @@ from gotee.runtime import deadlock
 from gotee.runtime.parking import Ticket
 from gotee.runtime.scheduler import scheduler_of_this_thread
 
+ENDED = "the enclave ended"  # as Lead says it too
 GOODBYE = 2.0  # seconds that an enclave gets at exit to send what it has printed
 
 
@@ -68,7 +69,7 @@ class Enclave:
             Kind.ABANDON: self._ocalls.on_abandon,
         }
         self.lost: str | None = None
-        self.refused: str | None = None
+        self.refused: GoteeError | None = None
         self._stopping = False
         self._process = os.getpid()
         self._lead = Lead(self._wire, self._calls, self._act, self._end)
@@ -81,11 +82,14 @@ class Enclave:
     # -- calls ----------------------------------------------------------------------------------------
 
     def wait_ready(self) -> None:
-        """Wait until the enclave serves; raises ImageError if it was refused, EnclaveLost if it ended before."""
+        """Wait until the enclave serves.
+
+        Raises ImageError if it was refused, SandboxError if it cannot be shut in, EnclaveLost if it ended before.
+        """
         self.seat()
         self._ready.wait("the enclave to start", None)
         if self.refused is not None:
-            raise ImageError(self.refused)
+            raise self.refused
         if self.lost is not None:
             raise EnclaveLost(self.lost)
 
@@ -106,25 +110,25 @@ class Enclave:
         own = threading.get_ident()
         deadlock.service_threads.add(own)
         self._lead.serve()
-        refusal = None if self._ready.answered else self._refusal()
-
-        def end() -> None:
-            self.refused = refusal
-            self._end(refusal or "the enclave ended")
-
-        self._lead.alone(end)
+        self._lead.alone(lambda: self._end(ENDED))
         deadlock.service_threads.discard(own)
         self._started.wait()
 
-    def _refusal(self) -> str | None:
-        """What the platform has against the image, if it has not started the enclave."""
+    def _not_ready(self, reason: str) -> GoteeError:
+        """What the platform says of an enclave that ended before it served."""
         try:
             self._started.control.settimeout(GOODBYE)
             news = json.loads(self._started.control.recv(1 << 16) or b"{}")
         except (OSError, ValueError):
-            return None
-        reason = news.get("refused") if isinstance(news, dict) else None
-        return None if reason is None else str(reason)
+            news = None
+        if not isinstance(news, dict):
+            return EnclaveLost(reason)
+        if "refused" in news:
+            return ImageError(str(news["refused"]))
+        if "unconfined" in news:
+            return SandboxError(str(news["unconfined"]))
+        status = news.get("status")
+        return EnclaveLost(f"{reason} before it served, with status {status}" if status else reason)
 
     def _act(self, message: Message) -> None:
         """A message that is no result."""
@@ -134,11 +138,13 @@ class Enclave:
         """The enclave is gone, or has to go: its platform kills it when our control socket closes."""
         if self.lost is not None:
             return
-        self.lost = reason
+        if not self._ready.answered and reason == ENDED:
+            self.refused = self._not_ready(reason)
+        self.lost = str(self.refused or reason)
         deadlock.remotes.remove(self._probe)
         self._started.control.close()
         self._wire.close()
-        self._calls.lose(reason, self._stopping)  # as in Go, the program's end ends what runs
+        self._calls.lose(self.lost, self._stopping)  # as in Go, the program's end ends what runs
         self._home.lose()
         self._ocalls.close()
         self._ready.give(None)

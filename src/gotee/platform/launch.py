@@ -20,6 +20,7 @@ from gotee.platform.identity import einit
 from gotee.platform.news import drain, tell, watch
 from gotee.platform.spawn import Child, spawn
 from gotee.platform.state import directory
+from gotee.platform.words import Words
 
 LEVEL = "development"
 MOST_PLACES = 256 << 20  # bytes
@@ -38,15 +39,16 @@ def main(control: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...]) 
         return
     answers.inside.close()
     process = os.pidfd_open(enclave.pid)
-    heard = _pass_on if found.signature.debug else _keep_quiet  # an image for release tells the host nothing
+    words = Words(_pass_on, debug=found.signature.debug)
     try:
-        watch((control, process), enclave.last_words, heard, answers)
+        watch((control, process), enclave.last_words, words.hear, answers)
     finally:
         enclave.kill()
         status = enclave.wait()
         os.close(process)
-        drain(enclave.last_words, heard)
-    tell(control, {"status": status})
+        drain(enclave.last_words, words.hear)
+    refusal = words.end(status)
+    tell(control, {"status": status} if refusal is None else {"unconfined": refusal})
     os.close(control)
 
 
@@ -95,10 +97,6 @@ def _pass_on(said: bytes) -> None:
         os.write(2, said)
     except OSError:
         pass  # nobody reads it
-
-
-def _keep_quiet(said: bytes) -> None:
-    pass
 
 
 def _taken(descriptor: int, most: int) -> bytes:

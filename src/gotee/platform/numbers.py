@@ -29,7 +29,8 @@ getrusage=98/165 getsid=124/156 getsockname=51/204 getsockopt=55/209 gettid=186/
 getuid=102/174 getxattr=191/8 init_module=175/105 inotify_init=253/- inotify_init1=294/26 io_setup=206/0
 io_uring_enter=426/426 io_uring_register=427/427 io_uring_setup=425/425 ioctl=16/29 ioperm=173/- iopl=172/-
 kcmp=312/272 kexec_file_load=320/294 kexec_load=246/104 keyctl=250/219 kill=62/129
-landlock_create_ruleset=444/444 link=86/- linkat=265/37 listen=50/201 lookup_dcookie=212/18 lseek=8/62
+landlock_create_ruleset=444/444 landlock_restrict_self=446/446 link=86/- linkat=265/37 listen=50/201
+lookup_dcookie=212/18 lseek=8/62
 lstat=6/- madvise=28/233 mbind=237/235 membarrier=324/283 memfd_create=319/279 memfd_secret=447/447
 migrate_pages=256/238 mincore=27/232 mkdir=83/- mkdirat=258/34 mknod=133/- mknodat=259/33 mlock=149/228
 mlock2=325/284 mmap=9/222 mount=165/40 mount_setattr=442/442 move_mount=429/429 move_pages=279/239

@@ -1,0 +1,117 @@
+"""Try what this machine can do for an enclave: the sandbox alone, and a whole secured call. Host world, for the doctor.
+
+Nothing is concluded from versions or settings: a kernel that has a system call may be forbidden to answer it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import gotee
+from gotee.image import natives
+from gotee.platform import sandbox
+
+SECONDS = 60  # far more than either trial needs
+_SANDBOX = (
+    "import json,os,sys,types\n"
+    "package=sys.modules['gotee']=types.ModuleType('gotee')\n"
+    "package.__path__=[sys.argv[1]]\n"
+    "from gotee.enclave import sandbox\n"
+    "plan=sandbox.read_plan()\n"
+    "answer=json.dumps([tuple(layer) for layer in sandbox.shut(plan,{0,1,2})])\n"
+    "os.write(1,answer.encode())\n"
+    "os._exit(0)"
+)
+_PROGRAM = """\
+from gotee import gosecure
+
+def answer(question: int) -> int:
+    return question + 1
+
+if __name__ == "__main__":
+    print(gosecure(answer, 41).result())
+"""
+_ANSWER = "42\n"
+
+
+class Tried(NamedTuple):
+    """One layer: `missing` is empty if it holds, else why not; `cure` is what would add it."""
+
+    name: str
+    missing: str
+    cure: str
+
+
+class Sandbox(NamedTuple):
+    """What a process that shut itself in says of it; without the floor, `missing` says why, and there are no layers."""
+
+    missing: str
+    layers: tuple[Tried, ...]
+
+
+def try_sandbox() -> Sandbox:
+    """Have a process of its own carry out the plan of an enclave, by the enclave's own code."""
+    if sys.platform != "linux":
+        return Sandbox("there is a sandbox on Linux only", ())
+    try:
+        plan = sandbox.plan()
+    except OSError as error:
+        return Sandbox(str(error), ())
+    try:
+        done = subprocess.run(
+            [natives.interpreter(), "-I", "-S", "-c", _SANDBOX, str(Path(gotee.__file__).parent)],
+            stdin=plan,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            env={},
+        )
+    except subprocess.TimeoutExpired:
+        return Sandbox(f"a process that shuts itself in has not ended within {SECONDS} s", ())
+    except OSError as error:
+        return Sandbox(str(error), ())
+    finally:
+        os.close(plan)
+    try:
+        return Sandbox("", tuple(Tried(*layer) for layer in json.loads(done.stdout)))
+    except ValueError:  # not shut in, it says why elsewhere
+        return Sandbox(_last_line(done.stderr), ())
+
+
+def try_call(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Run a small program with one secured call under `--tee process`: why it does not work and a cure, or nothing."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="gotee-doctor-") as folder:
+            program = Path(folder, "answer.py")
+            program.write_text(_PROGRAM)
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "gotee", "run", "--tee", "process", str(program)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                env={name: value for name, value in environment.items() if not name.startswith("GOTEE_")},
+            )
+    except subprocess.TimeoutExpired:
+        return f"a small program has not ended within {SECONDS} s", ""
+    except OSError as error:
+        return str(error), "gotee needs a folder for temporary files: mount a tmpfs on /tmp"
+    if done.returncode == 0 and done.stdout == _ANSWER:
+        return "", ""
+    return _last_line(done.stderr), "gotee run with any program says more"
+
+
+def _last_line(text: str) -> str:
+    """What a traceback or a complaint comes down to."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "it ended without a word"
+    return re.sub(r"^(gotee\.errors\.\w+|gotee): ", "", lines[-1])

@@ -1,0 +1,121 @@
+"""Machines that lack something: what the doctor says of them, and what a program does there, are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gotee
+from gotee.platform.required import LANDLOCK, LAYERS, NAMESPACES
+
+WITHOUT = str(Path(__file__).with_name("without.py"))
+NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
+NOTHING = "memfd_secret:0=ENOSYS"  # a filter, but for no call
+PROGRAM = """\
+import os
+from gotee import gosecure
+
+def answer() -> int:
+    return 42
+
+if __name__ == "__main__":
+    print(gosecure(answer).result())
+"""
+root_keeps = () if os.geteuid() == 0 else NAMESPACES[1:]
+AWAY = {
+    "nothing": ([NOTHING], ()),
+    "Landlock": (["landlock_create_ruleset=ENOSYS"], LANDLOCK),
+    "Landlock, by a container": (["landlock_restrict_self=EPERM"], LANDLOCK),
+    "secret memory": (["memfd_secret=ENOSYS"], ("secretmem",)),
+    "all namespaces": (["unshare=EPERM"], (*NAMESPACES, "threads", "root")),
+    "user namespaces": ([f"unshare:{NEW_USER}=ENOSPC"], ("userns", "threads", *root_keeps)),
+    "process namespaces": ([f"unshare:{NEW_PID}=EINVAL"], ("pidns",)),
+    "network namespaces": ([f"unshare:{NEW_NET}=EINVAL"], ("netns",)),
+    "mounts": (["mount=EPERM"], ("root",)),
+    "the newer mount calls": (["open_tree=ENOSYS", "mount_setattr=ENOSYS"], ("root",)),
+}
+
+
+def run(away: list[str], *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOTEE_", "PYTHON"))}
+    return subprocess.run(
+        [sys.executable, WITHOUT, *away, "--", sys.executable, "-m", "gotee", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**kept, "PYTHONPATH": str(Path(gotee.__file__).parents[1]), **environment},
+    )
+
+
+def report(away: list[str], **environment: str) -> dict[str, object]:
+    answer: dict[str, object] = json.loads(run(away, "doctor", "--json", **environment).stdout)
+    return answer
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    file = tmp_path / "main.py"
+    file.write_text(PROGRAM)
+    return str(file)
+
+
+@pytest.mark.parametrize("what", AWAY)
+def test_what_is_missing_is_told_by_the_program_too(program: str, what: str) -> None:
+    away, missing = AWAY[what]
+    lacking = [name for name in LAYERS if name in missing]
+    done = run(away, "run", program)
+    assert (done.returncode, done.stdout) == (0, "42\n")
+    told = [line for line in done.stderr.splitlines() if "sandbox" in line]
+    assert told == ([f"gotee: the sandbox lacks {', '.join(lacking)}; `gotee doctor` says why"] if lacking else [])
+
+
+@pytest.mark.parametrize("what", ["nothing", "Landlock", "all namespaces", "mounts"])
+def test_the_doctor_finds_the_same_and_names_reason_and_cure(what: str) -> None:
+    away, missing = AWAY[what]
+    found = report(away)
+    layers = found["sandbox"]["layers"]  # type: ignore[index]
+    assert [layer["name"] for layer in layers] == list(LAYERS)
+    assert {layer["name"] for layer in layers if not layer["holds"]} == set(missing)
+    for layer in layers:
+        assert bool(layer["missing"]) == bool(layer["cure"]) == (layer["name"] in missing)
+    assert found["ready"]  # a program runs
+
+
+@pytest.mark.parametrize("required", ["all", "netns", "landlock, secretmem", "namespaces"])
+def test_what_is_required_and_missing_is_an_error_before_the_program_runs_inside(program: str, required: str) -> None:
+    away = ["unshare=EPERM", "memfd_secret=ENOSYS"]
+    Path(program).write_text(PROGRAM.replace("def answer", "print('imported inside')\n\ndef answer"))
+    done = run(away, "run", program, GOTEE_REQUIRE=required)
+    assert done.returncode == 1
+    assert "SandboxError: GOTEE_REQUIRE asks for" in done.stderr
+    assert done.stdout == "imported inside\n"  # once: outside
+    found = report(away, GOTEE_REQUIRE=required)
+    assert (found["ready"], found["sandbox"]["satisfied"]) == (False, False)  # type: ignore[index]
+
+
+def test_what_is_required_and_there_is_no_error(program: str) -> None:
+    done = run(["memfd_secret=ENOSYS"], "run", program, GOTEE_REQUIRE="landlock,namespaces,root,threads")
+    assert (done.returncode, done.stdout) == (0, "42\n")
+
+
+@pytest.mark.parametrize("name", ["alll", "Landlock", "seccomp", "landlock;netns"])
+def test_a_layer_that_is_not_known_is_refused(program: str, name: str) -> None:
+    done = run([NOTHING], "run", program, GOTEE_REQUIRE=name)
+    assert done.returncode == 2
+    assert "is no layer of the sandbox; choose of all, namespaces, landlock, userns" in done.stderr
+
+
+def test_without_the_floor_nothing_runs_and_the_doctor_says_so(program: str) -> None:
+    done = run(["seccomp=ENOSYS"], "run", program)
+    assert done.returncode == 1
+    assert "SandboxError: without the floor of its sandbox no enclave runs: the kernel takes no seccomp" in done.stderr
+    found = report(["seccomp=ENOSYS"])
+    assert not found["ready"]
+    assert not found["sandbox"]["floor"]["holds"]  # type: ignore[index]
+    assert not found["tee"]["process"]["runs"]  # type: ignore[index]
+    assert "no seccomp filter" in found["tee"]["process"]["levels"]["development"]["missing"]  # type: ignore[index]
