@@ -24,6 +24,8 @@ HERE = Address(V4, "127.0.0.1", 1)
 class Host:
     """Answers every question with the same bytes, or errno."""
 
+    blocks = None  # no memory is shared with it
+
     def __init__(self, payload: bytes, error: int = 0) -> None:
         self.payload, self.error = payload, error
         self.ocalls = Ocalls(self)  # type: ignore[arg-type]
