@@ -1,6 +1,6 @@
 # make demo   the environment .venv, what the examples need, and the main job
 # make test   the same environment: lint, types, documentation, tests
-# Others: lint, every-bit, soak, bench, bench-short, wheels, docs, test-all, clean.
+# Others: lint, every-bit, fuzz, soak, bench, bench-short, wheels, docs, test-all, clean.
 # Another interpreter: make PYTHON=python3.12 demo
 
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
 BUILT_FROM := pyproject.toml setup.py $(COMPILED)
 
-.PHONY: help demo test lint types documentation docs tests every-bit soak bench bench-short wheels test-all clean preflight
+.PHONY: help demo test lint types documentation docs tests every-bit fuzz soak bench bench-short wheels test-all clean preflight
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -88,6 +88,11 @@ every-bit: $(VENV)/for-work
 
 soak: $(VENV)/for-work
 	GOTEE_SOAK=200 $(BIN)/python -m pytest -n $(WORKERS) tests/worlds/test_soak.py
+
+# Mutations of all real evidence, and bytes at random.
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/for-work
+	GOTEE_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n $(WORKERS) tests/attestation/test_fuzz.py
 
 # Some minutes. Ray is a rival too where it is installed: pip install -e '.[bench-ray]'.
 bench: $(VENV)/for-bench

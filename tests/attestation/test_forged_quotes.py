@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import dcap_qvl
 import pytest
 from tests.attestation.samples import EVIDENCE, moment, read
 
 from gotee.attestation import Collateral, Policy, verify
 from gotee.attestation.simulation import Simulation
 from gotee.attestation.trust import INTEL
-from gotee.errors import EvidenceError, PolicyError
+from gotee.errors import EvidenceError, PolicyError, UsageError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=1)
@@ -91,6 +94,49 @@ def test_what_the_policy_does_not_want_is_refused(
     simulation: Simulation, wishes: dict[str, Any], expected: str
 ) -> None:
     assert code(simulation, made(simulation), wanting(simulation, **wishes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("measurments = []", "did you mean 'measurements'"),
+        ("minimum-svn = 3", "did you mean 'minimum_svn'"),
+        ("Nonce = ''", "did you mean 'nonce'"),
+        ("zzz = 1", "no field 'zzz'"),
+        ("measurements = 'aa'", "must be a list"),
+        ("measurements = ['xy']", "not hexadecimal"),
+        ("max_age = 0", "max_age"),
+        ("max_age = 4611686018427387904", "max_age"),
+        ("tcb_statuses = ['Uptodate']", "UpToDate"),
+        ("tcb_statuses = ['Revoked']", "must be among"),
+        ("debug = 1", "neither true nor false"),
+        ("simulation_root = true", "32 bytes|1 to 1024"),
+        ("simulation_root = 'aabb'", "32 bytes"),
+        ("a = ", "not TOML"),
+    ],
+)
+def test_a_policy_file_that_means_nothing_is_refused_with_what_was_likely_meant(text: str, told: str) -> None:
+    with pytest.raises(PolicyError, match=told):
+        Policy.from_toml_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "policy-empty"),
+        ("nonce = 'aa'", "policy-empty"),
+        ("nonce = 'aa'\nmeasurements = []", "policy-empty"),
+        ("nonce = 'aa'\nsigners = ['aa']", "policy-empty"),
+        ("nonce = 'aa'\nminimum_svn = 1", "policy-empty"),
+        ("nonce = 'aa'\nprogram_digests = ['aa']", "policy-empty"),
+        ("measurements = ['aa']", "policy-binding"),
+        ("measurements = ['aa']\nmax_age = 60", "policy-binding"),
+    ],
+)
+def test_a_policy_that_leaves_the_workload_or_the_binding_open_is_an_error(text: str, code: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        Policy.from_toml_text(text)
+    assert refused.value.code == code
 
 
 def test_debug_is_refused(simulation: Simulation) -> None:
@@ -175,6 +221,52 @@ def test_every_prefix_of_a_quote_is_refused(simulation: Simulation) -> None:
     for length in range(0, len(quote), 1 if EVERY_BIT else 61):
         with pytest.raises(EvidenceError):
             verify(quote[:length], policy, now=NOW, collateral=collateral)
+
+
+@pytest.mark.parametrize("theirs", ["accepts", "refuses", "another status", "other advisories", "nonsense"])
+def test_a_disagreement_with_dcap_qvl_is_a_refusal_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, simulation: Simulation, theirs: str
+) -> None:
+    tcb: dict[str, Any] = {"status": "UpToDate", "advisory_ids": []}
+    if theirs == "another status":
+        tcb["status"] = "OutOfDate"
+    if theirs == "other advisories":
+        tcb["advisory_ids"] = ["INTEL-SA-00001"]
+
+    class Verifier:
+        def __init__(self, root: bytes | None) -> None:
+            assert root is not None
+
+        def verify_with_policy(self, *given: Any) -> Any:
+            if theirs == "refuses":
+                raise ValueError("Verification failed: the sky is green")
+            return self
+
+        def to_json(self) -> str:
+            return "{}" if theirs == "nonsense" else json.dumps({"tcb": tcb})
+
+    monkeypatch.setattr(dcap_qvl, "QuoteVerifier", Verifier)
+    quote, collateral, policy = made(simulation), simulation.collateral(), wanting(simulation)
+    if theirs == "accepts":
+        verify(quote, policy, now=NOW, collateral=collateral, crosscheck="dcap-qvl")
+        return
+    with pytest.raises(EvidenceError, match="dcap-qvl") as refused:
+        verify(quote, policy, now=NOW, collateral=collateral, crosscheck="dcap-qvl")
+    assert refused.value.code == "crosscheck"
+
+
+def test_a_crosscheck_that_cannot_be_done_is_an_error_and_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, simulation: Simulation
+) -> None:
+    with pytest.raises(UsageError, match="not known"):
+        verify(made(simulation), wanting(simulation), now=NOW, crosscheck="another")
+    with pytest.raises(UsageError, match="not nitro"):
+        verify(read("nitro/veracruz_doc.cose"), wanting(simulation), now=NOW, crosscheck="dcap-qvl")
+    monkeypatch.setitem(sys.modules, "dcap_qvl", None)
+    with pytest.raises(UsageError, match=r"gotee\[crosscheck\]"):
+        verify(
+            made(simulation), wanting(simulation), now=NOW, collateral=simulation.collateral(), crosscheck="dcap-qvl"
+        )
 
 
 @pytest.mark.parametrize("name", ["ok", "debug", "outofdate"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
@@ -13,6 +14,8 @@ from typing import Any, NamedTuple
 
 import dcap_qvl
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.cli.conftest import environment
 
 from gotee.attestation import Collateral, Policy, verify
@@ -113,8 +116,6 @@ def wanted(place: Place) -> Policy:
 
 def test_dcap_qvl_given_the_root_finds_the_platform_up_to_date(quote: bytes, collateral: Collateral) -> None:
     root = read_certificates(read_quote(quote).certification, "the chain")[-1]
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     given = dcap_qvl.QuoteCollateralV3(**vars(collateral))
     moment = int(now().timestamp())
     verifier = dcap_qvl.QuoteVerifier(root.public_bytes(Encoding.DER))
@@ -137,6 +138,21 @@ def test_the_command_line_tells_the_same(place: Place) -> None:
     assert place.verdict(*words, "--nonce", NONCE.hex())["accepted"] is True
     assert place.verdict(*words, "--nonce", NONCE[1:].hex())["code"] == "nonce"
     assert place.verdict(*words)["code"] == "policy-binding"
+
+
+def test_an_ear_of_a_simulation_affirms_neither_hardware_nor_the_whole(place: Place) -> None:
+    words = ("quote.bin", "--policy", "policy.toml", "--nonce", NONCE.hex(), "--now", now().isoformat())
+    key = place.folder / "ear.pem"
+    private = ec.generate_private_key(ec.SECP256R1())
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    token = place.done("verify", *words, "--ear", "--key", key)
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    (found,) = claims["submods"].values()
+    assert found["ear.status"] == "warning"
+    assert found["ear.trustworthiness-vector"]["hardware"] == 0
+    assert base64.urlsafe_b64decode(claims["eat_nonce"] + "=") == NONCE
+    assert place.gotee("verify", *words, "--ear").returncode == 2
+    assert place.gotee("verify", *words, "--key", key).returncode == 2
 
 
 def test_a_new_policy_accepts_no_simulation_and_no_debug_image_by_itself(place: Place) -> None:

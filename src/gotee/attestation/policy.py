@@ -19,6 +19,7 @@ from gotee.attestation.refusals import refuse
 _BYTES = {"nonce", "key", "report_data", "simulation_root"}
 _BYTE_SETS = {"measurements", "program_digests", "signers", "platforms", "attestation_keys"}
 _TEXT_SETS = {"kinds", "tcb_statuses", "accepted_advisories", "rejected_advisories", "clouds"}
+_OLDEST = 3_153_600_000  # seconds: a hundred years
 _HASHES = {"key", "simulation_root"}
 STATUSES = frozenset(
     {
@@ -142,8 +143,10 @@ def _field(name: str, value: Any) -> Any:
     if name in ("minimum_svn", "product", "minimum_tcb_evaluation"):
         return _number(name, value)
     if name == "max_age":
-        age = value if isinstance(value, timedelta) else timedelta(seconds=_number(name, value))
-        return age if age > timedelta() else refuse("policy-field", "max_age is not positive")
+        age = value if isinstance(value, timedelta) else timedelta(seconds=min(_number(name, value), _OLDEST + 1))
+        if timedelta() < age <= timedelta(seconds=_OLDEST):
+            return age
+        refuse("policy-field", f"max_age must be 1 to {_OLDEST} seconds")
     if name in ("revocation", "level"):
         return _choice(name, value)
     return value if isinstance(value, bool) else refuse("policy-field", f"{name} is neither true nor false")
