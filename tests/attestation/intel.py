@@ -9,10 +9,13 @@ import hashlib
 import json
 import struct
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gotee.attestation import simulation
 from gotee.attestation.quotes import INTEL_QE_VENDOR
@@ -48,6 +51,21 @@ class Intel(Simulation):
     def again(self, issuer: str, **options: Any) -> simulation.Authority:
         """Another certificate of one of the authorities."""
         return self._issue("Intel SGX PCK Certificate", getattr(self, issuer), **options)
+
+    def older_root(self) -> bytes:
+        """Another certificate of the root's own key, in PEM: Intel has two."""
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(self.root.certificate.subject)
+            .issuer_name(self.root.certificate.subject)
+            .public_key(self.root.key.public_key())
+            .serial_number(self.root.certificate.serial_number)
+            .not_valid_before(self.start)
+            .not_valid_after(self.start + timedelta(days=400))
+        )
+        for extension in self.root.certificate.extensions:
+            builder = builder.add_extension(extension.value, extension.critical)
+        return builder.sign(self.root.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     @property
     def pck_extension(self) -> bytes:

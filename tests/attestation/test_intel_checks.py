@@ -232,6 +232,16 @@ def test_a_pck_certificate_of_the_root_or_of_a_leaf_is_refused(sgx: Intel) -> No
     assert code(deep, quote) in ("chain", "certificate-use")
 
 
+def test_a_root_with_two_certificates_is_one_root(sgx: Intel) -> None:
+    """Quotes of some platforms carry the older certificate of Intel's root, the collateral the newer."""
+    chain = sgx.pck.pem + sgx.authority.pem + sgx.older_root()
+    fields = {"mrenclave": ENCLAVE, "report_data": REPORT_DATA}
+    for given in (chain, chain + sgx.root.pem, sgx.root.pem + chain):
+        judge(sgx, sgx.quote(sgx.report(**fields), chain=given))
+    stranger = Intel(START)
+    assert code(sgx, sgx.quote(sgx.report(**fields), chain=chain + stranger.older_root())) == "chain"
+
+
 @pytest.mark.parametrize("damage", [b"", b"\x30\x00", b"\x30\x03\x02\x01\x00", b"\x04\x00"])
 def test_a_damaged_pck_extension_is_refused(sgx: Intel, damage: bytes) -> None:
     other = changed(sgx)

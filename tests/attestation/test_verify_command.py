@@ -42,7 +42,16 @@ def test_refused_evidence_has_status_1_code_and_cure(tmp_path: Path, capsys: pyt
     assert "policy-empty" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wrong", [["--ear"], ["--part", "novalue"], ["--collateral", "absent.json"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--ear"],
+        ["--part", "novalue"],
+        ["--part", f"vcekk={QUOTE}"],
+        ["--collateral", "absent.json"],
+        ["--nonce", "xy"],
+    ],
+)
 def test_a_wrong_command_line_has_status_2(tmp_path: Path, wrong: list[str]) -> None:
     assert run(tmp_path, *wrong) == 2
 

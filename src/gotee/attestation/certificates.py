@@ -139,6 +139,15 @@ class Chains:
         """`leaf` and its issuers up to the pinned root, each checked. Raises EvidenceNotGenuine."""
         return self._path(leaf, pool, what, 0)
 
+    def refuse_strangers(
+        self, certificates: list[x509.Certificate], path: tuple[x509.Certificate, ...], what: str
+    ) -> None:
+        """What is not on the path is not proved and may not ride along; but a root may have several certificates."""
+        for certificate in certificates:
+            root = key_hash(certificate) in self.pins and subject(certificate) == subject(path[-1])
+            if certificate not in path and not root:
+                refuse("chain", f"the chain of {what} has a certificate that does not belong to it")
+
     def _path(
         self, certificate: x509.Certificate, pool: list[x509.Certificate], what: str, depth: int
     ) -> tuple[x509.Certificate, ...]:

@@ -17,6 +17,7 @@ from gotee.attestation.encoding import from_base64, from_hex, from_json
 from gotee.attestation.refusals import refuse
 
 KINDS = ("sgx", "tdx", "snp", "nitro", "tpm")
+PARTS = ("vcek", "vlek", "chain", "crl", "certs", "claims", "td_quote", "signature", "pcrs", "key", "hcl_report")
 LIMIT = 1 << 20  # bytes of evidence; real evidence is below 64 KiB
 
 

@@ -66,9 +66,7 @@ def _pck_path(quote: Quote, chains: Chains, extra: list[x509.Certificate], simul
     if len(leaves) != 1:
         refuse("chain", "the quote's chain has not exactly one PCK certificate")
     path = chains.path(leaves[0], [*certificates, *extra], "the quote's certificate chain")
-    for certificate in certificates:  # what is not on the path is not proved and may not ride along
-        if certificate not in path:
-            refuse("chain", "the quote's chain has a certificate that does not belong to it")
+    chains.refuse_strangers(certificates, path, "the quote's certificate")
     names = {"Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"}
     if len(path) != 3 or (not simulated and common_name(subject(path[1])) not in names):
         refuse("certificate-use", "the PCK certificate was not issued by a PCK authority")
@@ -106,8 +104,7 @@ def _signers(
         issuers = [issuer_name(one) for one in certificates]
         leaves = [one for one in certificates if subject(one) not in issuers] or certificates[:1]
         path = chains.path(leaves[0], [*certificates, *extra], what)
-        if any(certificate not in path for certificate in certificates):
-            refuse("chain", f"the chain of {what} has a certificate that does not belong to it")
+        chains.refuse_strangers(certificates, path, what)
         found.append(path)
     if subject(found[0][0]) != subject(pck_path[1]) or found[0][0].public_key() != pck_path[1].public_key():
         refuse("collateral-platform", "the PCK CRL is of another authority than the PCK certificate")

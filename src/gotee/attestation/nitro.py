@@ -39,8 +39,7 @@ def genuine(data: bytes, trust: Trust) -> Claims:
     leaf = read_certificate(document["certificate"], "the document's certificate")
     pool = [read_certificate(each, "a certificate of the cabundle") for each in document["cabundle"]]
     path = chains.path(leaf, [*pool, shipped("aws_nitro")], "the document's certificate")
-    if any(certificate not in path for certificate in pool):
-        refuse("chain", "the cabundle has a certificate that does not belong to it")
+    chains.refuse_strangers(pool, path, "the document's certificate")
     key = curve_key(leaf, "secp384r1", "the document's certificate")
     if len(signature) != 96 or not verify_p384(key, signature, _to_be_signed(protected, payload)):
         refuse("signature", "the document is not signed by its certificate's key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import hashlib
 import json
 import sys
@@ -84,13 +85,17 @@ def _verdict(options: argparse.Namespace, policy: Policy, now: datetime) -> Clai
 
 
 def _evidence(options: argparse.Namespace) -> Evidence:
-    from gotee.attestation.evidence import Evidence
+    from gotee.attestation.evidence import PARTS, Evidence
 
     parts: dict[str, bytes] = {}
     for given in options.part:
         name, equals, file = given.partition("=")
         if not equals or not name or name in parts:
             raise UsageError(f"--part {given}: write NAME=FILE, each name once")
+        if name not in PARTS:
+            near = difflib.get_close_matches(name.lower(), PARTS, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise UsageError(f"--part {given}: no evidence has such a part; {hint}The parts are {', '.join(PARTS)}")
         parts[name] = require_file(file).read_bytes()
     return Evidence.detect(Path(require_file(options.file)).read_bytes(), options.kind, parts)
 
