@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gotee.boundary.public_errors import public_error
 from gotee.enclave.evidence import OwnEvidence, PlatformRefused, evidence
+from gotee.enclave.sealing import UnsealError, seal, unseal
 from gotee.errors import (
     BoundaryTypeError,
     Cancelled,
@@ -47,6 +48,7 @@ __all__ = [
     "SecuredRoutineError",
     "Selected",
     "Send",
+    "UnsealError",
     "UsageError",
     "aselect",
     "asleep",
@@ -54,8 +56,10 @@ __all__ = [
     "go",
     "gosecure",
     "public_error",
+    "seal",
     "select",
     "sleep",
+    "unseal",
     "yield_now",
 ]
 

@@ -28,7 +28,7 @@ from gotee.errors import EvidenceError, UsageError
 NONCE = bytes(range(32))
 PROGRAM = """
 import hashlib, sys
-from gotee import OwnEvidence, UsageError, evidence, gosecure
+from gotee import OwnEvidence, UnsealError, UsageError, evidence, gosecure, seal, unseal
 
 KEY = b"stands for the DER of a public key made inside"
 
@@ -37,7 +37,24 @@ def prove(nonce: bytes) -> OwnEvidence:
     return evidence(nonce=nonce, key=KEY)
 
 
+def keep(number: int) -> bytes:
+    return seal(b"%d" % number, label=b"number")
+
+
+def add(sealed: bytes, number: int) -> int:
+    return int(unseal(sealed, label=b"number")) + number
+
+
 def main() -> None:
+    if sys.argv[1] == "seal":
+        sys.stdout.write(gosecure(keep, 40).result().hex())
+        return
+    if sys.argv[1] == "unseal":
+        try:
+            print(gosecure(add, bytes.fromhex(sys.argv[2]), 2).result())
+        except UnsealError as error:
+            print("refused:", error)
+        return
     found = gosecure(prove, bytes(range(32))).result()
     with open(sys.argv[1], "wb") as file:
         file.write(found.quote)
@@ -196,7 +213,24 @@ def test_code_inside_binds_its_key_and_nobody_outside_can_ask(place: Place) -> N
     for wishes in ({"key": key}, {"nonce": NONCE}, {"key": NONCE, "nonce": NONCE}, {"key": key, "nonce": key}):
         assert _code(quote, Policy.from_toml(place.folder / "policy.toml", **wishes), given) in ("key", "nonce")
     inline = place.gotee("run", "--tee", "inline", "proving.py", "inline.bin")
-    assert inline.returncode == 1 and "only code inside an enclave has evidence" in inline.stderr
+    assert inline.returncode == 1 and "only code inside an enclave can ask" in inline.stderr
+
+
+def test_sealed_bytes_survive_an_upgrade_and_no_downgrade_and_no_reset(place: Place) -> None:
+    shutil.copy(place.folder / "release.sgxs", place.folder / "newer.sgxs")
+    place.done("sign", "newer.sgxs", "--key", "signer.pem", "--security-version", "4", "--product-id", "9")
+    own = {"XDG_STATE_HOME": str(place.folder / "sealing")}
+
+    def run(image: str, *words: str) -> str:
+        return place.gotee("run", "--image", image, "proving.py", *words, **own).stdout
+
+    older, newer = run("release.sgxs", "seal"), run("newer.sgxs", "seal")
+    assert run("release.sgxs", "unseal", older) == run("newer.sgxs", "unseal", older) == "42\n"
+    assert run("newer.sgxs", "unseal", newer) == "42\n"
+    assert run("release.sgxs", "unseal", newer).startswith("refused: sealed by a newer version")
+    assert run("proving.sgxs", "unseal", older).startswith("refused: ")  # for debugging, and of another signer
+    place.gotee("platform", "reset", "--yes", **own)
+    assert run("release.sgxs", "unseal", older).startswith("refused: altered")
 
 
 @pytest.mark.parametrize("wrong", [{}, {"nonce": "text"}, {"key": 3}, {"nonce": bytes(1025)}])

@@ -42,7 +42,7 @@ def evidence(*, nonce: bytes = b"", key: bytes = b"") -> OwnEvidence:
     >>> evidence(nonce=b"0123456789abcdef")
     Traceback (most recent call last):
         ...
-    gotee.errors.UsageError: only code inside an enclave has evidence: ask in a secured routine, with --tee process
+    gotee.errors.UsageError: only code inside an enclave can ask its platform: in a secured routine, with --tee process
     """
     if not isinstance(nonce, bytes) or not isinstance(key, bytes) or len(nonce) > MOST_NONCE:
         raise UsageError(f"evidence binds bytes: a nonce of at most {MOST_NONCE}, a public key in DER, or both")
@@ -87,7 +87,7 @@ def install(descriptor: int, program: dict[str, Any]) -> None:
 
 def _inside() -> None:
     if _descriptor < 0:
-        raise UsageError("only code inside an enclave has evidence: ask in a secured routine, with --tee process")
+        raise UsageError("only code inside an enclave can ask its platform: in a secured routine, with --tee process")
 
 
 def _ask(request: bytes) -> bytes:
