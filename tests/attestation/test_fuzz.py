@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.attestation.samples import EVIDENCE, moment, read
 
@@ -40,7 +40,7 @@ from gotee.attestation.trust import Trust
 from gotee.errors import EvidenceError
 
 SECONDS = float(os.environ.get("GOTEE_FUZZ_SECONDS", "0"))
-ROUNDS = 400  # mutations of each start, if no time is named
+ROUNDS = 100  # mutations of each start, if no time is named
 ANY = Policy.any_measurement_insecure(debug=True, revocation="unchecked")
 NOW = moment("2025-07-04T10:28:44")
 SELECTION = ((0x000B, (0, 7, 23)), (0x000C, (1,)))
@@ -90,6 +90,7 @@ def test_no_bytes_break_a_parser(name: str, data: bytes) -> None:
     only_refuses(lambda: PARSERS[name](data))
 
 
+@settings(max_examples=40)
 @given(
     text=st.recursive(
         st.none() | st.integers() | st.text(),
