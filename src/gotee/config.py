@@ -6,11 +6,9 @@ variables, so that a program, and every process it starts, sees one answer.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gotee.errors import UsageError
 from gotee.platform.required import required
@@ -34,8 +32,7 @@ LINKS: Final = ("ring", "stream")
 """How a process enclave is connected: shared memory, or the byte stream that other platforms will use."""
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """The validated answer to: where do secured routines run?
 
     >>> Config()
@@ -47,6 +44,9 @@ class Config:
     image: str | None = None
     link: str = "ring"
     require: str = ""
+
+
+DEFAULT: Final = Config()
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Config:
@@ -116,14 +116,14 @@ def check(
         raise UsageError(f"{REQUIRE}={require!r} asks for a sandbox, and inline has none: leave one of the two out")
     return Config(
         tee=tee,
-        level=level or Config.level,
+        level=level or DEFAULT.level,
         image=image,
-        link=link or Config.link,
+        link=link or DEFAULT.link,
         require=",".join(layers),
     )
 
 
-_default_tee = Config.tee
+_default_tee = DEFAULT.tee
 
 
 def default_tee(tee: str) -> str:
@@ -141,6 +141,8 @@ def _refuse_near_misses(environ: Mapping[str, str]) -> None:
     known = (TEE, LEVEL, IMAGE, LINK, REQUIRE)
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
+            import difflib  # half the cost of this module
+
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             if near:
                 raise UsageError(f"{name} is no setting of gotee; did you mean {near[0]}? Rename or unset it")
@@ -149,6 +151,8 @@ def _refuse_near_misses(environ: Mapping[str, str]) -> None:
 def _known(name: str, value: str, choices: Sequence[str]) -> None:
     if value in choices:
         return
+    import difflib
+
     near = difflib.get_close_matches(value.lower(), choices, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(f"{_spelled(name, value)} is unknown; {hint}Choose one of {', '.join(choices)}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import sys
 import typing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -55,7 +54,7 @@ def class_text(cls: type) -> str:
     """Name and module of a class; the program's main module has its file's name, as it has inside."""
     module = cls.__module__
     if module == "__main__":
-        module = Path(getattr(sys.modules[module], "__file__", None) or module).stem
+        module = _stem(getattr(sys.modules[module], "__file__", None) or module)
     return f"{cls.__qualname__}:{module}"
 
 
@@ -107,3 +106,9 @@ class Elements:
 def same_elements(one: Any, two: Any) -> bool:
     """Whether two annotations are surely the same, without reading them."""
     return not isinstance(one, str | typing.ForwardRef) and bool(one == two)
+
+
+def _stem(path: str) -> str:
+    """The name of a file without its suffix; `pathlib` would be the longest import of this room."""
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name

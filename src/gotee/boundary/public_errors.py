@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import PurePath
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -86,7 +85,7 @@ def _name(cls: type[BaseException]) -> str:
     """Module and class, the same in both worlds: inside, the main file is imported under its stem."""
     module = cls.__module__
     if module == "__main__":
-        module = PurePath(getattr(sys.modules["__main__"], "__file__", None) or "__main__").stem
+        module = _stem(getattr(sys.modules["__main__"], "__file__", None) or "__main__")
     return f"{module}:{cls.__qualname__}"
 
 
@@ -142,3 +141,9 @@ def _fields(error: BaseException) -> tuple[tuple[Any, ...], dict[str, Any]]:
             ) from None
 
     return tuple(map(value, positional)), {name: value(name) for name in keywords}
+
+
+def _stem(path: str) -> str:
+    """The name of a file without its suffix; `pathlib` would be the longest import of this room."""
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name

@@ -15,6 +15,7 @@ from typing import Any
 from gotee import config
 from gotee.cli._files import require_file
 from gotee.errors import CompileError
+from gotee.host import ahead
 from gotee.syntax.run import run_file
 
 OPTIONS_WITH_VALUE = ("--tee", "--level", "--image")
@@ -86,3 +87,5 @@ def _settle(tee: str | None, level: str | None, image: str | None) -> None:
     options = {name: value for name, value in stated.items() if value is not None}
     config.from_environment({**os.environ, **options})
     os.environ.update(options)
+    if image is not None:
+        ahead.begin()

@@ -12,12 +12,11 @@ from gotee import config
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
 from gotee.errors import EnclaveLost, ImageError, SecuredRoutineError
+from gotee.host import ahead
 from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
-from gotee.host.start import Image, start
-from gotee.image.describe import contents
-from gotee.image.files import read as read_image
-from gotee.image.places import places_of
+from gotee.host.start import Image, Started, connect, start
+from gotee.image import contents, plain_json
 
 BANNER = (
     "gotee: --tee process, level development: the enclave is a process of the same user. "
@@ -28,14 +27,14 @@ BANNER = (
 class Loaded:
     """An image's table of entries and the enclave that runs it."""
 
-    def __init__(self, program: Mapping[str, Any], image: Image, link: str, home: Path) -> None:
+    def __init__(self, program: Mapping[str, Any], started: Started, home: Path) -> None:
         """`program` is what the image's manifest says of it; relative paths of files begin in `home`."""
         main, entries = program["main"], program["entries"]
         put_in_force(program["limits"])
         self._table = {(entry[0], entry[1]): number for number, entry in enumerate(entries)}
         self.own_entry = len(entries)  # gotee's own, behind the program's
         self._main = main
-        self.enclave = Enclave(start(image, link), Policy(program["policy"]["ocalls"]), home)
+        self.enclave = Enclave(started, Policy(program["policy"]["ocalls"]), home)
 
     @classmethod
     def of_program(cls, file: Path, link: str) -> Loaded:
@@ -52,20 +51,24 @@ class Loaded:
             built.measurement, product_id=settings.product_id, security_version=settings.security_version
         )
         image = Image(built.stream, signature, built.places)
-        return cls(built.manifest.program, image, link, _home(file, settings.file))
+        return cls(built.manifest.program, start(image, link), _home(file, settings.file))
 
     @classmethod
     def of_image(cls, file: Path, link: str) -> Loaded:
-        """Start an image that was built before."""
-        image = read_image(file)
-        if image.signature is None:
-            raise ImageError(f"there is no signature {file.with_suffix('.sig')}: `gotee sign` writes one")
-        manifest, _ = contents(image)
+        """Start an image that was built before. Its platform may have been started already."""
+        begun = ahead.take(str(file))
+        if begun is not None:
+            started = connect(begun.platform, link)
+            program = contents.manifest_of(begun.stream).program
+        else:
+            program, image = _read(file)
+            started = start(image, link)
+        main = _main_file()
+        if set(program["policy"]["ocalls"]) <= {"console"}:
+            return cls(program, started, main.resolve().parent)
         from gotee.image.settings import find
 
-        given = Image(image.stream, image.signature, places_of(manifest))
-        main = _main_file()
-        return cls(manifest.program, given, link, _home(main, find(main).file))
+        return cls(program, started, _home(main, find(main).file))
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
@@ -93,6 +96,21 @@ class Loaded:
             if module is not None and vars(module).get(attribute) is function:
                 return number
         return None
+
+
+def _read(file: Path) -> tuple[dict[str, Any], Image]:
+    """An image and what it says of the program; where its files lie is remembered."""
+    from gotee.image.files import read
+    from gotee.image.places import places_of
+
+    image = read(file)
+    if image.signature is None:
+        raise ImageError(f"there is no signature {file.with_suffix('.sig')}: `gotee sign` writes one")
+    manifest = contents.manifest_of(image.stream)
+    places = places_of(manifest)
+    with open(file, "rb") as opened:
+        ahead.remember(opened.fileno(), places.values(), plain_json.dumps(places))
+    return manifest.program, Image(image.stream, image.signature, places)
 
 
 def _home(main: Path, settings: Path | None) -> Path:

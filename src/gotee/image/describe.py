@@ -7,17 +7,15 @@ from typing import Any
 
 from gotee.errors import ImageError
 from gotee.image import manifest as manifests
-from gotee.image import pages, parts, sigstruct
+from gotee.image import sigstruct
+from gotee.image.contents import contents_of
 from gotee.image.files import ImageFile
 from gotee.image.manifest import Manifest
 
 
 def contents(image: ImageFile) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest and the parts of an image. Raises ImageError."""
-    block = parts.unpack(pages.contents_of(image.stream)[0], padded=True)
-    if "manifest" not in block:
-        raise ImageError("the image has no manifest")
-    return manifests.decode(bytes(block["manifest"])), {name: bytes(part) for name, part in block.items()}
+    return contents_of(image.stream)
 
 
 def report(image: ImageFile) -> dict[str, Any]:

@@ -12,10 +12,10 @@ import os
 import re
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 from gotee.errors import ImageError
+from gotee.host import ahead
 from gotee.image import cache
 
 _LINKED = re.compile(r"^\t(?:(\S+) => )?(/\S+) \(0x", re.MULTILINE)
@@ -24,8 +24,8 @@ _PT_LOAD, _PT_INTERP = 1, 3  # System V gABI, program header types
 
 
 def interpreter() -> str:
-    """The real interpreter: a virtual environment's would read its pyvenv.cfg before `-I` matters."""
-    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+    """The interpreter that platforms and enclaves run."""
+    return ahead.interpreter()
 
 
 def loader_of(executable: str) -> str:

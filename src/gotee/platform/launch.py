@@ -1,15 +1,17 @@
 """The platform process of level development: verify an image, start its enclave, watch it, end with it. Platform world.
 
-    python -I -S -c "..." CONTROL STREAM,SIGNATURE,PLACES LINK
+    python -I -S -c "..." CONTROL STREAM,SIGNATURE,PLACES
 
-The first four are descriptors, LINK several with commas between. CONTROL is a socket to the host: its end means that
-the host is gone, and then the enclave is killed. What the host wants to know (a refusal, how the enclave ended) goes
-there as one line of JSON. STREAM, SIGNATURE and PLACES (JSON: where each file that the image names lies) are hostile.
+All of them are descriptors. CONTROL is a socket to the host: its end means that the host is gone, and then the enclave
+is killed. The host sends the descriptors of the enclave's side of the link there, when it wants the enclave to start.
+What the host wants to know (a refusal, how the enclave ended) goes there as one line of JSON. STREAM, SIGNATURE and
+PLACES (JSON: where each file that the image names lies) are hostile, and so is what comes from the socket.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 from gotee.errors import ImageError
 from gotee.image import plain_json
@@ -24,15 +26,18 @@ from gotee.platform.words import Words
 
 LEVEL = "development"
 MOST_PLACES = 256 << 20  # bytes
+MOST_LINK = 8  # descriptors
 
 
-def main(control: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...]) -> None:
+def main(control: int, inputs: tuple[int, int, int]) -> None:
     """Run the platform process until the enclave or the host ends."""
     _ignore_interrupts()  # the terminal's Ctrl-C is the host's business
     try:
         loading = Loading(_taken(inputs[0], MOST_BYTES), _taken(inputs[1], 1 << 16), _places(inputs[2]))
         found = loading.loaded
         answers = Answers(einit(found.measurement, found.signature, LEVEL), directory(os.environ))
+        loading.finish(FIRST)
+        link_fds = _link(control)
         enclave = _start(loading, link_fds, answers.inside.fileno())
     except (ImageError, OSError) as error:
         tell(control, {"refused": str(error)})
@@ -53,8 +58,7 @@ def main(control: int, inputs: tuple[int, int, int], link_fds: tuple[int, ...]) 
 
 
 def _start(loading: Loading, link_fds: tuple[int, ...], answers: int) -> Child:
-    """Verify and start: the interpreter begins when it is verified, and waits where it would use what is not yet."""
-    loading.finish(FIRST)
+    """Start the interpreter, which is verified; it waits where it would use what is not yet."""
     waiting, gate = os.pipe()
     try:
         enclave = spawn(loading.loaded, link_fds, answers, waiting)
@@ -75,6 +79,19 @@ def _start(loading: Loading, link_fds: tuple[int, ...], answers: int) -> Child:
     for descriptor in (*loading.loaded.descriptors, *link_fds):
         os.close(descriptor)
     return enclave
+
+
+def _link(control: int) -> tuple[int, ...]:
+    """The enclave's side of the link. If the host goes without asking for an enclave, so does the platform."""
+    import _socket
+
+    host = _socket.socket(fileno=control)
+    _, messages, _, _ = host.recvmsg(1, _socket.CMSG_SPACE(4 * MOST_LINK), _socket.MSG_CMSG_CLOEXEC)
+    host.detach()
+    if not messages:
+        os._exit(0)
+    rights = messages[0][2]
+    return tuple(int.from_bytes(rights[at : at + 4], sys.byteorder) for at in range(0, len(rights) - 3, 4))
 
 
 def _open(gate: int) -> None:

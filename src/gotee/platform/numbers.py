@@ -6,7 +6,9 @@ Each word is NAME=X86_64/AARCH64, with `-` where a machine has no such call. The
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 MACHINES: Final = {"x86_64": 0, "aarch64": 1}
 """What `os.uname().machine` says, and the column in the table."""

@@ -9,7 +9,11 @@ The page docs/explanation/sandbox.md explains the list; a test compares the two.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 
 class Test(NamedTuple):

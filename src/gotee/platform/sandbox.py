@@ -8,12 +8,17 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from typing import NamedTuple
 
 from gotee.platform import rules
 from gotee.platform.filter import build
 from gotee.platform.numbers import MACHINES
 from gotee.platform.required import required
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 
 class Ceilings(NamedTuple):

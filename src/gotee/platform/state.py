@@ -9,7 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 SECRET, AUTHORITIES = "secret", "authorities"
 _LOCK = "lock"

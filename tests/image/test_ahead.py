@@ -1,0 +1,93 @@
+"""A platform that was started before the program asked for an enclave: the same answers, and no trust in a hint."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gotee.host import ahead
+
+from .conftest import PROGRAM
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Python with an image and a cache of its own."""
+    (tmp_path / "doubling.py").write_text(PROGRAM)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOTEE_", "PYTHON"))}
+    kept |= {"PYTHONPATH": os.pathsep.join(sys.path[1:]), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def call(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *words]
+        given = {**kept, **environment}
+        return subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=120)
+
+    done = call("-m", "gotee", "build", "doubling.py")
+    assert done.returncode == 0, done.stderr
+    return call
+
+
+def hints(folder: Path) -> list[Path]:
+    return list((folder / "cache" / "gotee" / "places").glob("*"))
+
+
+def test_where_files_lie_is_remembered_and_used(run: Run, tmp_path: Path) -> None:
+    look = "import gotee.host.ahead as a; print(a._begun is not None)"
+    assert run("-c", look, GOTEE_IMAGE="doubling.sgxs").stdout == "False\n"
+    assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
+    assert len(hints(tmp_path)) == 1
+    assert run("-c", look, GOTEE_IMAGE="doubling.sgxs").stdout == "True\n"
+    assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
+    assert run("-m", "gotee", "run", "--image", "doubling.sgxs", "doubling.py").stdout == "42\n"
+
+
+def test_a_hint_that_leads_to_another_file_ends_in_a_refusal(run: Run, tmp_path: Path) -> None:
+    assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
+    (hint,) = hints(tmp_path)
+    known, _, places = hint.read_bytes().split(b"\n", 2)
+    other = tmp_path / "decoder.txt"
+    shutil.copyfile(os.path.join(os.path.dirname(os.__file__), "json", "decoder.py"), other)
+    other.write_text(other.read_text() + "# changed\n")
+    from gotee.image import plain_json
+
+    table = plain_json.loads(places)
+    table["/standard/json/decoder.py"] = str(other)
+    hint.write_bytes(b"\n".join((known, ahead.stamps_of(table.values()), plain_json.dumps(table))))
+    done = run("doubling.py", GOTEE_IMAGE="doubling.sgxs")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/standard/json/decoder.py" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("damage", ["stamps", "places", "all"])
+def test_a_hint_that_is_out_of_date_is_not_used(run: Run, tmp_path: Path, damage: str) -> None:
+    assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
+    (hint,) = hints(tmp_path)
+    known, stamps, places = hint.read_bytes().split(b"\n", 2)
+    if damage == "stamps":
+        hint.write_bytes(b"\n".join((known, stamps[1:], places)))
+    elif damage == "places":
+        hint.write_bytes(b"\n".join((known, stamps, b"[1]")))
+    else:
+        hint.write_bytes(b"\n\n\n")
+    done = run("doubling.py", GOTEE_IMAGE="doubling.sgxs")
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    assert hint.read_bytes() == b"\n".join((known, stamps, places))
+
+
+def test_a_program_that_asks_for_no_enclave_leaves_no_process(run: Run, tmp_path: Path) -> None:
+    assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
+    look = "import gotee.host.ahead as a; print(a._begun.platform._pid)"
+    pid = int(run("-c", look, GOTEE_IMAGE="doubling.sgxs").stdout)
+    for _ in range(2000):
+        if not os.path.exists(f"/proc/{pid}/exe"):  # gone, or ended and not yet waited for
+            return
+        subprocess.run(["sleep", "0.01"], check=True)
+    pytest.fail("the platform goes on without its host")
