@@ -281,3 +281,41 @@ def test_an_enclave_that_ends_itself_is_lost(tmp_path: Path) -> None:
     )
     ended = run(main)
     assert (ended.status, ended.lines) == (0, ["lost lost"]), ended
+
+
+@pytest.mark.parametrize(
+    ("victim", "reason"),
+    [
+        ("itself", "the enclave ended: exit status 5"),
+        ("enclave", "the enclave ended: killed by SIGKILL"),
+        ("platform", "the enclave ended: its platform has ended without a word"),
+    ],
+)
+def test_a_lost_enclave_is_lost_with_the_way_it_ended(tmp_path: Path, victim: str, reason: str) -> None:
+    main = write_program(
+        tmp_path,
+        """
+        def wait() -> None:
+            sleep(1_000)
+
+        def end() -> None:
+            os._exit(5)
+
+        def main() -> None:
+            waiting = gosecure(wait)
+            if sys.argv[1] == "itself":
+                gosecure(end)
+            else:
+                print("ready", flush=True)
+            try:
+                waiting.result()
+            except EnclaveLost as error:
+                print(error)
+        """,
+    )
+    with started(main, victim) as program:
+        if victim != "itself":
+            program.wait_for("ready")
+            kill(program, victim)
+        ended = program.end()
+    assert ended.lines[-1:] == [reason], ended

@@ -7,7 +7,6 @@ link ends, everybody who waits for the enclave is told at once.
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import sys
 import threading
@@ -20,8 +19,8 @@ from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message, pack, unpack_error
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
-from gotee.errors import EnclaveLost, GoteeError, ImageError, SandboxError
-from gotee.host import failures
+from gotee.errors import EnclaveLost, GoteeError
+from gotee.host import ended, failures
 from gotee.host.calls import Callee, Calls
 from gotee.host.lead import Lead, Seat
 from gotee.host.ocalls import Service
@@ -31,7 +30,6 @@ from gotee.runtime import deadlock
 from gotee.runtime.parking import Ticket
 from gotee.runtime.scheduler import scheduler_of_this_thread
 
-ENDED = "the enclave ended"  # as Lead says it too
 GOODBYE = 2.0  # seconds that an enclave gets at exit to send what it has printed
 
 
@@ -72,7 +70,7 @@ class Enclave:
         self.refused: GoteeError | None = None
         self._stopping = False
         self._process = os.getpid()
-        self._lead = Lead(self._wire, self._calls, self._act, self._end)
+        self._lead = Lead(self._wire, self._calls, self._act, self._on_lost)
         self._service = threading.Thread(target=self._serve, name="gotee-link", daemon=True)
         deadlock.remotes.append(self._probe)
         self._service.start()
@@ -110,25 +108,20 @@ class Enclave:
         own = threading.get_ident()
         deadlock.service_threads.add(own)
         self._lead.serve()
-        self._lead.alone(lambda: self._end(ENDED))
+        self._lead.alone(lambda: self._on_lost(None))
         deadlock.service_threads.discard(own)
         self._started.wait()
 
-    def _not_ready(self, reason: str) -> GoteeError:
-        """What the platform says of an enclave that ended before it served."""
-        try:
-            self._started.control.settimeout(GOODBYE)
-            news = json.loads(self._started.control.recv(1 << 16) or b"{}")
-        except (OSError, ValueError):
-            news = None
-        if not isinstance(news, dict):
-            return EnclaveLost(reason)
-        if "refused" in news:
-            return ImageError(str(news["refused"]))
-        if "unconfined" in news:
-            return SandboxError(str(news["unconfined"]))
-        status = news.get("status")
-        return EnclaveLost(f"{reason} before it served, with status {status}" if status else reason)
+    def _on_lost(self, reason: str | None) -> None:
+        """The link has ended, or has to end for a reason that we know; else the platform is asked for it."""
+        if self.lost is not None:
+            return
+        if reason is None:
+            error = EnclaveLost(ended.NO_REASON) if self._stopping else ended.why(self._started.control)
+            reason = str(error)
+            if not isinstance(error, EnclaveLost):
+                self.refused = error
+        self._end(reason)
 
     def _act(self, message: Message) -> None:
         """A message that is no result."""
@@ -138,13 +131,11 @@ class Enclave:
         """The enclave is gone, or has to go: its platform kills it when our control socket closes."""
         if self.lost is not None:
             return
-        if not self._ready.answered and reason == ENDED:
-            self.refused = self._not_ready(reason)
-        self.lost = str(self.refused or reason)
+        self.lost = reason
         deadlock.remotes.remove(self._probe)
         self._started.control.close()
         self._wire.close()
-        self._calls.lose(self.lost, self._stopping)  # as in Go, the program's end ends what runs
+        self._calls.lose(reason, self._stopping)  # as in Go, the program's end ends what runs
         self._home.lose()
         self._ocalls.close()
         self._ready.give(None)

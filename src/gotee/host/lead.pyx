@@ -42,7 +42,8 @@ cdef double LAST_JUDGEMENT = 0.5
 cdef class Lead:
     """The right to receive from one link.
 
-    Results go to `calls`, every other message to `act(message)`; `lost(reason)` is told when the link has ended.
+    Results go to `calls`, every other message to `act(message)`; `lost(reason)` is told when the link has ended,
+    with None if nothing here says why.
     """
 
     def __cinit__(self):
@@ -105,7 +106,7 @@ cdef class Lead:
             self.lost(f"the enclave broke the protocol and was stopped: {error}")
         else:
             if self.wire.ended:
-                self.lost("the enclave ended")
+                self.lost(None)
         return self.enough(scheduler)
 
     cdef bint enough(self, Scheduler scheduler):
