@@ -1,7 +1,7 @@
 from typing import Final
 
-BLOCK_BYTES: Final = 524288
-BLOCKS: Final = 10
+BLOCK_BYTES: Final = 1048576
+BLOCKS: Final = 5
 
 class Blocks:
     def __init__(self, region: int, offset: int) -> None: ...

@@ -15,8 +15,8 @@ BLOCK_BYTES = SIZE
 BLOCKS = COUNT
 
 cdef enum:
-    SIZE = 512 << 10
-    COUNT = 10     # not two powers of two apart: the size of a region tells whether it has blocks
+    SIZE = 1 << 20
+    COUNT = 5      # not two powers of two apart: the size of a region tells whether it has blocks
 
 
 cdef class Blocks:

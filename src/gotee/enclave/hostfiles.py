@@ -22,7 +22,7 @@ from gotee.errors import OcallRefused
 
 T = TypeVar("T")
 BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
-_AT_ONCE = 4  # pieces of one read or write that are on their way at the same time
+_AT_ONCE = 2  # pieces of one read or write that are on their way at the same time
 _WORTH_A_BLOCK = 32 << 10  # bytes; what is smaller goes with its message
 _FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
 
@@ -62,6 +62,8 @@ class HostFile:
         self._readable = flags & os.O_ACCMODE != os.O_WRONLY
         self._writable = flags & os.O_ACCMODE != os.O_RDONLY
         self._at: int | None = 0  # None: the end, after appending
+        self._behind: deque[tuple[int, int]] = deque()  # begun by write_behind: bytes, and number of the ocall
+        self._failure: OSError | None = None  # of one of them
         self._turn = Lock()  # two routines that read one file get different parts of it
 
     # -- contents -------------------------------------------------------------------------------------------
@@ -69,7 +71,8 @@ class HostFile:
     def read(self, size: int) -> bytes:
         """At most `size` bytes from the file's place on."""
         with self._turn:
-            data = self.pread(size, self._place() if self._seekable else NOWHERE)
+            self._settle()
+            data = self._pread(size, self._place() if self._seekable else NOWHERE)
             if self._seekable:
                 self._at = self._place() + len(data)
         return data
@@ -77,15 +80,76 @@ class HostFile:
     def write(self, data: memoryview) -> int:
         """Write from the file's place on; how much was written, at least one byte."""
         with self._turn:
+            self._settle()
             if not self._seekable or self._append:
                 self._at = None
                 return self._write_in_turn(data)
-            written = self.pwrite(data, self._place())
+            written = self._pwrite(data, self._place())
             self._at = self._place() + written
         return written
 
     def pread(self, size: int, offset: int) -> bytes:
         """At most `size` bytes from `offset` on."""
+        self.settle()
+        return self._pread(size, offset)
+
+    def pwrite(self, data: memoryview, offset: int) -> int:
+        """Write from `offset` on; how much was written."""
+        self.settle()
+        return self._pwrite(data, offset)
+
+    def write_behind(self, data: memoryview) -> bool:
+        """Write all from the file's place on, and do not wait for it; False if this file is not written so.
+
+        For buffers: what goes wrong is raised by the next use of the file, at the latest by `settle`.
+        """
+        if self._append or not self._seekable or self._ocalls.blocks is None or len(data) < _WORTH_A_BLOCK:
+            return False
+        with self._turn:
+            self._check(self._writable)
+            self._raise_failure()
+            place, at = self._place(), 0
+            while at < len(data):
+                block = self._ocalls.take_block()
+                if block is None and self._behind:
+                    self._finish_oldest()
+                elif block is None:  # others have them all
+                    at += self._pwrite(data[at:], place + at)
+                else:
+                    some = min(BLOCK_BYTES, len(data) - at)
+                    number = self._begin_write(data[at : at + some], place + at, block)
+                    self._behind.append((some, number))
+                    at += some
+                while len(self._behind) > _AT_ONCE:
+                    self._finish_oldest()
+            self._at = place + len(data)
+        return True
+
+    def settle(self) -> None:
+        """Wait until everything is written; raises what went wrong."""
+        if self._behind or self._failure is not None:
+            with self._turn:
+                self._settle()
+
+    def _settle(self) -> None:
+        while self._behind:
+            self._finish_oldest()
+        self._raise_failure()
+
+    def _finish_oldest(self) -> None:
+        asked, number = self._behind.popleft()
+        try:
+            if self._ocalls.finish(number) < asked:
+                raise OSError(errno.EIO, "the host wrote less than it was given")
+        except OSError as error:
+            self._failure = self._failure or error
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _pread(self, size: int, offset: int) -> bytes:
         self._check(self._readable)
         if offset == NOWHERE or size <= PIECE_BYTES:
             data: bytes = self._ocalls.finish(self._begin_read(offset, min(size, PIECE_BYTES), None))
@@ -97,8 +161,7 @@ class HostFile:
                 break
         return b"".join(pieces)
 
-    def pwrite(self, data: memoryview, offset: int) -> int:
-        """Write from `offset` on; how much was written."""
+    def _pwrite(self, data: memoryview, offset: int) -> int:
         self._check(self._writable)
         written = 0
         for asked, some in self._in_pieces(
@@ -196,6 +259,7 @@ class HostFile:
         if not self._seekable:
             raise _error(errno.ESPIPE)
         with self._turn:
+            self._settle()
             base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}.get(whence)
             if base is None or base() + offset < 0:
                 raise _error(errno.EINVAL)
@@ -208,10 +272,14 @@ class HostFile:
         return self._at
 
     def _size(self) -> int:
-        return self.stat().size
+        return self._stat().size
 
     def stat(self) -> Stat:
         """fstat(2)."""
+        self.settle()
+        return self._stat()
+
+    def _stat(self) -> Stat:
         found, self._found = self._found, None  # what came with the answer of OPEN is good for one look
         return found or self._ocalls.ask(Ocall.HANDLE_STAT, encode((self._handle,)), _stat)
 
@@ -219,16 +287,21 @@ class HostFile:
         """ftruncate(2)."""
         if size < 0 or not self._writable:
             raise _error(errno.EINVAL)
+        self.settle()
         self._found = None
         self._ocalls.ask(Ocall.TRUNCATE, encode((self._handle, size)), nothing)
 
     def sync(self) -> None:
         """fsync(2)."""
+        self.settle()
         self._ocalls.ask(Ocall.SYNC, encode((self._handle,)), nothing)
 
     def close(self) -> None:
-        """Let go of it. What the host has against it is lost, as the contents were written before."""
-        self._ocalls.tell(Ocall.CLOSE, encode((self._handle,)))
+        """Let go of it. Raises what went wrong with what was written behind; the rest was written before."""
+        try:
+            self.settle()
+        finally:
+            self._ocalls.tell(Ocall.CLOSE, encode((self._handle,)))
 
     def isatty(self) -> bool:
         """Never: what a terminal is asked for does not cross."""

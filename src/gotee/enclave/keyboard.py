@@ -9,6 +9,7 @@ import errno
 import io
 import os
 import stat
+from collections import deque
 from typing import Any, NoReturn
 
 from gotee.boundary.ocalls import MOST_LINE, Ocall, Stat, encode
@@ -16,6 +17,8 @@ from gotee.boundary.policy import Policy
 from gotee.enclave.ocalls import Ocalls
 from gotee.enclave.streams import BufferedReader, TextIOWrapper
 from gotee.errors import OcallRefused
+
+_left: deque[bytes] = deque()  # came for routines that were told to stop meanwhile
 
 
 def read_line(ocalls: Ocalls, policy: Policy, size: int) -> bytes:
@@ -29,7 +32,14 @@ def read_line(ocalls: Ocalls, policy: Policy, size: int) -> bytes:
             raise ValueError(f"{len(payload)} bytes where {most} were asked for")
         return payload
 
-    return ocalls.ask(Ocall.INPUT, encode((most,)), check) if most > 0 else b""
+    if most <= 0:
+        return b""
+    if not _left:
+        return ocalls.ask(Ocall.INPUT, encode((most,)), check, unwanted=_left.append)
+    line = _left.popleft()
+    if len(line) > most:
+        _left.appendleft(line[most:])
+    return line[:most]
 
 
 class _Keyboard(io.RawIOBase):

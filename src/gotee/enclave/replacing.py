@@ -50,6 +50,7 @@ def replace(replaced: dict[Any, Any]) -> None:
 
 def replace_files(system: System) -> None:
     """`os` for files, `open`, and `io`."""
+    streams.use(system)
     own = {name: getattr(system, name) for name in _FUNCTIONS}
     own |= {name: own[other] for name, other in _SAME.items()}
     replaced: dict[Any, Any] = {getattr(posix, name): function for name, function in own.items()}

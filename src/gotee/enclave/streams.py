@@ -11,12 +11,25 @@ A file that nobody closes is closed when it is freed, as everywhere; its last co
 from __future__ import annotations
 
 import _pyio  # type: ignore[import-not-found]  # in Python, and in no type stubs
+import errno
 import io
 import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gotee.runtime.routine import go
+
+if TYPE_CHECKING:
+    from gotee.enclave.system import System
+
+
+_system: System | None = None  # set by `replacing`
+
+
+def use(system: System) -> None:
+    """Files of this system can be written behind."""
+    global _system
+    _system = system
 
 
 def _close_freed(file: Any) -> None:
@@ -36,6 +49,15 @@ class FileIO(_pyio.FileIO):  # type: ignore[misc]
     def __del__(self) -> None:
         if self._fd >= 0 and self._closefd:
             _close_freed(self)
+
+    def write_behind(self, data: memoryview) -> bool:
+        """Begin to write all of it; False if that cannot be. `settle` ends it."""
+        return _system is not None and _system.write_behind(self._fd, data)
+
+    def settle(self) -> None:
+        """Wait for what was begun, and raise what went wrong."""
+        if _system is not None:
+            _system.settle(self._fd)
 
 
 class BufferedReader(_pyio.BufferedReader):  # type: ignore[misc]
@@ -70,7 +92,9 @@ class BufferedReader(_pyio.BufferedReader):  # type: ignore[misc]
 
 
 class BufferedWriter(_pyio.BufferedWriter):  # type: ignore[misc]
-    """io.BufferedWriter. What is larger than the buffer goes past it, without a copy."""
+    """io.BufferedWriter. What is larger than the buffer goes past it, and is written while the program goes on."""
+
+    _write_buf: bytearray
 
     def __del__(self) -> None:
         _close_freed(self)
@@ -81,19 +105,38 @@ class BufferedWriter(_pyio.BufferedWriter):  # type: ignore[misc]
             raise TypeError("can't write str to binary stream")
         with memoryview(data) as given:
             if given.nbytes < self.buffer_size:
-                return super().write(given)  # type: ignore[no-any-return]
+                return self._collect(given)
             view = given.cast("B")
             with self._write_lock:
                 if self.closed:
                     raise ValueError("write to closed file")
-                self._flush_unlocked()
+                super()._flush_unlocked()
+                if isinstance(self.raw, FileIO) and self.raw.write_behind(view):
+                    return len(view)
                 at = 0
                 while at < len(view):
                     written = self.raw.write(view[at:])
                     if written is None:
-                        raise BlockingIOError(11, "write could not complete without blocking", at)
+                        raise BlockingIOError(errno.EAGAIN, "write could not complete without blocking", at)
                     at += written
             return len(view)
+
+    def _collect(self, data: memoryview) -> int:
+        with self._write_lock:
+            if self.closed:
+                raise ValueError("write to closed file")
+            self._write_buf += data
+            if len(self._write_buf) > self.buffer_size:
+                if isinstance(self.raw, FileIO) and self.raw.write_behind(memoryview(self._write_buf)):
+                    self._write_buf = bytearray()
+                else:
+                    super()._flush_unlocked()
+        return data.nbytes
+
+    def _flush_unlocked(self) -> None:
+        super()._flush_unlocked()
+        if isinstance(self.raw, FileIO):
+            self.raw.settle()
 
 
 class BufferedRandom(_pyio.BufferedRandom):  # type: ignore[misc]
@@ -200,7 +243,7 @@ def open(
         if buffering == 0:
             return raw
         if buffering < 0 or (buffering == 1 and "b" not in mode):
-            opened = _buffered(raw, mode, raw._blksize)
+            opened = _buffered(raw, mode, raw._blksize if "r" in mode else 4 * raw._blksize)
         else:
             opened = _buffered(raw, mode, buffering)
         if "b" in mode:

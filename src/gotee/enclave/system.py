@@ -14,7 +14,7 @@ from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Place, Policy
 from gotee.enclave.descriptors import Descriptors
 from gotee.enclave.entries import DirEntry, Entries
-from gotee.enclave.hostfiles import HostFiles, stat_result
+from gotee.enclave.hostfiles import HostFile, HostFiles, stat_result
 from gotee.enclave.imagefiles import ImageFiles
 from gotee.enclave.memoryfiles import MemoryFiles
 from gotee.enclave.ocalls import Ocalls, decoder
@@ -67,6 +67,17 @@ class System:
         """os.write."""
         with memoryview(data) as view:
             return self.descriptors.get(fd).write(view.cast("B") if view.nbytes else view)
+
+    def write_behind(self, fd: int, data: memoryview) -> bool:
+        """Not of `os`: begin to write all of it, where buffers may do so. False if this file is not written so."""
+        file = self.descriptors.get(fd)
+        return isinstance(file, HostFile) and file.write_behind(data)
+
+    def settle(self, fd: int) -> None:
+        """Not of `os`: wait for what was written behind, and raise what went wrong."""
+        file = self.descriptors.get(fd)
+        if isinstance(file, HostFile):
+            file.settle()
 
     def pread(self, fd: int, length: int, offset: int) -> bytes:
         """os.pread."""

@@ -74,7 +74,7 @@ class Files:
             Ocall.CLOSE: Served(self._close, at),
             Ocall.READ: Served(self._read),
             Ocall.WRITE: Served(self._write),
-            Ocall.READ_BLOCK: Served(self._read_block, tuple[int, int, int, int], True),
+            Ocall.READ_BLOCK: Served(self._read_block, tuple[int, int, int, int]),
             Ocall.WRITE_BLOCK: Served(self._write_block, tuple[int, int, int, int], True),
             Ocall.HANDLE_STAT: Served(self._handle_stat, at, True),
             Ocall.TRUNCATE: Served(self._truncate, tuple[int, int], True),
@@ -240,8 +240,23 @@ class Files:
         return self._handle(number), offset, size
 
     def _read_block(self, request: Request, number: int, offset: int, size: int, block: int) -> None:
-        with self._handle(number) as descriptor:
-            request.answer(encode(os.preadv(descriptor, [self._block(block, size)], offset)))
+        """At once, if the kernel has it all in memory; else by a thread that can wait for the disk."""
+        handle, view = self._handle(number), self._block(block, size)
+        try:
+            with handle as descriptor:
+                if os.preadv(descriptor, [view], offset, os.RWF_NOWAIT) == size:
+                    request.answer(encode(size))
+                    return
+        except OSError:
+            pass  # EAGAIN, or a file system that cannot say so
+        self._service.pool.submit(lambda: self._read_waiting(request, handle, view, offset))
+
+    def _read_waiting(self, request: Request, handle: Handle, view: memoryview, offset: int) -> None:
+        try:
+            with handle as descriptor:
+                request.answer(encode(os.preadv(descriptor, [view], offset)))
+        except OSError as error:
+            request.refuse(error)
 
     def _write_block(self, request: Request, number: int, offset: int, size: int, block: int) -> None:
         with self._handle(number) as descriptor:
