@@ -1,6 +1,11 @@
 from gotee.boundary.lane cimport FastLane
 
 
+cdef class Crossed:
+    cdef readonly bytes payload
+    cdef readonly dict channels
+
+
 cdef class CallCodec:
     cdef object _end
     cdef object _codec

@@ -23,9 +23,6 @@ cdef dict _NO_CHANNELS = {}
 cdef class Crossed:
     """An encoded value and the channels that are named in it, by number."""
 
-    cdef readonly bytes payload
-    cdef readonly dict channels
-
 
 cdef inline Encoded crossed(bytes payload, dict channels):
     cdef Crossed value = Crossed.__new__(Crossed)

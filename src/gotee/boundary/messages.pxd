@@ -10,9 +10,24 @@ cdef enum:
 
 cdef enum Code:      # of the kinds that compiled code acts on; the others are in `Kind` only
     CODE_CALL = 1
+    CODE_GRANT = 3
+    CODE_TAKEN = 4
+    CODE_CLOSED = 5
+    CODE_NONE = 6
+    CODE_CANCELLED = 7
+    CODE_OK = 8
+    CODE_ERROR = 9
+    CODE_LENGTH = 10
     CODE_PROBE = 12
     CODE_ANSWER = 16
     CODE_RESULT = 33
+    CODE_WANT = 36
+    CODE_OFFER = 37
+    CODE_SELECT = 38
+    CODE_CANCEL = 39
+    CODE_CLOSE = 40
+    CODE_LEN = 41
+    CODE_RELEASE = 42
     CODE_PASSIVE = 45
 
 

@@ -16,6 +16,8 @@ cdef class Wire:
     cdef bint queued             # `frames` has something to send
     cdef bint piled              # `frames` may have something that arrived
     cdef public bint ended
+    cdef public object ahead     # called once before the next message, if not None: it sends what has to come first
+    cdef int go_ahead(self) except -1
     cpdef int send(self, bytes frame) except -1
     cdef int hand_over(self) except -1
     cdef bint send_queued(self) except -1

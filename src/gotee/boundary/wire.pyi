@@ -5,6 +5,7 @@ from gotee.boundary.link import Link
 
 class Wire:
     ended: bool
+    ahead: Callable[[], None] | None
     @property
     def queued_bytes(self) -> int: ...
     @property

@@ -47,13 +47,23 @@ cdef class Wire:
 
     cpdef int send(self, bytes frame) except -1:
         """Send a frame, now or as soon as there is room; frames are delivered in the order of the calls."""
+        if self.ahead is not None:
+            self.go_ahead()
         self.outgoing.append(frame)
         return self.hand_over()
+
+    cdef int go_ahead(self) except -1:
+        """Have sent what has to come before the next message."""
+        ahead, self.ahead = self.ahead, None
+        ahead()
+        return 0
 
     cpdef int post(self, int kind, uint64_t id=0, uint64_t argument=0, bytes payload=b"") except -1:
         """Send a message as `send(pack(...))` does, without making a frame of it where the ring has room for it."""
         cdef unsigned char head[HEAD]
         cdef bint sent
+        if self.ahead is not None:
+            self.go_ahead()
         if self.ring is not None and not self.queued and not self.outgoing:
             if PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
                 write_head(head, kind, id, argument)

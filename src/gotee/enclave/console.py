@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gotee.boundary.messages import Kind, pack
+from gotee.boundary.wire import Wire
 from gotee.errors import OcallRefused
 
 OUT, ERR = 1, 2
@@ -44,12 +45,15 @@ class _Stream(io.TextIOBase):
     mode = "w"
     line_buffering = True
 
-    def __init__(self, number: int, send: Callable[[bytes], None], room: Callable[[], None], allowed: bool) -> None:
+    def __init__(
+        self, number: int, wire: Wire, room: Callable[[], None], allowed: bool, both: Callable[[], None]
+    ) -> None:
         self.name = "<stdout>" if number == OUT else "<stderr>"
         self._number = number
         self._allowed = allowed
-        self._send = send
+        self._wire = wire
         self._room = room
+        self._both = both
         self.parts: list[str] = []
         self._length = 0
 
@@ -71,6 +75,8 @@ class _Stream(io.TextIOBase):
             if "\n" in text or self._length > _AT_ONCE:
                 self.send_parts()
                 self._room()  # afterwards, so that nothing comes between the parts of a line
+            else:
+                self._wire.ahead = self._both  # what was printed before a message is seen before it
         return len(text)
 
     def flush(self) -> None:
@@ -82,7 +88,7 @@ class _Stream(io.TextIOBase):
             text = "".join(self.parts)
             self.parts.clear()
             self._length = 0
-            self._send(pack(Kind.CONSOLE, self._number, 0, text.encode("utf-8", "backslashreplace")))
+            self._wire.send(pack(Kind.CONSOLE, self._number, 0, text.encode("utf-8", "backslashreplace")))
 
     def reconfigure(self, **_: Any) -> None:
         """Nothing to set: text is sent as UTF-8, by lines."""
@@ -94,17 +100,11 @@ class _Stream(io.TextIOBase):
 class Console:
     """Replaces sys.stdout and sys.stderr; `flush` sends unfinished lines. `room` parks while too much waits."""
 
-    def __init__(
-        self, send: Callable[[bytes], None], room: Callable[[], None] = lambda: None, allowed: bool = True
-    ) -> None:
-        self._out, self._err = _Stream(OUT, send, room, allowed), _Stream(ERR, send, room, allowed)
+    def __init__(self, wire: Wire, room: Callable[[], None] = lambda: None, allowed: bool = True) -> None:
+        self._out = _Stream(OUT, wire, room, allowed, self.flush)
+        self._err = _Stream(ERR, wire, room, allowed, self.flush)
         sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc,assignment]  # the real ones are closed
         sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc,assignment]
-
-    @property
-    def pending(self) -> bool:
-        """Whether something was printed without a line's end."""
-        return bool(self._out.parts or self._err.parts)
 
     def flush(self) -> None:
         """Send what was printed without a line's end."""

@@ -93,8 +93,8 @@ cdef class Server(Sleeper):
     def __init__(self, Wire wire, failures, console=True):
         self.wire = wire
         self.failures = failures
-        self.console = Console((<object> wire).send, self.room, console)
-        self.channels = OutsideChannels(self._send, self._room)
+        self.console = Console(wire, self.room, console)
+        self.channels = OutsideChannels(wire, self._room)
         self.ocalls = Ocalls(self)
         self.deferred = deque()
         self.entries = []
@@ -130,8 +130,8 @@ cdef class Server(Sleeper):
 
     cdef int rest(self, double seconds) except -1:
         """Sleep until the host sends something."""
-        if self.console.pending:
-            self.console.flush()
+        if self.wire.ahead is not None:
+            self.wire.go_ahead()
         if not self.dispatch_all():
             if (
                 self.probed
@@ -185,8 +185,7 @@ cdef class Server(Sleeper):
         return self.wire.blocks
 
     def post(self, int kind, uint64_t id, uint64_t argument, bytes payload):
-        """Send a message, behind what was printed before it."""
-        self.console_first()
+        """Send a message."""
         self.wire.post(kind, id, argument, payload)
 
     def room(self):
@@ -223,14 +222,7 @@ cdef class Server(Sleeper):
             wait_for_room(self.wire)
 
     cdef int send(self, bytes frame) except -1:
-        self.console_first()
         return self.wire.send(frame)
-
-    cdef int console_first(self) except -1:
-        """What was printed before a message is seen before it."""
-        if self.console.pending:
-            self.console.flush()
-        return 0
 
     cdef int answer_probe(self) except -1:
         """At rest: nothing here happens before the host sends something. A probe is held until then."""
@@ -303,7 +295,6 @@ cdef class Server(Sleeper):
                 return self.send(pack(Kind.OVERLOADED, call.id, 1))
             except Exception as broken:   # what the program's own classes do while they are copied
                 return self.send(self.failures.of_call(call.id, broken, call.entry.name))
-            self.console_first()
             return self.wire.post(CODE_RESULT, call.id, 0, payload)
         call.mark_observed()
         if call.cancelled:

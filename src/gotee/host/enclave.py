@@ -41,7 +41,7 @@ class Enclave:
         self._started = started
         self._wire = Wire(started.link)
         self._ocalls = Service(self._wire, policy, home)
-        self._home = Home(self._wire.send)
+        self._home = Home(self._wire)
         self._calls = Calls(self._wire, self.seat)
         self._ready: Ticket[None] = Ticket()
         self._probe = Probe(self._wire.send)

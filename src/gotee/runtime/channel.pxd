@@ -1,5 +1,13 @@
 from gotee.runtime.waiting cimport Node, WaitQueue
 
+cdef class Outside:
+    cdef int send(self, Chan channel, object value) except -1
+    cdef int recv(self, Chan channel, Outcome out) except -1
+    cpdef int close(self, Chan channel) except -1
+    cpdef Py_ssize_t length(self, Chan channel) except -1
+    cpdef Py_ssize_t capacity(self, Chan channel) except -1
+
+
 cdef class Chan:
     cdef Py_ssize_t room              # its capacity
     cdef readonly Py_ssize_t number
@@ -10,7 +18,7 @@ cdef class Chan:
     cdef readonly object check        # raises for a value that is no T, or None
     cdef object buffer
     cdef readonly object codec        # outside, once it has crossed: makes Encoded of values, and values of those
-    cdef readonly object outside      # inside: the end that speaks to the world where this channel lives
+    cdef readonly Outside outside     # inside: the end that speaks to the world where this channel lives
     cdef object gone(self, str closed)
     cdef object pack(self, object value)
     cdef object unpack(self, object value)

@@ -44,6 +44,25 @@ cdef class Outcome:
     """What a receive got."""
 
 
+cdef class Outside:
+    """The inner end of a channel that lives in another world; made by gotee.boundary.outside."""
+
+    cdef int send(self, Chan channel, object value) except -1:
+        raise NotImplementedError
+
+    cdef int recv(self, Chan channel, Outcome out) except -1:
+        raise NotImplementedError
+
+    cpdef int close(self, Chan channel) except -1:
+        raise NotImplementedError
+
+    cpdef Py_ssize_t length(self, Chan channel) except -1:
+        raise NotImplementedError
+
+    cpdef Py_ssize_t capacity(self, Chan channel) except -1:
+        raise NotImplementedError
+
+
 cdef class Chan:
     """A channel of values of type T, as in Go.
 
@@ -147,7 +166,7 @@ cdef class Chan:
         for each, encoded in offered:
             (<Node>each).value = encoded
 
-    def live_outside(self, outside, element):
+    def live_outside(self, Outside outside, element):
         """This channel is only the inner end of one that lives outside, whose end checks what is sent."""
         self.outside = outside
         self.element = element
@@ -219,7 +238,8 @@ cdef class Chan:
         cdef Node node
         self.vet(value)
         if self.outside is not None:
-            return self.outside.send(self, value)
+            self.outside.send(self, value)
+            return
         value = self.pack(value)
         if self.try_send(value):
             return
@@ -255,7 +275,8 @@ cdef class Chan:
         cdef GWaiter waiter
         cdef Node node
         if self.outside is not None:
-            return self.outside.recv_ok(self)
+            self.outside.recv(self, out)
+            return out.value, out.ok
         if self.try_recv(out):
             self.check_lost(out.ok)
             return self.unpack(out.value), out.ok
@@ -277,7 +298,8 @@ cdef class Chan:
         """Close: no more sends; buffered values can still be received. A second close raises ChannelClosed."""
         running_loop()
         if self.outside is not None:
-            return self.outside.close(self)
+            self.outside.close(self)
+            return
         if self.closed:
             raise self.gone("close of closed channel")
         self._close()

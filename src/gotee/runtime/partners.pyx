@@ -1,6 +1,6 @@
 """Waiters that stand for an operation of the other world in the queues of this one.
 
-Host world. Only gotee.boundary.home uses it. Values are handled as they travel (Encoded), never decoded.
+The boundary uses it: `home` outside, `mixed` inside. Values are handled as they travel (Encoded), never decoded.
 """
 
 from gotee.runtime.channel cimport Chan, Encoded, Outcome
@@ -9,9 +9,6 @@ from gotee.runtime.waiting cimport Node, Waiter
 
 cdef class RemoteWaiter(Waiter):
     """An operation of the other world that waits here; `answer(waiter)` is called once, when it fires."""
-
-    cdef readonly object op
-    cdef object answer
 
     def __init__(self, op, answer):
         self.op = op
@@ -28,7 +25,7 @@ cdef class RemoteWaiter(Waiter):
         """Leave all queues without being decided; it may stand in them again."""
         self.unlink_all()
 
-    def withdraw(self):
+    cpdef bint withdraw(self) except -1:
         """Leave all queues; False if it has fired before."""
         if self.fired:
             return False

@@ -1,0 +1,251 @@
+"""The home of crossing channels: the host owns them and arbitrates; the enclave's operations wait beside its own.
+
+Host world. One Home for each enclave; its `on_...` functions are called by whoever dispatches the enclave's messages.
+What comes from there is hostile: ids are looked up, values validated, before anything is done. The rules are in
+docs/explanation/protocol.md.
+"""
+
+import random
+import threading
+import weakref
+
+from libc.stdint cimport uint64_t
+
+from gotee.boundary.crossing cimport Crossed, ValueCodec
+from gotee.boundary.messages cimport (
+    CODE_CANCELLED, CODE_CLOSED, CODE_ERROR, CODE_GRANT, CODE_LENGTH, CODE_NONE, CODE_OK, CODE_TAKEN, Message,
+)
+from gotee.boundary.wire cimport Wire
+from gotee.runtime.channel cimport Chan, Encoded, Outcome
+from gotee.runtime.partners cimport RemoteWaiter
+from gotee.runtime.waiting cimport Node
+
+from gotee.boundary.canonical import same_elements
+from gotee.boundary.frames import LinkCorrupt
+from gotee.boundary.messages import pack_capacity, pack_error, unpack_cases
+from gotee.errors import BoundaryTypeError, ChannelClosed
+from gotee.runtime.partners import attempt
+
+cdef enum:
+    MOST_CASES = 65_536
+
+_random = random.SystemRandom()
+
+
+cdef class Operation(RemoteWaiter):
+    """An operation of the enclave that waits here."""
+
+    cdef int wake(self) except -1:
+        self.home.waiting.pop(self.op, None)
+        return self.home.answer(self.op, self.index, self.value, self.ok)
+
+
+cdef class Home:
+    """Every channel that one enclave has a handle of, and every operation of the enclave that waits here."""
+
+    def __init__(self, Wire wire):
+        self.wire = wire
+        self.channels = {}
+        self.handles = {}
+        self.counting = threading.Lock()
+        self.numbers = weakref.WeakKeyDictionary()
+        self.next_number = 1
+        self.waiting = {}
+
+    # -- handles ----------------------------------------------------------------------------------
+
+    def number(self, Chan channel, elements):
+        """The number by which messages name a channel; from now on it holds values encoded as `elements`."""
+        if channel.outside is not None:
+            raise BoundaryTypeError(f"{channel} belongs to another world")
+        if channel.codec is None:
+            known = channel.element is None or same_elements(channel.element, elements.annotation)
+            channel.cross(ValueCodec(elements, self, None if known else channel.check))
+        cdef ValueCodec crossed = channel.codec
+        if crossed.elements is not elements and crossed.elements.text != elements.text:
+            raise BoundaryTypeError(
+                f"{channel} crossed as {crossed.elements.name} before, so it cannot cross as {elements.name}: "
+                "annotate it the same in both places"
+            )
+        number = self.numbers.get(channel)
+        if number is None:
+            number = self.numbers[channel] = self.next_number
+            self.next_number += 1
+        return number
+
+    def channel(self, number, elements):
+        """The channel that the enclave names in a value."""
+        return self.known(number)
+
+    def refuse(self, numbers):
+        """A value of the enclave cannot be built: the channels that it names are ours, and nothing is to do."""
+
+    cpdef bytes crosses(self, Encoded value):
+        """The bytes of a value that leaves for the enclave, which gets a handle of each channel in it."""
+        cdef Crossed crossed = value.data
+        if crossed.channels:
+            with self.counting:
+                for number, channel in crossed.channels.items():
+                    self.channels[number] = channel
+                    self.handles[number] = self.handles.get(number, 0) + 1
+        return crossed.payload
+
+    cdef Chan known(self, uint64_t number):
+        channel = self.channels.get(number)
+        if channel is None:
+            raise LinkCorrupt(f"the enclave named channel {number}, of which it has no handle")
+        return channel
+
+    def on_release(self, Message message):
+        """RELEASE: the enclave dropped a handle that had crossed `argument` times."""
+        with self.counting:
+            left = self.handles.get(message.id, 0) - message.argument
+            if left < 0 or message.argument == 0:
+                raise LinkCorrupt(f"the enclave released channel {message.id} more often than it got it")
+            if left:
+                self.handles[message.id] = left
+            else:
+                del self.handles[message.id], self.channels[message.id]
+
+    # -- operations ---------------------------------------------------------------------------------
+
+    cpdef on_want(self, Message message):
+        """WANT(op, ch): as `arrive` with one case, which is what most operations have."""
+        cdef Outcome out = Outcome.__new__(Outcome)
+        cdef Operation waiter
+        cdef Node node
+        cdef Chan channel
+        self.new_op(message.id)
+        channel = self.known(message.argument)
+        waiter, node = self._operation(message.id, None)
+        if channel.try_recv(out):
+            self._drop(waiter)
+            self.answer(message.id, 0, out.value, out.ok)
+        else:
+            channel.receivers.push(node)
+
+    cpdef on_offer(self, Message message):
+        """OFFER(op, ch, value): likewise."""
+        cdef Operation waiter
+        cdef Encoded value
+        cdef Node node
+        cdef Chan channel
+        self.new_op(message.id)
+        channel = self.known(message.argument)
+        try:
+            value = self.validated(channel, message.payload)
+        except BoundaryTypeError as error:
+            self.error(message.id, "BoundaryTypeError", error)
+            return
+        waiter, node = self._operation(message.id, value)
+        if channel.closed:
+            self._drop(waiter)
+            self.answer(message.id, 0, None, False)
+        elif channel.try_send(value):
+            self._drop(waiter)
+            self.answer(message.id, 0, None, True)
+        else:
+            channel.senders.push(node)
+
+    cdef tuple _operation(self, uint64_t op, object value):
+        """A waiter and its node, made before the attempt: from that on no other thread comes in between."""
+        cdef Operation waiter = Operation.__new__(Operation)
+        waiter.what = "the other world"
+        waiter.op = op
+        waiter.home = self
+        self.waiting[op] = waiter
+        return waiter, waiter.add(0, value)
+
+    cdef int _drop(self, Operation waiter) except -1:
+        """It need not wait."""
+        waiter.unlink_all()
+        self.waiting.pop(waiter.op, None)
+        return 0
+
+    def on_select(self, Message message):
+        """SELECT(op, nonblocking, cases)."""
+        self.arrive(message.id, unpack_cases(message.payload, MOST_CASES), not message.argument)
+
+    def on_cancel(self, Message message):
+        """CANCEL(op): answered by CANCELLED, or not at all, because the operation's answer is on its way."""
+        waiter = self.waiting.get(message.id)
+        if waiter is None:
+            if message.id > self.last_op:
+                raise LinkCorrupt(f"the enclave cancelled operation {message.id}, which it never began")
+        elif waiter.withdraw():
+            self.waiting.pop(message.id, None)
+            self.wire.post(CODE_CANCELLED, message.id)
+
+    def on_close(self, Message message):
+        """CLOSE(op, ch)."""
+        self.new_op(message.id)
+        try:
+            self.known(message.argument).close()
+        except ChannelClosed as error:
+            self.error(message.id, "ChannelClosed", error)
+        else:
+            self.wire.post(CODE_OK, message.id)
+
+    def on_length(self, Message message):
+        """LEN(op, ch): answered with the length, and with the capacity, which a handle does not carry."""
+        self.new_op(message.id)
+        cdef Chan channel = self.known(message.argument)
+        self.wire.post(CODE_LENGTH, message.id, len(channel), pack_capacity(channel.room))
+
+    def lose(self):
+        """The enclave is gone: its operations leave all queues, then its channels drain and raise EnclaveLost."""
+        for waiter in list(self.waiting.values()):
+            waiter.withdraw()
+        self.waiting.clear()
+        for channel in list(self.channels.values()):
+            channel.lose()
+        self.channels.clear()
+        self.handles.clear()
+
+    cdef int new_op(self, uint64_t op) except -1:
+        if op <= self.last_op:
+            raise LinkCorrupt(f"the enclave used operation id {op} again")
+        self.last_op = op
+        return 0
+
+    cdef int arrive(self, uint64_t op, list cases, bint wait) except -1:
+        """An operation of the enclave: done at once, refused, or waiting beside our own."""
+        cdef Operation waiter = None
+        cdef Chan channel
+        cdef list placed = []
+        self.new_op(op)
+        try:
+            for index, case in enumerate(cases):
+                channel = self.known(case.channel)
+                placed.append((index, channel, None if case.value is None else self.validated(channel, case.value)))
+        except BoundaryTypeError as error:
+            return self.error(op, "BoundaryTypeError", error)
+        if len(placed) > 1:
+            _random.shuffle(placed)  # fair among the ready
+        if wait:
+            waiter = Operation.__new__(Operation)
+            waiter.what = "the other world"
+            waiter.op = op
+            waiter.home = self
+            self.waiting[op] = waiter  # before it stands in a queue: another thread may fire it at once
+        done = attempt(placed, waiter)
+        if done is not None:
+            self.waiting.pop(op, None)
+            index, value, ok = done
+            self.answer(op, index, value, ok)
+        elif not wait:
+            self.wire.post(CODE_NONE, op)
+        return 0
+
+    cdef Encoded validated(self, Chan channel, bytes value):
+        return (<ValueCodec?> channel.codec).received(value)   # every channel with a handle has crossed
+
+    cdef int answer(self, uint64_t op, uint64_t case, Encoded value, bint ok) except -1:
+        if not ok:
+            return self.wire.post(CODE_CLOSED, op, case)
+        if value is None:
+            return self.wire.post(CODE_TAKEN, op, case)
+        return self.wire.post(CODE_GRANT, op, case, self.crosses(value))
+
+    cdef int error(self, uint64_t op, str kind, object error) except -1:
+        return self.wire.post(CODE_ERROR, op, 0, pack_error(kind, str(error)))

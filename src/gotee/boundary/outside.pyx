@@ -1,0 +1,318 @@
+"""Crossing channels as the enclave sees them: each operation is a question to their home, and one answer.
+
+Enclave world. The server gives every answer to `on_answer`; routines call the rest through Chan and select.
+Nothing is taken until it is granted. Timeout and cancel ask CANCEL and wait for what comes: an answer that was on its
+way wins, so that no value is lost. An answer that nobody asked for is an attack and ends the enclave.
+"""
+
+import weakref
+from typing import Any
+
+from libc.stdint cimport uint64_t
+
+from gotee.boundary.crossing cimport Crossed, ValueCodec
+from gotee.boundary.messages cimport (
+    CODE_CANCEL, CODE_CANCELLED, CODE_CLOSE, CODE_CLOSED, CODE_ERROR, CODE_GRANT, CODE_LEN, CODE_LENGTH, CODE_NONE,
+    CODE_OFFER, CODE_OK, CODE_RELEASE, CODE_SELECT, CODE_TAKEN, CODE_WANT, Message,
+)
+from gotee.boundary.wire cimport Wire
+from gotee.runtime.channel cimport Chan, Encoded, Outcome, Outside
+from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, current_scheduler, new_waiter
+
+from gotee.boundary.frames import LinkCorrupt
+from gotee.boundary.limits import in_force
+from gotee.boundary.messages import WireCase, pack_cases, unpack_capacity, unpack_error
+from gotee.boundary.mixed import MixedSelect
+from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, Overloaded, UsageError
+from gotee.runtime.selecting import Recv, Selected, Send
+
+
+cdef uint64_t answers_to(int kind) except 0:
+    """Which answers a question may have, as bits by their numbers."""
+    if kind == CODE_WANT:
+        return 1 << CODE_GRANT | 1 << CODE_CLOSED | 1 << CODE_CANCELLED
+    if kind == CODE_OFFER:
+        return 1 << CODE_TAKEN | 1 << CODE_CLOSED | 1 << CODE_CANCELLED | 1 << CODE_ERROR
+    if kind == CODE_SELECT:
+        return (
+            1 << CODE_GRANT | 1 << CODE_TAKEN | 1 << CODE_CLOSED | 1 << CODE_NONE | 1 << CODE_CANCELLED
+            | 1 << CODE_ERROR
+        )
+    if kind == CODE_CLOSE:
+        return 1 << CODE_OK | 1 << CODE_ERROR
+    return 1 << CODE_LENGTH
+
+
+cdef class Question:
+    """What the host was asked and has not answered: `deliver(answer)` is called, or `waiter` fires."""
+
+    cdef uint64_t answers
+    cdef object deliver
+    cdef Message answer
+    cdef GWaiter waiter
+
+
+cdef class End(Outside):
+    """The inner end of one channel of the host."""
+
+    cdef OutsideChannels world
+    cdef uint64_t number
+    cdef ValueCodec codec
+    cdef Py_ssize_t times        # how often it has crossed: RELEASE tells
+    cdef Py_ssize_t room         # the channel's capacity; -1 before it was asked
+
+    cdef int send(self, Chan channel, object value) except -1:
+        cdef bytes payload = (<Crossed> (<Encoded> self.codec.encode(value)).data).payload
+        cdef Message answer
+        if self.world.wire.queued:
+            self.world.room()
+        answer = self.world.ask(CODE_OFFER, self.number, payload, "send", channel)
+        if answer.code == CODE_CLOSED:
+            raise ChannelClosed(f"send on closed channel {channel}")
+        return 0
+
+    cdef int recv(self, Chan channel, Outcome out) except -1:
+        cdef Message answer = self.world.ask(CODE_WANT, self.number, b"", "recv", channel)
+        out.ok = answer.code != CODE_CLOSED
+        out.value = self.codec.arrived(answer.payload) if out.ok else None
+        return 0
+
+    cpdef int close(self, Chan channel) except -1:
+        self.world.ask_home(CODE_CLOSE, self.number, "close", channel)
+        return 0
+
+    cpdef Py_ssize_t length(self, Chan channel) except -1:
+        cdef uint64_t length = self.world.ask_home(CODE_LEN, self.number, "len", channel).argument
+        if length >> 63:
+            raise LinkCorrupt(f"a channel holds {length} values")
+        return <Py_ssize_t> length
+
+    cpdef Py_ssize_t capacity(self, Chan channel) except -1:
+        """Asked once, as it never changes."""
+        cdef uint64_t room
+        if self.room < 0:
+            room = unpack_capacity(self.world.ask_home(CODE_LEN, self.number, "capacity", channel).payload)
+            if room >> 63:
+                raise LinkCorrupt(f"a channel has room for {room} values")
+            self.room = <Py_ssize_t> room
+        return self.room
+
+
+cdef class OutsideChannels:
+    """Every channel of the host that this enclave has a handle of.
+
+    `room()` parks until there is room for an operation that carries a value.
+    """
+
+    cdef Wire wire
+    cdef object room
+    cdef dict questions          # by number
+    cdef uint64_t last_question
+    cdef object ends             # by number, weakly: the channels
+
+    def __init__(self, Wire wire, room):
+        self.wire = wire
+        self.room = room
+        self.questions = {}
+        self.ends = weakref.WeakValueDictionary()
+
+    # -- handles ------------------------------------------------------------------------------------
+
+    def number(self, Chan channel, elements):
+        """How the host names a channel that leaves in a value; a channel made in here never leaves."""
+        if channel.outside is None:
+            raise BoundaryTypeError(f"{channel} was made inside the enclave and cannot leave it")
+        return (<End?> channel.outside).number
+
+    def channel(self, number, elements):
+        """Our end of the channel that the host names in a value: the same object as long as somebody has it."""
+        cdef Chan channel = self.ends.get(number)
+        cdef End end
+        if channel is None:
+            if len(self.ends) >= in_force().channels:
+                raise Overloaded(f"more than {in_force().channels} channels of the host are in use inside")
+            end = End.__new__(End)
+            end.world, end.number, end.room = self, number, -1
+            end.codec = ValueCodec(elements, self)
+            channel = Chan()
+            channel.live_outside(end, None if elements.annotation is Any else elements.annotation)
+            self.ends[number] = channel
+            weakref.finalize(channel, self._release, end).atexit = False
+        else:
+            end = <End> channel.outside
+            known = end.codec.elements
+            if known is not elements and known.text != elements.text:
+                raise BoundaryTypeError(f"Expected {elements.name}, got {known.name}")
+        end.times += 1
+        return channel
+
+    def refuse(self, numbers):
+        """A value of the host cannot be built: it counted these handles of it, which nobody here has got."""
+        for number in numbers:
+            self.wire.post(CODE_RELEASE, number, 1)
+
+    def crosses(self, Encoded value):
+        """The bytes of a value that leaves for the host."""
+        return (<Crossed> value.data).payload
+
+    def _release(self, End end):
+        if end.times:
+            self.wire.post(CODE_RELEASE, end.number, end.times)
+
+    # -- select -----------------------------------------------------------------------------------------
+
+    def select(self, tuple cases, bint default, timeout):
+        """select() that meets the other world: in one of its cases, or in a partner that waits outside too."""
+        crossing = [i for i, case in enumerate(cases) if case.channel is not None and case.channel.outside is not None]
+        # What cannot cross is refused before anything is asked.
+        values = {i: self._value(cases[i]) for i in crossing}
+        if not default and timeout is None:
+            self.room()
+        return MixedSelect(cases, crossing, default, _Asking(self, cases, values).ask, self._take_back).run(timeout)
+
+    def _value(self, case):
+        if isinstance(case, Recv):
+            return None
+        return self.crosses((<End> (<Chan> case.channel).outside).codec.encode(case.value))
+
+    def _meaning(self, tuple cases, list places, Message answer):
+        """What an answer to SELECT means for the routine; None for NONE and CANCELLED."""
+        if answer.code == CODE_NONE or answer.code == CODE_CANCELLED:
+            return None
+        if answer.code == CODE_ERROR:
+            return error_of(answer)
+        if answer.argument >= <uint64_t> len(places):
+            raise LinkCorrupt(f"case {answer.argument} of {len(places)} was chosen")
+        index = places[answer.argument]
+        case = cases[index]
+        cdef Chan channel = case.channel
+        if answer.code == CODE_CLOSED:
+            if isinstance(case, Send):
+                return ChannelClosed(f"select sent on closed channel {channel}")
+            return Selected(index, channel, None, False)
+        if isinstance(case, Recv) != (answer.code == CODE_GRANT):
+            raise LinkCorrupt(f"{answer.kind.name} answers the wrong kind of case")
+        value = (<End> channel.outside).codec.arrived(answer.payload) if answer.code == CODE_GRANT else None
+        return Selected(index, channel, value, True)
+
+    # -- questions and answers ------------------------------------------------------------------------
+
+    def on_answer(self, Message message):
+        """An answer of the host: to a question that is open, and of its kind, or the link is corrupt."""
+        cdef object found = self.questions.pop(message.id, None)
+        cdef Question question
+        if found is None or message.code > CODE_LENGTH or not (<Question> found).answers >> message.code & 1:
+            raise LinkCorrupt(f"{message.kind.name} for operation {message.id} answers no question")
+        question = <Question> found
+        question.answer = message
+        if question.deliver is not None:
+            question.deliver(message)
+        elif question.waiter is not None and not question.waiter.fired:
+            question.waiter.fire(0, None, True)
+
+    cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload) except 0:
+        """Ask; the number by which the answer will come."""
+        question.answers = answers_to(kind)
+        self.last_question += 1
+        self.questions[self.last_question] = question
+        cdef uint64_t number = self.last_question
+        self.wire.post(kind, number, argument, payload)
+        return number
+
+    def _take_back(self, number):
+        self.wire.post(CODE_CANCEL, number)
+
+    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, Chan channel):
+        """Ask, park, and return the answer; a cancel takes the question back unless the answer is on its way."""
+        cdef Scheduler scheduler = blocking("await channel.asend(...)" if kind == CODE_OFFER else "await channel.arecv()")
+        cdef Question question = Question.__new__(Question)
+        cdef object cancelled = None
+        cdef uint64_t number
+        question.waiter = waiter_of(scheduler, channel)
+        number = self.put(question, kind, argument, payload)
+        try:
+            if question.answer is None:
+                scheduler.wait(question.waiter, what)
+        except Cancelled as error:
+            cancelled = error
+        if cancelled is not None:
+            if question.answer is None:
+                question.waiter = waiter_of(scheduler, channel)
+                self.wire.post(CODE_CANCEL, number)
+                scheduler.wait_shielded(question.waiter, what)
+            if question.answer.code == CODE_CANCELLED:
+                raise cancelled
+            # The answer was on its way: it counts, and the routine stops at its next park.
+            scheduler.current.cancel_pending = True
+        elif question.answer.code == CODE_CANCELLED:
+            raise LinkCorrupt(f"operation {number} was cancelled by nobody")
+        return checked(question.answer)
+
+    cdef Message ask_home(self, int kind, uint64_t argument, str what, Chan channel):
+        """Ask what the home answers at once: `close` and `len` have no form to await, and cannot be cancelled."""
+        cdef Question question = Question.__new__(Question)
+        cdef Scheduler scheduler
+        self.put(question, kind, argument, b"")
+        try:
+            scheduler = blocking(f"{what}(...) in a routine")
+        except UsageError:  # on a running loop's own stack nobody can park: this thread waits
+            scheduler = current_scheduler()
+            while question.answer is None:
+                scheduler.sleeper.rest(-1.0)
+        else:
+            if question.answer is None:
+                question.waiter = waiter_of(scheduler, channel)
+                scheduler.wait_shielded(question.waiter, what)
+        return checked(question.answer)
+
+
+cdef class _Asking:
+    """How a select asks for its crossing cases; `values` are those of its sends, encoded."""
+
+    cdef OutsideChannels world
+    cdef tuple cases
+    cdef dict values
+
+    def __init__(self, OutsideChannels world, tuple cases, dict values):
+        self.world, self.cases, self.values = world, cases, values
+
+    def ask(self, select, list places, bint nonblocking):
+        """SELECT for the cases at these places; the number of the question."""
+        cdef Question question = Question.__new__(Question)
+        cdef list wire = []
+        cdef End end
+        for place in places:
+            end = <End> (<Chan> self.cases[place].channel).outside
+            wire.append(WireCase(end.number, self.values[place]))
+        question.deliver = _Delivery(self, select, places).deliver
+        return self.world.put(question, CODE_SELECT, nonblocking, pack_cases(wire))
+
+
+cdef class _Delivery:
+    cdef _Asking asking
+    cdef object select
+    cdef list places
+
+    def __init__(self, _Asking asking, select, list places):
+        self.asking, self.select, self.places = asking, select, places
+
+    def deliver(self, Message message):
+        """Act on the answer where it is delivered."""
+        self.select.answer(message, self.asking.world._meaning(self.asking.cases, self.places, message))
+
+
+cdef GWaiter waiter_of(Scheduler scheduler, Chan channel):
+    cdef GWaiter waiter = new_waiter(scheduler)
+    waiter.subject = channel
+    return waiter
+
+
+cdef Message checked(Message answer):
+    if answer.code == CODE_ERROR:
+        raise error_of(answer)
+    return answer
+
+
+cdef object error_of(Message answer):
+    kind, text = unpack_error(answer.payload)
+    return BoundaryTypeError(text) if kind == "BoundaryTypeError" else ChannelClosed(text)
