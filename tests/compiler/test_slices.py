@@ -11,6 +11,8 @@ from cases_combined import CASES as COMBINED
 from cases_dynamic import CASES as DYNAMIC
 from cases_dynamic import MAY_REFUSE
 from cases_effects import CASES as EFFECTS
+from cases_files import CASES as FILES
+from cases_files import MAY_REFUSE as FILES_MAY_REFUSE
 from cases_hooks import CASES as HOOKS
 from cases_imports import CASES as IMPORTS
 from cases_library import CASES as LIBRARY
@@ -37,8 +39,9 @@ CASES = {
     **HOOKS,
     **EFFECTS,
     **TEXTS,
+    **FILES,
 }
-REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE
+REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE | FILES_MAY_REFUSE
 RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -78,7 +78,7 @@ class Strings:
         call = steps[0] if steps else None
         if not isinstance(call, ast.Call) or not call.args:
             return False
-        texts = self._texts(module, unit, node, ref, call.args[0])
+        texts = self.texts(module, unit, node, ref, call.args[0])
         for uses in map(uses_of_code, texts or ()):
             if uses is not None:
                 moved = {"node": ref.node, "immediate": ref.immediate, "in_function": ref.in_function}
@@ -134,7 +134,7 @@ class Strings:
                 events = self._graph.resolver.follow(module, reference) if (reference := chain_of(named)) else ()
                 modules = {event.module.name for event in events if isinstance(event, Value)}
                 return modules.pop() if len(modules) == 1 else None
-            found = self._texts(module, unit, node, ref, expression)
+            found = self.texts(module, unit, node, ref, expression)
             return found[0] if found is not None and len(found) == 1 else None
 
         prefixes = Prefixes(text, lambda expression: self._graph.purity.dotted(module, expression))
@@ -149,12 +149,20 @@ class Strings:
         rest = prefix.lstrip(".")
         return absolute(holder, len(prefix) - len(rest), rest.rpartition(".")[0])
 
-    def _texts(self, module: Module, unit: Unit, node: Node, ref: Ref, expression: ast.expr) -> list[str] | None:
+    def texts(self, module: Module, unit: Unit, node: Node, ref: Ref, expression: ast.expr) -> list[str] | None:
         relied: set[tuple[str, ...]] = set()
         texts = Texts(self._graph.purity, relied).known(module, unit, expression)
         if texts is not None:
             self._graph.parameters.rely(node, ref, relied)
         return texts
+
+    def is_module(self, module: Module, expression: ast.expr) -> bool:
+        """Whether an expression is `__package__` or a module."""
+        if isinstance(expression, ast.Name) and expression.id == "__package__":
+            return True
+        reference = chain_of(expression)
+        events = list(self._graph.resolver.follow(module, reference)) if reference is not None else []
+        return any(isinstance(event, (Value, External)) and not event.steps for event in events)
 
     def _parameter(
         self, module: Module, unit: Unit, node: Node, ref: Ref, key: ast.expr, rest: tuple[Step, ...], used: str
@@ -164,7 +172,7 @@ class Strings:
         return self._graph.parameters.wait(Wanted(node, module, unit, ref, key, rest, *DYNAMIC[used]))
 
     def _module_names(self, module: Module, unit: Unit, node: Node, ref: Ref, call: ast.Call) -> list[str] | None:
-        texts = self._texts(module, unit, node, ref, call.args[0])
+        texts = self.texts(module, unit, node, ref, call.args[0])
         if texts is None or not any(text.startswith(".") for text in texts):
             return texts
         package = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords), None)
@@ -172,7 +180,7 @@ class Strings:
         if isinstance(package, ast.Name) and package.id in ("__name__", "__package__"):
             base = module.name if package.id == "__name__" else module.parent
         elif package is not None and base is None:
-            bases = self._texts(module, unit, node, ref, package)
+            bases = self.texts(module, unit, node, ref, package)
             base = bases[0] if bases is not None and len(bases) == 1 else None
         found = self._graph.program.find(base) if base is not None else None
         if found is None:
@@ -183,7 +191,7 @@ class Strings:
     def _resolved(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`pkgutil.resolve_name("module:attribute")`, or with dots only."""
         call = steps[0] if steps else None
-        names = self._texts(module, unit, node, ref, call.args[0]) if _has_argument(call) else None
+        names = self.texts(module, unit, node, ref, call.args[0]) if _has_argument(call) else None
         for name in names or ():
             holder, colon, rest = name.partition(":")
             attributes = rest.split(".") if rest else []
@@ -196,7 +204,7 @@ class Strings:
     def _run(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`runpy.run_module("module")` runs all of its text."""
         call = steps[0] if steps else None
-        names = self._texts(module, unit, node, ref, call.args[0]) if _has_argument(call) else None
+        names = self.texts(module, unit, node, ref, call.args[0]) if _has_argument(call) else None
         for name in names or ():
             self.imported(module, unit, node, ref, name, ())
             if (run := self._graph.program.find(name)) is not None:
@@ -255,7 +263,7 @@ class Strings:
             key, rest = (steps[1].args or [None])[0], steps[2:]  # type: ignore[list-item]
         if key is None:
             return False
-        names = self._texts(module, unit, node, ref, key)
+        names = self.texts(module, unit, node, ref, key)
         if names is None:
             return self._parameter(module, unit, node, ref, key, rest, "sys.modules")
         for name in names:

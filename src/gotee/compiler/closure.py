@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ast
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from gotee.compiler.diagnostics import error_at
 from gotee.compiler.dynamic import cure_of
 from gotee.compiler.emit import Kept, emitted
 from gotee.compiler.entries import Entry, find_entries
+from gotee.compiler.files import data_below, data_named
 from gotee.compiler.fixpoint import Fixpoint
 from gotee.compiler.graph import Graph, Node
 from gotee.compiler.outside import Outside, packages_outside
@@ -235,26 +235,15 @@ def _place(graph: Graph, module: Module) -> str:
 
 
 def _data(graph: Graph, fixpoint: Fixpoint) -> list[str]:
-    """Files that are not modules: of a package that trusted code reads files of; at the root, only those it names."""
-    found: set[str] = set()
-    for node, owners in graph.data_users.items():
-        if node not in fixpoint.kept:
-            continue
-        _, unit = graph.unit_of(("unit", *node[1:]))
-        for owner in owners:
-            module = graph.program.modules[owner]
-            folder = module.file if module.namespace else module.file.parent
-            if folder == graph.program.root:
-                strings = {child.value for child in ast.walk(unit.node) if isinstance(child, ast.Constant)}
-                found |= {str(s) for s in strings if isinstance(s, str) and s and _is_data(folder / s)}
-            else:
-                files = [file for file in folder.rglob("*") if _is_data(file)]
-                found |= {file.relative_to(graph.program.root).as_posix() for file in files}
-    return sorted(found)
-
-
-def _is_data(file: Path) -> bool:
-    try:
-        return file.is_file() and file.suffix not in (".py", ".pyc")
-    except (OSError, ValueError):
-        return False
+    """Files that are not modules: of a package that trusted code reads files of; at the root, those that it names."""
+    owners = {owner for node, owners in graph.data_users.items() if node in fixpoint.kept for owner in owners}
+    found: set[Path] = set()
+    root = graph.program.root
+    for owner in owners:
+        module = graph.program.modules[owner]
+        folder = module.file if module.namespace else module.file.parent
+        if folder != root:
+            found |= set(data_below(folder))
+    if any(graph.program.modules[owner].file.parent == root for owner in owners):
+        found |= data_named(root, [graph.unit_of(node)[1].node for node in fixpoint.kept if node[0] == "unit"])
+    return sorted(file.relative_to(root).as_posix() for file in found)

@@ -86,6 +86,7 @@ class _Collector:
         self._body = Body("")
         self._path: list[str] = []
         self._read: set[int] = set()  # expressions that the code around them only looks at
+        self._augmented: set[int] = set()
         self._table: dict[type, Callable[..., None]] = {
             ast.Name: self._name,
             ast.Attribute: self._chain,
@@ -112,6 +113,7 @@ class _Collector:
             ast.AsyncFor: self._for,
             ast.Global: self._global,
             ast.Compare: self._compare,
+            ast.AugAssign: self._changed,
         }
         self.uses.bodies.append(self._body)
 
@@ -214,6 +216,8 @@ class _Collector:
         steps.reverse()
         if isinstance(base, ast.Name):
             self._refer(base, node, tuple(steps), store)
+            if store and (id(node) in self._augmented or isinstance(getattr(node, "ctx", None), ast.Del)):
+                self._refer(base, node, tuple(steps))  # must be there before it is changed
         else:
             self._methods_of(steps)
             self.visit(base)
@@ -248,6 +252,10 @@ class _Collector:
 
     def _namespace_owner(self, node: ast.expr) -> ast.expr:
         return node.value if isinstance(node, ast.Attribute) else node.args[0]  # type: ignore[attr-defined]
+
+    def _changed(self, node: ast.AugAssign) -> None:
+        self._augmented.add(id(node.target))
+        self._all(children(node))
 
     def _compare(self, node: ast.Compare) -> None:
         """`"n" in x` looks at `x["n"]`, which says more than that x is used."""

@@ -51,7 +51,7 @@ class Externals:
         if dotted == "enum.global_enum":
             self._graph.reach(node, ("writer", module.name))
         if dotted.startswith(DATA_READERS):
-            self._data(module, node, steps)
+            self._data(module, unit, node, ref, steps)
         self._state(unit, node, ref, dotted, steps)
 
     def bare(self, node: Node, dotted: str) -> None:
@@ -94,14 +94,21 @@ class Externals:
             if direct:
                 graph.reach(node, _ALWAYS)
 
-    def _data(self, module: Module, node: Node, steps: tuple[Step, ...]) -> None:
-        self._graph.data_users[node].add(module.name)
-        if steps and isinstance(steps[0], ast.Call):
-            for argument in steps[0].args:
-                text = constant_text(argument)
-                if text is not None and (target := self._graph.program.find(text)) is not None:
-                    self._graph.data_users[node].add(target.name)
-                    self._graph.link(node, ("active", target.name))
+    def _data(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> None:
+        """Files of a package are read: of this one, of a module that is handed over, or of one that is named."""
+        graph = self._graph
+        graph.data_users[node].add(module.name)
+        call = steps[0] if steps else None
+        given = call.args[0] if isinstance(call, ast.Call) and call.args else None
+        if given is None or graph.strings.is_module(module, given):
+            return
+        names = graph.strings.texts(module, unit, node, ref, given)
+        if names is None:
+            graph.dynamic(node, "GT301", ref.node, "the package whose files are read is not known")
+        for name in names or ():
+            if (target := graph.program.find(name)) is not None:
+                graph.data_users[node].add(target.name)
+                graph.link(node, ("active", target.name))
 
     def _harmless(self, module: Module, dotted: str, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """Pickled data that is made on the spot refers to what exists."""

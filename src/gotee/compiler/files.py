@@ -1,10 +1,57 @@
-"""What code does with files: whether it writes one, and whether it only looks for the folder of its own. Host world."""
+"""What code does with files: whether it writes one, whether it only looks for its own folder, which data it may read.
+
+Host world.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from gotee.compiler.scopes import constant_text
+
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+
+
+def data_below(folder: Path) -> list[Path]:
+    """All files under a folder that are no modules."""
+    return [file for file in folder.rglob("*") if _is_data(file)]
+
+
+def data_named(folder: Path, code: Iterable[ast.AST]) -> set[Path]:
+    """The files of a folder that the texts in some code may name: files, folders with all in them, patterns."""
+    found: set[Path] = set()
+    for text in {text for node in code for text in _texts(node)}:
+        try:
+            if any(letter in text for letter in "*?["):
+                found |= {file for file in folder.glob(text.lstrip("/")) if _is_data(file)}
+            elif _is_data(folder / text):
+                found.add(folder / text)
+            elif text.strip("./") and (folder / text).is_dir():
+                found |= set(data_below(folder / text))
+        except (OSError, ValueError, NotImplementedError):
+            continue
+    return {file for file in found if file.resolve().is_relative_to(folder)}
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    """The texts in a piece of code; `f"{name}.txt"` is `*.txt`, and `".txt"` may end any name."""
+    for child in ast.walk(node):
+        text = constant_text(child)
+        if text is not None and 0 < len(text) < 200:
+            yield text
+            if _SUFFIX.fullmatch(text):
+                yield f"*{text}"
+        elif isinstance(child, ast.JoinedStr):
+            parts = [constant_text(part) for part in child.values]
+            if any(part and part.strip("./") for part in parts):
+                yield "".join("*" if part is None else part for part in parts)
+
+
+def _is_data(file: Path) -> bool:
+    return file.is_file() and file.suffix not in (".py", ".pyc")
 
 
 def writes_file(call: ast.Call) -> bool:
@@ -25,7 +72,9 @@ def only_folder(node: ast.AST) -> bool:
         for inner in ast.iter_child_nodes(outer):
             parent[inner] = outer
     for name in list(parent):
-        if isinstance(name, ast.Name) and name.id == "__file__" and not _folder_of(name, parent):
+        own = isinstance(name, ast.Name) and name.id == "__file__"
+        other = isinstance(name, ast.Attribute) and name.attr == "__file__"
+        if (own or other) and not _folder_of(name, parent):
             return False
     return True
 

@@ -25,6 +25,7 @@ from gotee.compiler.bystring import Strings
 from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, SOURCE_READERS, overridden
 from gotee.compiler.exposed import expose
 from gotee.compiler.externals import Externals
+from gotee.compiler.files import only_folder
 from gotee.compiler.hostonly import HostOnly, Reason
 from gotee.compiler.imports import MODULE_ATTRIBUTES, Event, External, Missing, Name, Resolver, Submodule, Value
 from gotee.compiler.loading import Loading
@@ -399,6 +400,8 @@ class Graph:
                 self.need(node, ("doc", owner.name))
             elif event.name in ("__path__", "__spec__", "__file__", "__loader__"):
                 self.data_users[node].add(owner.name)
+                if event.name == "__file__" and not only_folder(self.unit_of(node)[1].node):
+                    self.need(node, ("text", owner.name))
             return
         if event.name.startswith("__"):
             self.value(None, node, owner)

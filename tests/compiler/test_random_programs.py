@@ -1,0 +1,66 @@
+"""Slices of random programs answer as the programs do. `make random-programs` tries many more."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import sys
+from pathlib import Path
+
+import pytest
+from programs import program
+
+from gotee.compiler.closure import slice_of
+from gotee.compiler.verify import unbound_names, write_tree
+
+SEEDS = int(os.environ.get("GOTEE_RANDOM_PROGRAMS", "120"))
+FIRST = int(os.environ.get("GOTEE_RANDOM_FIRST", "0"))
+BATCHES = 8
+
+
+def answer(folder: Path) -> str:
+    """What main:entry of a folder gives, in a child of this process that imports it fresh."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        sys.path.insert(0, str(folder))
+        sys.dont_write_bytecode = True
+        random.seed(1)
+        resource.setrlimit(resource.RLIMIT_CPU, (3, 3))
+        try:
+            text = repr(__import__("main").entry())
+        except BaseException as error:
+            text = f"{type(error).__name__}: {error}"
+        os.write(write, text.encode()[:60000])
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return text
+
+
+def write(files: dict[str, str], folder: Path) -> Path:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_slices_of_random_programs_answer_as_the_programs_do(batch: int, tmp_path: Path) -> None:
+    compared = 0
+    for seed in range(FIRST + batch, FIRST + SEEDS, BATCHES):
+        full, sliced = write(program(seed), tmp_path / f"{seed}" / "full"), tmp_path / f"{seed}" / "sliced"
+        expected = answer(full)
+        if expected.partition(":")[0].endswith("Error"):
+            continue  # the program itself is wrong
+        analysis = slice_of(full, "main", "entry")
+        write_tree(analysis.partition, sliced)
+        unbound_names(analysis)
+        assert answer(sliced) == expected, f"seed {seed}"
+        assert [name for name in analysis.partition.definitions if "planted" in name] == [], f"seed {seed}"
+        compared += 1
+    assert compared > SEEDS // BATCHES // 2, "too few of the programs run"
