@@ -1,6 +1,6 @@
 # make demo   the environment .venv, what the examples need, and the main job
 # make test   the same environment: lint, types, documentation, tests
-# Others: lint, random-programs, every-bit, fuzz, soak, bench, bench-short, wheels, docs, test-all, clean.
+# Others: lint, packages, random-programs, every-bit, fuzz, soak, bench, bench-short, wheels, docs, test-all, clean.
 # Another interpreter: make PYTHON=python3.12 demo
 
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
 BUILT_FROM := pyproject.toml setup.py $(COMPILED)
 
-.PHONY: help demo test lint types documentation docs tests random-programs every-bit fuzz soak bench bench-short wheels test-all clean preflight
+.PHONY: help demo test lint types documentation docs tests packages random-programs every-bit fuzz soak bench bench-short wheels test-all clean preflight
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -86,6 +86,9 @@ tests: $(VENV)/for-work
 random-programs: $(VENV)/for-work
 	GOTEE_RANDOM_PROGRAMS=$(or $(PROGRAMS),4000) GOTEE_RANDOM_FIRST=$(or $(FIRST),0) \
 		$(BIN)/python -m pytest -n $(WORKERS) tests/compiler/test_random_programs.py
+
+packages: $(VENV)/for-work
+	$(BIN)/python tools/packages.py
 
 every-bit: $(VENV)/for-work
 	GOTEE_EVERY_BIT=1 $(BIN)/python -m pytest -n $(WORKERS) tests/attestation

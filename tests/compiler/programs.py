@@ -376,7 +376,8 @@ class Writer:
 
     def new_operator(self, s: Names) -> tuple[str, str, str]:
         name, log = self.fresh("o"), self.pick(s.lists)
-        text = f"class V{name}:\n    v = 1\n    def __add__(self, other): {log}.append(other); return self"
+        text = f"class V{name}:\n    v = 1\n    __repr__ = lambda self: 'v'\n"
+        text += f"    def __add__(self, other): {log}.append(other); return self"
         return f"{text}\n{name} = V{name}() + {self.number(s)}", "objects", name
 
     def new_partial(self, s: Names) -> tuple[str, str, str]:
@@ -465,7 +466,7 @@ class Writer:
 
     def new_planted(self, s: Names) -> tuple[str, str, str]:
         name = self.fresh("planted")
-        ways = [f"def {name}(): return {self.number(s)}", f"class {name}:\n    x = 1", f"{name} = ({self.number(s)},)"]
+        ways = [f"def {name}(): return {self.number(s)}", f"class {name}:\n    x = 1", f"{name} = ('a', len('b'))"]
         return self.pick([*ways, f"{name} = '-'.join(['a', 'b'])"]), "", ""
 
 

@@ -34,11 +34,13 @@ def slice_program(options: argparse.Namespace) -> int:
         raise UsageError(f"there is no folder {options.directory!r}; name the one that the modules are imported from")
     if not colon or not module or not function:
         raise UsageError(f"{options.entry!r} is not MODULE:FUNCTION; write for example main:entry")
+    gc.disable()  # the process ends soon: looking through a large program's graph for garbage would double its time
     analysis = slice_of(root, module, function)
     if options.emit is not None:
         write_tree(analysis.partition, Path(options.emit))
         verify(analysis, Path(options.emit))
     for definition in analysis.partition.definitions:
         print(definition)
-    gc.freeze()  # the process ends: looking through a large program's graph for garbage would take as long as the work
+    gc.freeze()
+    gc.enable()
     return 0

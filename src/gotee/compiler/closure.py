@@ -126,7 +126,7 @@ def _refuse_dynamic(graph: Graph, fixpoint: Fixpoint) -> None:
             if dynamic.when is not None and dynamic.when not in fixpoint.kept:
                 continue
             module, _ = graph.unit_of(node)
-            if module.name in vouched:
+            if module.name in vouched or known.is_compatibility(module.name, module.source):
                 continue
             raise error_at(
                 module, dynamic.node, dynamic.code, f"in trusted code: {dynamic.message}", cure_of(dynamic.code)
@@ -227,6 +227,9 @@ def _overrides(graph: Graph, fixpoint: Fixpoint) -> list[str]:
         if node[0] in ("unit", "exec"):
             module, unit = graph.unit_of(node)
             found += [f"{_place(graph, module)}:{line}: {target}:{name}" for target, name, line in unit.includes]
+    for module in graph.program.modules.values():
+        if ("exists", module.name) in fixpoint.kept and known.is_compatibility(module.name, module.source):
+            found.append(f"{_place(graph, module)}: known to import from the standard library only")
     return sorted(found)
 
 

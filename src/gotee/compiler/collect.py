@@ -325,6 +325,8 @@ class _Collector:
         if not isinstance(node, ast.Lambda):
             self._annotation(node.returns, not self._future, True)
             self._all(getattr(node, "type_params", []))
+        if getattr(node, "name", "") == "__get__":
+            self.uses.mentions.add("__get__")
         parameters = frozenset(argument.arg for argument in arguments)
         scope = self._scope_of("function", body, parameters)
         scope.channels |= channels

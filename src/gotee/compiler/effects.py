@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from gotee.compiler import known
 from gotee.compiler.facts import DEFINITIONS, Facts
 from gotee.compiler.program import Module
 from gotee.compiler.scopes import live_function_parts
 from gotee.compiler.statements import Unit
+
+# Builtins that run no code of what is in a built-in container.
+_SHALLOW = {"builtins." + name for name in ("len", "bool", "list", "tuple", "enumerate", "reversed", "zip")}
 
 
 class View:
@@ -83,7 +87,9 @@ class View:
             return defined or self.plain(node) or node.id in self._class_names or self._outside(node) is not None
         if isinstance(node, ast.Call):
             return self._outside(node.func) is not None
-        return not isinstance(node, (ast.Attribute, ast.IfExp, ast.BoolOp, ast.NamedExpr))
+        if isinstance(node, ast.Attribute):
+            return self._outside(node) is not None
+        return not isinstance(node, (ast.IfExp, ast.BoolOp, ast.NamedExpr))
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST | None:
         decorators, evaluated = live_function_parts(node)
@@ -148,7 +154,7 @@ class View:
 
     def _calls(self, node: ast.expr | None) -> ast.AST | None:
         """What may run code in an annotation: calls, and operators on what is not a plain class."""
-        if node is None:
+        if node is None or self._facts.future_annotations(self._module):
             return None
         for child in ast.walk(node):
             if isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)) and self.expression(child) is not None:
@@ -247,10 +253,15 @@ class View:
             return self._is_type(node.value)
         if isinstance(node, ast.Constant):
             return node.value is None
+        if isinstance(node, ast.Call):
+            return (self._outside(node.func) or "").startswith("typing")
         found = self._facts.in_program(self._module, node)
-        if found is not None:
-            return isinstance(found[1].node, ast.ClassDef) and self._facts.plain_class(self._module, node)
-        return self._outside(node) is not None
+        if found is None:
+            return self._outside(node) is not None
+        if isinstance(found[1].node, (ast.Assign, ast.AnnAssign)) and isinstance(node, (ast.Name, ast.Attribute)):
+            value = found[1].node.value
+            return value is not None and value is not node and View(self._facts, *found)._is_type(value)
+        return isinstance(found[1].node, ast.ClassDef) and self._facts.plain_class(self._module, node)
 
     def _reads_only(self, node: ast.Attribute) -> bool:
         """An attribute of a module, or a simple attribute of a class; others may be properties."""
@@ -261,7 +272,7 @@ class View:
         found = self._facts.in_program(self._module, node.value)
         if found is None or not isinstance(found[1].node, ast.ClassDef):
             return False
-        if {node.attr, "*"} & self._facts.marks.attributes:
+        if self._facts.marks.descriptors and {node.attr, "*"} & self._facts.marks.attributes:
             return False
         for child in found[1].node.body:
             if isinstance(child, ast.Assign) and any(
@@ -320,11 +331,28 @@ class View:
                 return found
             if outside == "builtins.type" and len(node.args) == 1:
                 return None
+            if outside in _SHALLOW and not node.keywords and all(map(self._container, node.args)):
+                return None
             return None if all(self.plain(argument) for argument in arguments) else node
         if isinstance(function, ast.Attribute) and self.plain(function.value):
             immutable = self._immutable(function.value)
             return None if immutable and all(self.plain(argument) for argument in arguments) else node
         return node
+
+    def _container(self, node: ast.expr) -> bool:
+        """Whether an expression is a built-in value: asking for its length or elements runs no code of the program."""
+        return self.plain(node) or self._global(node, self._facts.container)
+
+    def _global(self, node: ast.expr, asked: Callable[[Module, str], bool]) -> bool:
+        """Whether an expression is a global, spelled with its module or without, of which something is so."""
+        base = node
+        while isinstance(base, ast.Attribute):
+            base = base.value
+        if not isinstance(base, ast.Name) or base.id in self._local:
+            return False
+        found = {(owner.name, name) for owner, _, name in self._facts.all_in_program(self._module, node)}
+        owners = {owner.name: owner for owner, _, _ in self._facts.all_in_program(self._module, node)}
+        return len(found) == 1 and all(asked(owners[owner], name) for owner, name in found)
 
     def _immutable(self, node: ast.expr) -> bool:
         return isinstance(node, (ast.JoinedStr, ast.Constant))
@@ -360,6 +388,8 @@ class View:
         if isinstance(node, ast.IfExp):
             return self.plain(node.test) and self.plain(node.body) and self.plain(node.orelse)
         if isinstance(node, ast.Attribute):
+            if self._global(node, self._facts.plain_name):
+                return True
             outside = self._outside(node)
             return outside is not None and outside in (
                 "os.sep",
@@ -371,6 +401,9 @@ class View:
         if isinstance(node, ast.Call):
             outside = self._outside(node.func)
             computed = outside is not None and outside.startswith("builtins.") and known.computes(outside)
+            computed = computed and not self._facts.marks.is_replaced(outside or "")
+            if outside in ("builtins.len", "builtins.bool") and len(node.args) == 1 and computed:
+                return self._container(node.args[0])
             return bool(computed and outside not in ("builtins.type", "builtins.super")) and all(
                 self.plain(part) for part in [*node.args, *(keyword.value for keyword in node.keywords)]
             )

@@ -17,6 +17,7 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MEMBER_HOOKS = {"__init__", "__new__", "_generate_next_value_", "_missing_", "__init_subclass__", "__set_name__"}
 _CLASS_HOOKS = {"__init_subclass__", "__set_name__", "__class_getitem__", "__mro_entries__", "__prepare__"}
 _SCALARS = {"int", "str", "float", "bool", "len", "abs", "bytes", "chr", "ord", "hex", "bin", "oct", "repr", "range"}
+_DISPLAYS = (ast.Tuple, ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
 _CONTAINERS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
 
 
@@ -29,7 +30,7 @@ class Facts(ABC):
     def __init__(self, resolver: Resolver, marks: Marks) -> None:
         self._resolver = resolver
         self.marks = marks
-        self._plain_names: dict[tuple[str, str], bool] = {}
+        self._plain_names: dict[tuple[str, str, bool], bool] = {}
         self._plain_classes: dict[tuple[str, str], bool] = {}
 
     @abstractmethod
@@ -53,6 +54,10 @@ class Facts(ABC):
     def _assigned(self, module: Module, name: str) -> bool:
         table = self._resolver.table(module)
         return any(binder.imported is None for binder in table.binders.get(name, [])) or name in table.late
+
+    def future_annotations(self, module: Module) -> bool:
+        """Whether the annotations of a module are not evaluated."""
+        return self._resolver.table(module).statements.future_annotations
 
     def is_written(self, module: Module, name: str) -> bool:
         """Whether a function of the module rebinds a global of it."""
@@ -85,13 +90,20 @@ class Facts(ABC):
 
     def plain_name(self, module: Module, name: str) -> bool:
         """Whether a global is bound to plain built-in values only."""
-        key = (module.name, name)
+        return self._known_plain(module, name, True)
+
+    def container(self, module: Module, name: str) -> bool:
+        """Whether a global is bound to built-in values only, whatever other code may put into them."""
+        return self._known_plain(module, name, False)
+
+    def _known_plain(self, module: Module, name: str, contents: bool) -> bool:
+        key = (module.name, name, contents)
         if key not in self._plain_names:
             self._plain_names[key] = False
-            self._plain_names[key] = self._plain_name(module, name)
+            self._plain_names[key] = self._plain_name(module, name, contents)
         return self._plain_names[key]
 
-    def _plain_name(self, module: Module, name: str) -> bool:
+    def _plain_name(self, module: Module, name: str, contents: bool) -> bool:
         events = list(self._resolver.name(module, name, (), set()))
         if any(not isinstance(event, Name) for event in events):
             return False
@@ -110,11 +122,17 @@ class Facts(ABC):
                 if not single and not (isinstance(node, ast.AnnAssign) and node.value is not None):
                     return False
                 assert isinstance(node, (ast.Assign, ast.AnnAssign))
+                if not contents and isinstance(node.value, _DISPLAYS):
+                    found = ("name", event.module.name, event.name) not in self.marks.stored
+                    if not found:
+                        return False
+                    continue
                 if (
                     node.value is None
                     or _makes_iterator(node.value)
                     or not self.plain_value(event.module, unit, node.value)
-                    or self._holds_others(event.module, event.name, node.value)
+                    or (contents and self._holds_others(event.module, event.name, node.value))
+                    or ("name", event.module.name, event.name) in self.marks.stored
                 ):
                     return False
                 found = True

@@ -166,6 +166,9 @@ class Graph:
                 self.need(exists, ("exists", parent))
         self.need(("active", module.name), exists)
         self.need(("text", module.name), ("whole", module.name))
+        if known.is_compatibility(module.name, module.source):
+            self.need(exists, ("text", module.name))
+            self.need(exists, ("active", module.name))
         for unit in self.resolver.table(module).statements.units:
             if unit.is_import:
                 self.loading.statement(module, unit)

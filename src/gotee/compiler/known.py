@@ -84,6 +84,10 @@ _COMPUTING_BUILTINS = {
 } | {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)}
 # fmt: on
 
+# Modules that programs carry with them and whose dynamic imports are of the standard library only: name, and a text
+# that tells them. If something of one is used, all of it stays.
+_COMPATIBILITY = {"six": "_SixMetaPathImporter"}
+
 _MUTATING = re.compile(
     r"^(heapq\.(heap|merge)|bisect\.insort|struct\.pack_into|functools\.(reduce|update_wrapper)"
     r"|contextvars\.copy_context|enum\.(global_enum|.*\._convert_)"
@@ -98,7 +102,8 @@ _PLAIN_CLASS_MODULES = {
     "configparser", "contextlib", "csv", "ctypes", "datetime", "dataclasses", "decimal", "email.message", "enum",
     "fractions", "functools", "html.parser", "http.server", "io", "ipaddress", "json", "json.decoder",
     "json.encoder", "logging", "numbers", "os", "pathlib", "pickle", "queue", "random", "socketserver", "string",
-    "threading", "types", "typing", "unittest", "uuid", "weakref", "xml.sax",
+    "threading", "types", "typing", "unittest", "uuid", "weakref", "xml.sax", "urllib.request", "urllib.error",
+    "http.client", "asyncio", "concurrent.futures", "ssl", "socket", "zipfile", "tarfile", "logging.handlers",
 }
 # fmt: on
 
@@ -115,6 +120,12 @@ def is_standard(dotted: str) -> bool:
 
 def _within(dotted: str, modules: list[str]) -> bool:
     return any(dotted == module or dotted.startswith(module + ".") for module in modules)
+
+
+def is_compatibility(name: str, source: str) -> bool:
+    """Whether a module of the program is a copy of one that is known to import from the standard library only."""
+    mark = _COMPATIBILITY.get(name.rpartition(".")[2])
+    return mark is not None and mark in source
 
 
 def computes(dotted: str) -> bool:

@@ -28,6 +28,7 @@ class Marks:
         self.changed: set[Node] = set()  # globals whose object is changed, or handed on to what may change it
         self.handed: set[Node] = set()  # globals whose elements are handed on
         self.attributes: set[str] = set()  # attributes that are set somewhere; "*" if some name is computed
+        self.descriptors = False  # whether it makes descriptors that run code when they are read from a class
         self.replaced: set[str] = set()  # names outside of the program that it sets
         self.calls: dict[str, list[Node]] = defaultdict(list)  # names outside of the program -> who calls them
         self._is_replaced: dict[str, bool] = {}
@@ -35,6 +36,7 @@ class Marks:
     def uses(self, uses: Uses) -> None:
         """Note what a piece of code sets."""
         self.attributes |= uses.sets
+        self.descriptors = self.descriptors or "__get__" in uses.mentions
 
     def name(self, target: Node, ref: Ref, last: bool) -> None:
         """Note one use of a global of the program."""
@@ -49,6 +51,7 @@ class Marks:
         """Note one use of a name outside of the program."""
         if called:
             self.calls[dotted].append(node)
+            self.descriptors = self.descriptors or dotted == "builtins.property"
         if ref.store:
             self._replace(dotted)
         elif dotted in _REDIRECTS:
