@@ -1,4 +1,5 @@
-"""Where and how secured routines run, as the environment says it: GOTEE_TEE, _LEVEL, _IMAGE, _LINK, _REQUIRE.
+"""Where and how secured routines run, as the environment says it: GOTEE_TEE, _LEVEL, _IMAGE, _LINK, _REQUIRE,
+_STATS, _TRACE.
 
 Host world. The one place that knows these variables; `gotee run` writes its options into the same
 variables, so that a program, and every process it starts, sees one answer.
@@ -18,6 +19,8 @@ LEVEL: Final = "GOTEE_LEVEL"
 IMAGE: Final = "GOTEE_IMAGE"
 LINK: Final = "GOTEE_LINK"
 REQUIRE: Final = "GOTEE_REQUIRE"
+STATS: Final = "GOTEE_STATS"
+TRACE: Final = "GOTEE_TRACE"
 PREFIX: Final = "GOTEE_"
 
 TEES: Final = ("inline", "process", "vm", "nitro", "sgx")
@@ -36,7 +39,7 @@ class Config(NamedTuple):
     """The validated answer to: where do secured routines run?
 
     >>> Config()
-    Config(tee='process', level='development', image=None, link='ring', require='')
+    Config(tee='process', level='development', image=None, link='ring', require='', stats=False, trace=None)
     """
 
     tee: str = "process"
@@ -44,6 +47,8 @@ class Config(NamedTuple):
     image: str | None = None
     link: str = "ring"
     require: str = ""
+    stats: bool = False
+    trace: str | None = None
 
 
 DEFAULT: Final = Config()
@@ -70,6 +75,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         image=environ.get(IMAGE) or None,
         link=environ.get(LINK) or None,
         require=environ.get(REQUIRE, ""),
+        stats=environ.get(STATS, ""),
+        trace=environ.get(TRACE) or None,
         names=(f"{TEE}=", f"{LEVEL}=", f"{IMAGE}="),
     )
 
@@ -81,6 +88,8 @@ def check(
     *,
     link: str | None = None,
     require: str = "",
+    stats: str = "",
+    trace: str | None = None,
     names: tuple[str, str, str] = ("--tee ", "--level ", "--image "),
 ) -> Config:
     """Turn three raw settings into a Config; `names` is how an error spells them.
@@ -114,12 +123,18 @@ def check(
     tee = tee or _default_tee
     if layers and tee == "inline":
         raise UsageError(f"{REQUIRE}={require!r} asks for a sandbox, and inline has none: leave one of the two out")
+    if stats not in ("", "0", "1"):
+        raise UsageError(f"{STATS}={stats!r} is unknown; write 1 for statistics at the program's end")
+    if (stats == "1" or trace) and tee == "inline":
+        raise UsageError("--stats and --trace look at the boundary, and inline has none: leave --tee inline out")
     return Config(
         tee=tee,
         level=level or DEFAULT.level,
         image=image,
         link=link or DEFAULT.link,
         require=",".join(layers),
+        stats=stats == "1",
+        trace=trace,
     )
 
 
@@ -138,7 +153,7 @@ def default_tee(tee: str) -> str:
 
 def _refuse_near_misses(environ: Mapping[str, str]) -> None:
     """A misspelt GOTEE_TEE that is silently ignored would run a program less isolated than was asked."""
-    known = (TEE, LEVEL, IMAGE, LINK, REQUIRE)
+    known = (TEE, LEVEL, IMAGE, LINK, REQUIRE, STATS, TRACE)
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             import difflib  # half the cost of this module

@@ -30,6 +30,8 @@ class Kind(enum.IntEnum):
     REFUSED = 44
     OVERLOADED = 46
     UNREADY = 47
+    OBSERVE = 17
+    OBSERVED = 50
     PUBLIC_FAILED = 56
     HIDDEN = 57
     OCALL = 48

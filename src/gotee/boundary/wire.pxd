@@ -18,7 +18,9 @@ cdef class Wire:
     cdef public bint ended
     cdef public object ahead     # called once before the next message, if not None: it sends what has to come first
     cdef int go_ahead(self) except -1
+    cdef public object tap       # told of each message, or None
     cpdef int send(self, bytes frame) except -1
+    cdef int push(self, bytes frame) except -1
     cdef int hand_over(self) except -1
     cdef bint send_queued(self) except -1
     cdef int tell_room(self) except -1
@@ -26,6 +28,7 @@ cdef class Wire:
     cpdef bytes receive(self)
     cpdef int post(self, int kind, uint64_t id=*, uint64_t argument=*, bytes payload=*) except -1
     cdef Message next(self, int sender)
+    cdef Message take(self, int sender)
     cdef Message next_by_frame(self, int sender)
     cdef bint wait_for(self, double seconds) except -1
     cdef bint spin_briefly(self) except -1

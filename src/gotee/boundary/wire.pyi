@@ -6,6 +6,7 @@ from gotee.boundary.link import Link
 class Wire:
     ended: bool
     ahead: Callable[[], None] | None
+    tap: Callable[[bool, int, int, int, bytes], object] | None
     @property
     def queued_bytes(self) -> int: ...
     @property

@@ -47,8 +47,15 @@ cdef class Wire:
 
     cpdef int send(self, bytes frame) except -1:
         """Send a frame, now or as soon as there is room; frames are delivered in the order of the calls."""
+        cdef Message message
         if self.ahead is not None:
             self.go_ahead()
+        if self.tap is not None:
+            message = unpack(frame, frame[0] >> 5)
+            self.tap(True, message.code, message.id, message.argument, message.payload)
+        return self.push(frame)
+
+    cdef int push(self, bytes frame) except -1:
         self.outgoing.append(frame)
         return self.hand_over()
 
@@ -64,6 +71,8 @@ cdef class Wire:
         cdef bint sent
         if self.ahead is not None:
             self.go_ahead()
+        if self.tap is not None:
+            self.tap(True, kind, id, argument, payload)
         if self.ring is not None and not self.queued and not self.outgoing:
             if PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
                 write_head(head, kind, id, argument)
@@ -73,7 +82,7 @@ cdef class Wire:
                 PyThread_release_lock(self.owner)
                 if sent:
                     return 0
-        return self.send(pack(kind, id, argument, payload))
+        return self.push(pack(kind, id, argument, payload))
 
     cdef int hand_over(self) except -1:
         """Give the link what is queued. Who finds the link taken leaves it to its owner, who looks again."""
@@ -171,6 +180,12 @@ cdef class Wire:
 
     cdef Message next(self, int sender):
         """The next message of that world, or None, as `receive`; LinkCorrupt if it is not one that world sends."""
+        cdef Message message = self.take(sender)
+        if self.tap is not None and message is not None:
+            self.tap(False, message.code, message.id, message.argument, message.payload)
+        return message
+
+    cdef Message take(self, int sender):
         cdef unsigned char head[HEAD]
         cdef bytes payload
         cdef bint nothing

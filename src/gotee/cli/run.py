@@ -18,7 +18,7 @@ from gotee.errors import CompileError
 from gotee.host import ahead
 from gotee.syntax.run import run_file
 
-OPTIONS_WITH_VALUE = ("--tee", "--level", "--image")
+OPTIONS_WITH_VALUE = ("--tee", "--level", "--image", "--trace")
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -26,7 +26,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
     """Declare the verb; everything after FILE belongs to the program."""
     parser = verbs.add_parser(
         "run",
-        usage="%(prog)s [-h] [--tee WHERE] [--level LEVEL] [--image X.sgxs] FILE [ARGS ...]",
+        usage="%(prog)s [-h] [--tee WHERE] [--level LEVEL] [--image X.sgxs] [--stats] [--trace OUT] FILE [ARGS ...]",
         help="run a program",
         description="Run FILE as __main__. Everything after FILE belongs to the program.",
         allow_abbrev=False,
@@ -34,6 +34,8 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--tee", metavar="WHERE", help="where secured routines run; see `gotee doctor`")
     parser.add_argument("--level", metavar="LEVEL", help="development")
     parser.add_argument("--image", metavar="X.sgxs", help="run this built image instead of building one")
+    parser.add_argument("--stats", action="store_true", help="say at the end what crossed the boundary")
+    parser.add_argument("--trace", metavar="OUT", help="write both worlds on one time line (Chrome trace events, JSON)")
     parser.add_argument("file", metavar="FILE", help="the program")
     parser.set_defaults(action=run)
 
@@ -57,7 +59,7 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def run(options: argparse.Namespace) -> int:
     """Check the settings, then run the program. Its SystemExit passes through."""
-    _settle(options.tee, options.level, options.image)
+    _settle(options)
     path = require_file(options.file)
     try:
         run_file(os.fspath(path), options.arguments)
@@ -80,10 +82,16 @@ def interrupted() -> int:
     return EXIT_INTERRUPTED
 
 
-def _settle(tee: str | None, level: str | None, image: str | None) -> None:
+def _settle(chosen: argparse.Namespace) -> None:
     """Check the options and the environment together; leave the result in the environment."""
-    stated = {config.TEE: tee, config.LEVEL: level, config.IMAGE: image}
-    config.check(tee, level, image)
+    stated = {
+        config.TEE: chosen.tee,
+        config.LEVEL: chosen.level,
+        config.IMAGE: chosen.image,
+        config.STATS: "1" if chosen.stats else None,
+        config.TRACE: None if chosen.trace is None else os.path.abspath(chosen.trace),
+    }
+    config.check(chosen.tee, chosen.level, chosen.image)
     options = {name: value for name, value in stated.items() if value is not None}
     config.from_environment({**os.environ, **options})
     os.environ.update(options)

@@ -263,8 +263,9 @@ class HostFile:
             base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}.get(whence)
             if base is None or base() + offset < 0:
                 raise _error(errno.EINVAL)
-            self._at = base() + offset
-            return self._at
+            place: int = base() + offset
+            self._at = place
+            return place
 
     def _place(self) -> int:
         if self._at is None:

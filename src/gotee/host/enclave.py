@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.home import Home
@@ -29,6 +29,9 @@ from gotee.host.start import Started
 from gotee.runtime import deadlock
 from gotee.runtime.parking import Ticket
 from gotee.runtime.scheduler import scheduler_of_this_thread
+
+if TYPE_CHECKING:
+    from gotee.host.observer import Observer
 
 GOODBYE = 2.0  # seconds that an enclave gets at exit to send what it has printed
 
@@ -69,6 +72,7 @@ class Enclave:
         self.lost: str | None = None
         self.refused: GoteeError | None = None
         self._stopping = False
+        self._observer: Observer | None = None
         self._process = os.getpid()
         self._lead = Lead(self._wire, self._calls, self._act, self._on_lost)
         self._service = threading.Thread(target=self._serve, name="gotee-link", daemon=True)
@@ -76,6 +80,13 @@ class Enclave:
         self._service.start()
         atexit.register(self.stop)
         os.register_at_fork(after_in_child=self._forget)
+
+    def observe(self, observer: Observer) -> None:
+        """Have every message told to `observer`, and ask the enclave for what it does."""
+        self._observer = observer
+        self._actions[Kind.OBSERVED] = observer.on_observed
+        self._wire.tap = observer
+        self._wire.post(Kind.OBSERVE, observer.wanted)
 
     # -- calls ----------------------------------------------------------------------------------------
 
@@ -178,6 +189,8 @@ class Enclave:
             self._service.join(GOODBYE)
         self._started.control.close()
         self._started.wait()
+        if self._observer is not None:
+            self._observer.finish()
 
     def _forget(self) -> None:
         """In a forked child: the enclave is the parent's."""

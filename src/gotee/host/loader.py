@@ -35,6 +35,11 @@ class Loaded:
         self.own_entry = len(entries)  # gotee's own, behind the program's
         self._main = main
         self.enclave = Enclave(started, Policy(program["policy"]["ocalls"]), home)
+        chosen = config.from_environment()
+        if chosen.stats or chosen.trace:
+            from gotee.host.observer import Observer
+
+            self.enclave.observe(Observer(chosen.stats, chosen.trace, entries))
 
     @classmethod
     def of_program(cls, file: Path, link: str) -> Loaded:
