@@ -95,5 +95,5 @@ def _settle(chosen: argparse.Namespace) -> None:
     options = {name: value for name, value in stated.items() if value is not None}
     config.from_environment({**os.environ, **options})
     os.environ.update(options)
-    if image is not None:
+    if chosen.image is not None:
         ahead.begin()
