@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import os
+import re
 import subprocess
 import symtable
 import sys
@@ -107,6 +108,33 @@ def test_a_module_that_fails_as_in_the_program_is_no_error(tmp_path: Path) -> No
     analysis = slice_of(full, "m", "f")
     verify.write_tree(analysis.partition, out)
     verify.verify(analysis, out)
+
+
+DYNAMIC = {
+    "GT301": "import importlib\ndef f(n): return importlib.import_module(n)\n",
+    "GT302": "def f(n): return eval(n)\n",
+    "GT303": "import sys\ndef f(n): return sys.modules[n]\n",
+    "GT304": "import pickle\ndef f(n): return pickle.loads(n)\n",
+    "GT305": "import gc\ndef f(n): return gc.get_objects()[n]\n",
+}
+
+
+@pytest.mark.parametrize("code", DYNAMIC)
+def test_what_names_code_by_an_unknown_string_is_refused_with_place_and_cure(code: str, tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(DYNAMIC[code])
+    with pytest.raises(CompileError) as caught:
+        slice_of(tmp_path, "m", "f")
+    assert (caught.value.code, caught.value.lineno) == (code, DYNAMIC[code].count("\n"))
+    assert "gotee: include=" in str(caught.value.cure)
+
+
+def test_every_code_has_its_place_in_the_documentation() -> None:
+    top = Path(__file__).parents[2]
+    sources = [file.read_text() for file in (top / "src/gotee").rglob("*.py")]
+    codes = {code for source in sources for code in re.findall(r'"(GT[0-9]{3})"', source)}
+    page = (top / "docs/reference/codes.md").read_text()
+    places = set(re.findall(r"^(?:### |\| )(GT[0-9]{3})\b", page, re.MULTILINE))
+    assert codes - places == set()
 
 
 def test_an_override_comment_is_recorded(tmp_path: Path) -> None:
