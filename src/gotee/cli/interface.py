@@ -28,6 +28,9 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
     parser.set_defaults(action=interface)
 
 
+OWN = "for_nonce(nonce: bytes) -> OwnEvidence\n   gotee's own, in every image: evidence of the enclave over a nonce."
+
+
 def interface(options: argparse.Namespace) -> int:
     """Partition, and print."""
     functions = functions_of(partition(require_file(options.file)))
@@ -39,6 +42,7 @@ def interface(options: argparse.Namespace) -> int:
         print(OPENING)
         for number, function in enumerate(functions):
             _print(number, function)
+        print(f"\n{len(functions)}  {OWN}")
     return 0
 
 
