@@ -267,6 +267,43 @@ def test_routines_started_before_and_inside_run_are_driven_by_the_loop() -> None
     assert sorted(results.recv() for _ in range(3)) == [1, 12, 23]
 
 
+def test_a_loop_that_never_calls_gotee_drives_what_was_started_before_it() -> None:
+    seen: list[str] = []
+    chan = Chan[str]()
+
+    def unstarted() -> None:
+        seen.append("unstarted")
+
+    def sleeping() -> None:
+        sleep(0.001)
+        seen.append("woken by time")
+
+    def receiving() -> None:
+        seen.append(chan.recv())
+
+    def again() -> None:
+        seen.append("second run")
+
+    async def until(length: int) -> None:
+        while len(seen) < length:
+            await asyncio.sleep(0.001)
+
+    go(sleeping)
+    go(receiving)
+    yield_now()
+    go(unstarted)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=chan.send, args=("sent by a thread",))
+    thread.start()
+    loop.run_until_complete(asyncio.wait_for(until(3), 10))
+    thread.join()
+    assert sorted(seen) == ["sent by a thread", "unstarted", "woken by time"]
+    go(again)
+    loop.run_until_complete(asyncio.wait_for(until(4), 10))
+    assert seen[-1] == "second run"
+    loop.close()
+
+
 def test_timers_of_routines_fire_while_the_loop_runs() -> None:
     async def main() -> list[str]:
         seen: list[str] = []

@@ -296,3 +296,24 @@ def test_a_handle_outlives_its_thread() -> None:
     in_thread(thread).join()
     assert handles[0].result() == 8
     assert handles[0].cancel() is False
+
+
+def test_daemon_threads_that_wake_while_the_interpreter_ends_do_not_crash_it() -> None:
+    assert lines_of(
+        """
+        values = Chan()
+        def send():
+            while True: values.send(1)
+        def nap():
+            while True: sleep(0.0001)
+        def napping(): go(nap).result()
+        for target in (send, send, nap, napping):
+            threading.Thread(target=target, daemon=True).start()
+        for _ in range(500): values.recv()
+        class Slow:  # ends after the interpreter has begun to, and lets other threads run
+            def __del__(self, sleep=time.sleep):
+                for _ in range(50): sleep(0.001)
+        sys.slow = Slow()
+        say("main ends")
+        """
+    ) == ["main ends"]

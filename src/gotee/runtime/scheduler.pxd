@@ -81,6 +81,8 @@ cdef class Scheduler:
     cdef int poke(self) except -1
     cdef object next_deadline(self)
     cdef int go_idle(self) except -1
+    cdef object work(self)
+    cdef object run_hub(self)
     cdef int attend(self, G awaited) except -1
     cdef int _turn(self) except -1
     cdef int attach(self, object loop) except -1

@@ -38,6 +38,27 @@ cdef extern from *:
     """
     void *gotee_scheduler
 
+cdef extern from *:
+    """
+    #include <unistd.h>
+
+    /* Up to CPython 3.13 a thread that asks for the GIL while the interpreter ends is unwound by pthread_exit. That
+       cannot pass the frames of a greenlet; so it stops here for ever, as 3.14 lets such threads do. The process ends
+       without it. Needs -fexceptions. */
+    static void gotee_stop_if_unwound(int *returned) {
+        while (!*returned)
+            pause();
+    }
+
+    static PyObject *gotee_never_unwound(PyObject *(*body)(PyObject *), PyObject *argument) {
+        __attribute__((cleanup(gotee_stop_if_unwound))) int returned = 0;
+        PyObject *result = body(argument);
+        returned = 1;
+        return result;
+    }
+    """
+    object gotee_never_unwound(object (*body)(object), object argument)
+
 cdef int WORKERS_KEPT = 1024      # finished greenlets kept for reuse, a thread; a fresh one costs about 10 us
 cdef int SWITCHES_PER_LOOK = 61   # direct switches before timers get a look (Go's figure for its global queue)
 cdef int SWITCHES_PER_CALLBACK = 256
@@ -117,21 +138,35 @@ def judge(Scheduler scheduler):
 
 cdef object _get_running_loop = None
 cdef object _set_running_loop = None
+cdef object _run_forever = None        # asyncio's own
 
 
 cdef object running_loop():
     """The asyncio loop that runs on this thread, or None. Never imports asyncio: it takes 40 ms."""
-    global _get_running_loop, _set_running_loop
+    global _get_running_loop, _set_running_loop, _run_forever
     if _get_running_loop is None:
         if "asyncio" not in sys.modules:
             return None
         events = sys.modules.get("asyncio.events")
         getter = getattr(events, "_get_running_loop", None)
-        if getter is None:
+        loops = getattr(sys.modules.get("asyncio.base_events"), "BaseEventLoop", None)
+        if getter is None or loops is None:
             return None
         _set_running_loop = events._set_running_loop
+        _run_forever = loops.run_forever
+        loops.run_forever = run_forever
         _get_running_loop = getter
     return _get_running_loop()
+
+
+def run_forever(self):
+    """In the place of asyncio's: a loop drives the routines of its thread from its first turn on."""
+    cdef Scheduler scheduler
+    if gotee_scheduler != NULL:
+        scheduler = <Scheduler>gotee_scheduler
+        if self is not scheduler.own_loop:
+            self.call_soon(scheduler.loop_starts)
+    return _run_forever(self)
 
 
 cdef Scheduler blocking(str instead):
@@ -529,6 +564,10 @@ cdef class Scheduler:
     # -- workers: pooled greenlets -----------------------------------------------------------------
 
     def _work(self):
+        """What a worker does, from the bottom of its stack."""
+        gotee_never_unwound(_work_of, self)
+
+    cdef object work(self):
         cdef G g
         me = current_greenlet()
         while True:
@@ -567,6 +606,9 @@ cdef class Scheduler:
     # -- the hub: what a thread does when it parks and nothing is ready ------------------------------
 
     def _hub(self):
+        gotee_never_unwound(_hub_of, self)
+
+    cdef object run_hub(self):
         while True:
             try:
                 self.tick = SWITCHES_PER_LOOK
@@ -639,6 +681,16 @@ cdef class Scheduler:
         """An asyncio operation of gotee ran on this thread: from now on its loop drives our routines."""
         loop = running_loop()
         if loop is not None and self.loop is not loop:
+            self.attach(loop)
+            if self.ready or self.own_tasks:
+                self.poke()
+            if self.live_timers:
+                self._arm_loop_timer()
+
+    def loop_starts(self):
+        """The first callback of a loop that begins to run on this thread, maybe not for the first time."""
+        loop = running_loop()
+        if self.driving is None:
             self.attach(loop)
             if self.ready or self.own_tasks:
                 self.poke()
@@ -807,6 +859,14 @@ cdef class Scheduler:
         """
         self.ending = True
         Py_INCREF(self)
+
+
+cdef object _work_of(object scheduler):
+    return (<Scheduler>scheduler).work()
+
+
+cdef object _hub_of(object scheduler):
+    return (<Scheduler>scheduler).run_hub()
 
 
 def sleep(seconds):
