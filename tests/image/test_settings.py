@@ -34,6 +34,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         [tool.gotee.limits]
         routines = 5
         frame-bytes = 1000
+        [tool.gotee.ceilings]
+        cpu-seconds = 9
         [tool.gotee.ocalls]
         console = false
         """,
@@ -41,7 +43,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (found.name, found.product_id, found.security_version, found.debug) == ("notary", 7, 3, False)
     assert found.key == tmp_path / "keys" / "release.pem"
     assert (found.limits, found.ocalls) == ({"routines": 5, "frame_bytes": 1000}, {"console": False})
-    assert found.include == ("data/*.txt",)
+    assert (found.include, found.ceilings) == (("data/*.txt",), {"cpu_seconds": 9})
 
 
 def test_the_nearest_table_above_counts(tmp_path: Path) -> None:
@@ -57,6 +59,9 @@ def test_the_nearest_table_above_counts(tmp_path: Path) -> None:
     [
         ("product_id = 1", ["'product_id'", "did you mean product-id?"]),
         ("nonsense = 1", ["'nonsense'", "It has name"]),
+        ("ceilings.memory-bytes = 1", ["ceilings.memory-bytes has to be a whole number of 268435456 to"]),
+        ("ceilings.cpu-second = 1", ["did you mean cpu-seconds?"]),
+        ("ceilings.threads = true", ["ceilings.threads has to be a whole number"]),
         ("product-id = 65536", ["product-id", "65536"]),
         ("product-id = true", ["product-id", "True"]),
         ("product-id = -1", ["product-id", "-1"]),

@@ -76,3 +76,39 @@ def test_the_kernel_says_that_the_enclave_is_shut_in(tmp_path: Path) -> None:
         assert status["NSpid"][-1] == "1"
         for name in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts"):
             assert os.readlink(f"/proc/{program.enclave}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"), name
+
+
+CEILINGS = """
+    def memory() -> str:
+        try:
+            return str(len(bytearray(1 << 30)))
+        except MemoryError:
+            return "MemoryError"
+
+    def spin() -> None:
+        while True:
+            pass
+
+    def threads() -> int:
+        import ctypes, threading
+        started = 0
+        libc = ctypes.CDLL(None)
+        for started in range(40):
+            if libc.pthread_create(ctypes.byref(ctypes.c_ulong()), None, libc.pause, None):
+                break
+        return started
+
+    def main() -> None:
+        print(gosecure(memory).result(), 8 < gosecure(threads).result() < 20)
+        try:
+            gosecure(spin).result()
+        except EnclaveLost:
+            print("lost")
+    """
+
+
+def test_an_image_bounds_its_memory_threads_and_processor_time(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.gotee.ceilings]\nmemory-bytes = 1_000_000_000\nthreads = 16\ncpu-seconds = 2\n"
+    )
+    assert lines_of(tmp_path, CEILINGS) == ["MemoryError True", "lost"]

@@ -159,6 +159,22 @@ def _plain_policy(ocalls: object) -> bool:
     )
 
 
+CEILINGS = {  # least and most of what an image may say of its process; gotee.platform.sandbox has the meanings
+    "memory_bytes": (1 << 28, 1 << 46),
+    "cpu_seconds": (1, 1 << 31),
+    "descriptors": (256, 1 << 20),
+    "threads": (16, 1 << 20),
+}
+
+
+def plain_ceilings(ceilings: object) -> bool:
+    """Whether these are ceilings, each within its bounds."""
+    return isinstance(ceilings, dict) and all(
+        name in CEILINGS and type(value) is int and CEILINGS[name][0] <= value <= CEILINGS[name][1]
+        for name, value in ceilings.items()
+    )
+
+
 def _check_program(program: dict[str, Any]) -> None:
     from gotee.boundary.limits import Limits
 
@@ -169,8 +185,10 @@ def _check_program(program: dict[str, Any]) -> None:
     limits, ocalls = program["limits"], program["policy"].get("ocalls")
     if not all(name in Limits._fields and type(value) is int and value > 0 for name, value in limits.items()):
         raise ImageError("the image's manifest has limits that are not known")
-    if set(program["policy"]) != {"ocalls"} or not _plain_policy(ocalls):
+    if set(program["policy"]) - {"ceilings"} != {"ocalls"} or not _plain_policy(ocalls):
         raise ImageError("the image's manifest has a policy that this version does not know")
+    if not plain_ceilings(program["policy"].get("ceilings", {})):
+        raise ImageError("the image's manifest has ceilings that are not known")
     if len(program["error_key"]) not in (0, ERROR_KEY) or program["error_key"].strip("0123456789abcdef"):
         raise ImageError("the image's manifest has an error key in a form that is not known")
     for entry in program["entries"]:

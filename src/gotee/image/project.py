@@ -17,7 +17,7 @@ def options_of(settings: Settings) -> Options:
         name=settings.name,
         threads=settings.threads,
         limits=settings.limits,
-        policy={"ocalls": settings.ocalls},
+        policy={"ocalls": settings.ocalls, **({"ceilings": settings.ceilings} if settings.ceilings else {})},
         include=settings.include,
         error_key=error_key_of(settings.error_key_file) if settings.error_key_file else "",
     )

@@ -11,6 +11,7 @@ from typing import Any
 from gotee.boundary import policy
 from gotee.boundary.limits import DEFAULT_LIMITS
 from gotee.errors import UsageError
+from gotee.image.manifest import CEILINGS, plain_ceilings
 
 DEVELOPMENT = "development"
 KEYS = (
@@ -20,6 +21,7 @@ KEYS = (
     "signer",
     "threads",
     "limits",
+    "ceilings",
     "debug",
     "ocalls",
     "include",
@@ -41,6 +43,7 @@ class Settings:
     signer: str = DEVELOPMENT
     threads: int = 1
     limits: dict[str, int] = field(default_factory=dict)
+    ceilings: dict[str, int] = field(default_factory=dict)
     debug: bool | None = None
     ocalls: dict[str, Any] = field(default_factory=lambda: {"console": True})
     include: tuple[str, ...] = ()
@@ -112,6 +115,7 @@ class _Reader:
             signer=signer,
             threads=threads,
             limits=self._limits(),
+            ceilings=self._ceilings(),
             debug=debug,
             ocalls=self._ocalls(),
             include=self._include(),
@@ -157,6 +161,19 @@ class _Reader:
             if type(value) is not int or not 0 < value < 1 << 40:
                 raise self._error(f"limits.{key}", f"has to be a whole number above 0, not {value!r}")
         return {key.replace("-", "_"): value for key, value in limits.items()}
+
+    def _ceilings(self) -> dict[str, int]:
+        ceilings = self._table.get("ceilings", {})
+        if not isinstance(ceilings, dict):
+            raise self._error("ceilings", "has to be a table")
+        self._known("tool.gotee.ceilings", ceilings, tuple(name.replace("_", "-") for name in CEILINGS))
+        found = {key.replace("-", "_"): value for key, value in ceilings.items()}
+        for name, value in found.items():
+            if not plain_ceilings({name: value}):
+                least, most = CEILINGS[name]
+                key = name.replace("_", "-")
+                raise self._error(f"ceilings.{key}", f"has to be a whole number of {least} to {most}, not {value!r}")
+        return found
 
     def _ocalls(self) -> dict[str, Any]:
         ocalls = self._table.get("ocalls", {})

@@ -11,12 +11,13 @@ import struct
 
 from gotee.platform import rules
 from gotee.platform.numbers import numbers
-from gotee.platform.rules import Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
+
+    from gotee.platform.rules import Rule
 
 # linux/bpf_common.h: operations on the one register, in 32 bits.
 LOAD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS

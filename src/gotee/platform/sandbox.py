@@ -16,7 +16,7 @@ from gotee.platform.required import required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from typing import Any, NamedTuple
 else:
     from gotee.records import Record as NamedTuple
 
@@ -37,6 +37,15 @@ class Ceilings(NamedTuple):
 
 
 DEFAULT_CEILINGS = Ceilings()
+
+
+def ceilings_of(program: dict[str, Any]) -> Ceilings:
+    """What an image says of itself, in the checked part `program` of its manifest.
+
+    >>> ceilings_of({"policy": {"ocalls": {}, "ceilings": {"cpu_seconds": 5}}})
+    Ceilings(memory_bytes=None, cpu_seconds=5, descriptors=1024, threads=256)
+    """
+    return DEFAULT_CEILINGS._replace(**program["policy"].get("ceilings", {}))
 
 
 def plan(ceilings: Ceilings = DEFAULT_CEILINGS, require: str = "") -> int:

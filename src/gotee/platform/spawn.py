@@ -46,7 +46,7 @@ def spawn(loaded: Loaded, link_fds: tuple[int, ...], answers: int, gate: int) ->
     """
     folder = f"/tmp/gotee-{os.urandom(8).hex()}"  # noqa: S108 - new, random, and 0700
     os.mkdir(folder, 0o700)
-    plan = sandbox.plan(require=os.environ.get(REQUIRE, ""))
+    plan = sandbox.plan(sandbox.ceilings_of(loaded.manifest.program), os.environ.get(REQUIRE, ""))
     begun, begun_inside = os.pipe()
     last_words, theirs = os.pipe()  # the host's own standard error may be a terminal, which could be read from
     script = birth.script()
