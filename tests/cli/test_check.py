@@ -147,3 +147,54 @@ def test_the_page_works_in_a_browser(gotee: Gotee, tmp_path: Path) -> None:
     assert 'class="crossing"' in done.stdout
     assert "<b id=" not in done.stdout
     assert "http://" not in (tmp_path / "page.html").read_text().replace("http://www.w3.org/2000/svg", "")
+
+
+TRUSTED = "import os, time, subprocess, sqlite3\nfrom pathlib import Path\nfrom datetime import datetime\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "line"),
+    [
+        ("open('in/a.txt').read()", None),
+        ("open('in/b.txt')", 'files = ["in/a.txt:r", "out/**:w", "in/b.txt:r"]'),
+        ("open('in/a.txt', 'w')", 'files = ["in/a.txt:rw", "out/**:w"]'),
+        ("open('out/x', mode='a')", None),
+        ("open('out/x', 'r+')", 'files = ["in/a.txt:r", "out/**:w", "out/x:rw"]'),
+        ("open('/etc/passwd')", 'files = ["in/a.txt:r", "out/**:w", "/etc/passwd:r"]'),
+        ("open('in/../in/a.txt')", None),
+        ("Path('in/b.txt').read_text()", 'files = ["in/a.txt:r", "out/**:w", "in/b.txt:r"]'),
+        ("Path('out/c').mkdir()", None),
+        ("os.listdir('in')", None),
+        ("os.listdir('other')", 'files = ["in/a.txt:r", "out/**:w", "other:r"]'),
+        ("os.environ['HOME']", 'env = ["LANG", "HOME"]'),
+        ("os.environ.get('LANG')", None),
+        ("os.getenv('HOME')", 'env = ["LANG", "HOME"]'),
+        ("time.time()", "time = true"),
+        ("time.localtime(0)", None),
+        ("datetime.now()", "time = true"),
+        ("time.monotonic()", None),
+        ("open(str(x))", None),
+        ("open('measured.txt')", None),
+    ],
+)
+def test_what_the_policy_will_refuse_is_told_with_its_line(
+    gotee: Gotee, tmp_path: Path, expression: str, line: str | None
+) -> None:
+    (tmp_path / "measured.txt").write_text("x")
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.gotee]\ninclude = ["measured.txt"]\n'
+        '[tool.gotee.ocalls]\nfiles = ["in/a.txt:r", "out/**:w"]\nenv = ["LANG"]\n'
+    )
+    source = f"{TRUSTED}def outside():\n    open('z')\ndef f(x: int) -> str:\n    return str({expression})\n{MAIN}"
+    (tmp_path / "app.py").write_text("from gotee import *\n" + source + GUARD)
+    findings = json.loads(gotee("check", tmp_path / "app.py", "--format", "json").stdout)["findings"]
+    assert [each["code"] for each in findings] == ([] if line is None else ["GT407"])
+    assert line is None or f"put {line} into" in findings[0]["cure"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["subprocess.run(['ls'])", "os.fork()", "os.system('ls')", "sqlite3.connect('x.db')", "os.link('a', 'b')"],
+)
+def test_what_an_enclave_does_not_have_is_told(gotee: Gotee, tmp_path: Path, expression: str) -> None:
+    assert codes(gotee, tmp_path, f"{TRUSTED}def f(x: int) -> str:\n    return str({expression})\n{MAIN}") == ["GT408"]

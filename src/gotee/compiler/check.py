@@ -7,15 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from gotee.boundary.policy import Policy
 from gotee.compiler.calls import SecuredCall, secured_calls
 from gotee.compiler.closure import Analysis, analysis_of
 from gotee.compiler.findings import ERROR, Finding, found, silenced, unknown_ignores
 from gotee.compiler.interface import functions_of
 from gotee.compiler.program import Module, import_base
+from gotee.compiler.refusable import refusals
 from gotee.compiler.scopes import makes_channel
 from gotee.compiler.secrets import secrets_in
 from gotee.compiler.statements import Unit
 from gotee.errors import CompileError
+from gotee.image.settings import find
 
 Global = tuple[str, str]  # module, name
 _MUTATORS = {
@@ -49,10 +52,21 @@ def check(main: Path) -> list[Finding]:
         *(each for module in modules.values() for each in _secrets(module)),
         *(each for module in modules.values() for each in _trusted_channels(module, calls)),
         *(each for module in modules.values() for each in unknown_ignores(module)),
+        *_policy(analysis, main),
     ]
     by_file = {str(module.file): module for module in modules.values()}
     loud = [each for each in findings if not silenced(each, by_file.get(each.error.filename or ""))]
     return sorted(loud, key=lambda each: (each.error.filename or "", each.error.lineno or 0, each.code))
+
+
+def _policy(analysis: Analysis, main: Path) -> Iterator[Finding]:
+    """GT407 and GT408, by the policy of the program's project."""
+    settings = find(main)
+    home = (settings.file or main.resolve()).parent
+    root = analysis.partition.root
+    included = {file.relative_to(home).as_posix() for pattern in settings.include for file in root.glob(pattern)}
+    included |= {(root / path).relative_to(home).as_posix() for path in analysis.partition.data}
+    yield from refusals(analysis, Policy(settings.ocalls), home, included.__contains__)
 
 
 # -- entries ----------------------------------------------------------------------------------------------

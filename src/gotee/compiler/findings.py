@@ -21,6 +21,8 @@ CODES = {
     "GT403": WARNING,  # a secret in the source
     "GT404": WARNING,  # a crossing channel whose both ends are trusted
     "GT405": ERROR,  # a module-level channel of both worlds
+    "GT407": WARNING,  # what the policy will refuse
+    "GT408": WARNING,  # what an enclave does not have
     "GT406": WARNING,  # an ignore comment with a code that is not known
 }
 
