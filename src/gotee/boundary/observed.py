@@ -12,6 +12,7 @@ import msgspec
 
 STATS: Final = 1  # what OBSERVE asks for
 TRACE: Final = 2
+DEBUG: Final = 4  # pdb inside
 BATCH: Final = 2000  # spans of one message
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]

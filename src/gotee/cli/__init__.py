@@ -17,6 +17,7 @@ from gotee.cli import (
     base,
     build,
     check,
+    debug,
     desugar,
     doctor,
     evidence,
@@ -42,6 +43,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 VERBS = {
     "run": run,
+    "debug": debug,
     "new": new,
     "doctor": doctor,
     "desugar": desugar,
@@ -100,9 +102,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     _refuse_unknown_verb(parser, arguments[0])
     own: list[str] = []
-    if arguments[0] == "run":
+    if arguments[0] in ("run", "debug"):
         words, own = run.split(arguments[1:])
-        arguments = ["run", *words]
+        arguments = [arguments[0], *words]
     options = parser.parse_args(arguments)
     options.arguments = own
     return _perform(options)
@@ -112,7 +114,7 @@ def _perform(options: argparse.Namespace) -> int:
     """Run the verb; what goes wrong in it is told in a sentence. `run` lets no error of the program come here."""
     try:
         status = int(options.action(options))
-        if options.verb != "run":
+        if options.verb not in ("run", "debug"):
             sys.stdout.flush()
     except BrokenPipeError:  # `gotee doctor | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

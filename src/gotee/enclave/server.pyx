@@ -20,6 +20,7 @@ from gotee.runtime.scheduler cimport Scheduler, Sleeper
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
+from gotee.boundary.observed import DEBUG
 from gotee.boundary.link import INBOX_BYTES
 from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
@@ -125,10 +126,25 @@ cdef class Server(Sleeper):
 
     def observe(self, wanted):
         """The host wants to know what happens here; an image for release does not say."""
-        if self.failures.debug and self.observer is None:
+        if not self.failures.debug:
+            return
+        if wanted & DEBUG:
+            self.debug()
+        elif self.observer is None:
             from gotee.enclave.observer import Observer
 
             self.wire.tap = self.observer = Observer((<object> self.wire).post, wanted)
+
+    def debug(self):
+        """A debugger stops in the first routine that is started from now on."""
+        from gotee.enclave.debugger import Debugger
+
+        cdef _Entry one
+        debugger = Debugger()
+        for entry in self.entries:
+            if isinstance(entry, _Entry):
+                one = entry
+                one.function = debugger.debugged(one.function)
 
     def fail(self, error):
         """Tell the host why the image cannot be served."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message, pack, unpack_error
+from gotee.boundary.observed import DEBUG
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
 from gotee.errors import EnclaveLost, GoteeError
@@ -87,6 +88,10 @@ class Enclave:
         self._actions[Kind.OBSERVED] = observer.on_observed
         self._wire.tap = observer
         self._wire.post(Kind.OBSERVE, observer.wanted)
+
+    def debug(self) -> None:
+        """Have a debugger stop inside."""
+        self._wire.post(Kind.OBSERVE, DEBUG)
 
     # -- calls ----------------------------------------------------------------------------------------
 

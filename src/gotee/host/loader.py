@@ -18,6 +18,7 @@ from gotee.host.enclave import Enclave
 from gotee.host.start import Image, Started, connect, start
 from gotee.image import contents, plain_json
 
+DEBUGGER = ("pdb", "bdb", "cmd", "code", "codeop")  # what an image of `gotee debug` has as well
 BANNER = (
     "gotee: --tee process, level development: the enclave is a process of the same user. "
     "No confidentiality or integrity against code of this user.\n"
@@ -36,6 +37,8 @@ class Loaded:
         self._main = main
         self.enclave = Enclave(started, Policy(program["policy"]["ocalls"]), home)
         chosen = config.from_environment()
+        if chosen.debug:
+            self.enclave.debug()
         if chosen.stats or chosen.trace:
             from gotee.host.observer import Observer
 
@@ -51,7 +54,7 @@ class Loaded:
 
         trusted = partition(file)
         settings = find(file)
-        built = build_program(trusted, settings)
+        built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())
         signature = for_development(
             built.measurement, product_id=settings.product_id, security_version=settings.security_version
         )

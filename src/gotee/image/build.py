@@ -22,8 +22,8 @@ PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/go
 ROOMS = ("errors.py", "runtime", "boundary", "enclave")
 """gotee's trusted rooms; beside them only what makes `from gotee import ...` work inside."""
 OWN_FILES = ("__init__.py", "tee/__init__.py")
-COMPLETING = ("gotee.enclave.tls",)
-"""Imported behind the module that they complete: what they import is inside when that is."""
+COMPLETING = ("gotee.enclave.tls", "gotee.enclave.debugger")
+"""Imported when what they build on is: their own imports bring nothing inside."""
 NEEDED = ("greenlet", "msgspec")
 EARLY = ("__future__", "os", "encodings", "encodings.aliases", "encodings.utf_8")
 """What is imported before gotee's own importer is there: by the interpreter, and by our first code."""
@@ -76,6 +76,7 @@ class Options:
     policy: dict[str, Any] = field(default_factory=lambda: {"ocalls": {"console": True}})
     include: tuple[str, ...] = ()
     error_key: str = ""
+    extra: tuple[str, ...] = ()
 
 
 def build(partition: Partition, options: Options | None = None) -> Built:
@@ -85,6 +86,7 @@ def build(partition: Partition, options: Options | None = None) -> Built:
     _program(contents, partition, options)
     _own(contents)
     distributions = _distributions(contents, partition)
+    contents.imports |= set(options.extra)
     _standard(contents, partition)
     _link(contents)
     program = _described(partition, options, distributions, contents)

@@ -11,21 +11,24 @@ from gotee.image.keys import error_key_of
 from gotee.image.settings import Settings
 
 
-def options_of(settings: Settings) -> Options:
-    """What the settings say of the contents."""
+def options_of(settings: Settings, extra: tuple[str, ...] = ()) -> Options:
+    """What the settings say of the contents; `extra` are modules of the standard library that are inside as well."""
     return Options(
         name=settings.name,
         threads=settings.threads,
         limits=settings.limits,
         policy={"ocalls": settings.ocalls, **({"ceilings": settings.ceilings} if settings.ceilings else {})},
         include=settings.include,
+        extra=extra,
         error_key=error_key_of(settings.error_key_file) if settings.error_key_file else "",
     )
 
 
-def build_program(partition: Partition, settings: Settings, lock: Path | None = None) -> Built:
+def build_program(
+    partition: Partition, settings: Settings, lock: Path | None = None, *, extra: tuple[str, ...] = ()
+) -> Built:
     """Build, and compare with a base lock if there is one."""
-    built = build(partition, options_of(settings))
+    built = build(partition, options_of(settings, extra))
     if lock is not None:
         base.compare(base.read_lock(lock), {file.path: (file.size, file.sha256) for file in built.manifest.files})
     return built
