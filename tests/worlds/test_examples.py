@@ -192,3 +192,33 @@ def test_the_notary_shows_its_progress_on_a_terminal_only(folder: Path, tmp_path
         os.close(terminal)
         os.close(side)
     assert b"B/s" in shown
+
+
+# -- ledger -----------------------------------------------------------------------------------------------
+
+
+def test_the_ledger_keeps_its_book_by_its_policy_and_sees_what_the_host_changes(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    shutil.copytree(EXAMPLES / "ledger", folder, ignore=shutil.ignore_patterns("book", "__pycache__"))
+    ended = run(folder / "ledger.py", LEDGER_CURRENCY="CHF")
+    assert (ended.status, ended.lines) == (
+        0,
+        ["march: 2 payments, 91250 cents", "april: 1 payments, 980 cents", "0 lines were changed"],
+    )
+    assert "WARNING april: -5 cents to nobody are no payment" in ended.errors
+    lines = (folder / "book" / "entries.jsonl").read_text().splitlines()
+    assert len(lines) == 3
+    assert all('"currency": "CHF"' in line and '"at": "20' in line for line in lines)
+    assert run(folder / "ledger.py", "march").lines[-1] == "3 lines were changed"  # another enclave, another key
+
+
+def test_the_ledger_without_its_policy_is_told_each_line_that_it_lacks(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    shutil.copytree(EXAMPLES / "ledger", folder, ignore=shutil.ignore_patterns("book", "__pycache__"))
+    table = "[tool.gotee.ocalls]\n"
+    needed = ['files = ["book:w"]', 'files = ["book:w", "payments/march.csv:r"]']
+    for line in needed:
+        (folder / "pyproject.toml").write_text(table)
+        errors = run(folder / "ledger.py", "march").errors
+        assert f"put {line} into [tool.gotee.ocalls]" in errors
+        table = f"[tool.gotee.ocalls]\n{line}\n"
