@@ -96,10 +96,13 @@ every-bit: $(VENV)/for-work
 soak: $(VENV)/for-work
 	GOTEE_SOAK=200 $(BIN)/python -m pytest -n $(WORKERS) tests/worlds/test_soak.py
 
-# Mutations of all real evidence, and bytes at random.
+# Mutations of all real evidence, and bytes at random. Then random types and values, hostile frames of both lanes and a
+# hostile ring, FUZZ_TIMES as many as in `make test`, in at most 4 GiB of address space.
 FUZZ_SECONDS ?= 600
+FUZZ_TIMES ?= 100
 fuzz: $(VENV)/for-work
 	GOTEE_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n $(WORKERS) tests/attestation/test_fuzz.py
+	ulimit -v 4194304; GOTEE_FUZZ=$(FUZZ_TIMES) $(BIN)/python -m pytest tests/boundary tests/link/test_ring.py
 
 # Some minutes. Ray is a rival too where it is installed: pip install -e '.[bench-ray]'.
 bench: $(VENV)/for-bench

@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 import pytest
-from copy_samples import BERLIN, UTC5, Access, Box, Colour, Fancy, Item, Level, Movie, Pair, equal
+from copy_samples import BERLIN, UTC5, Access, Box, Colour, Fancy, Item, Level, Movie, Order, Pair, equal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +43,16 @@ _values: dict[Any, st.SearchStrategy[Any]] = {
     Access: st.integers(0, 3).map(Access),
     typing.Literal["a", 2, True]: st.sampled_from(["a", 2, True]),
 }
+_values[Order] = st.builds(Order, _values[int], _values[decimal.Decimal])
+try:
+    import numpy as np
+except ImportError:
+    pass
+else:
+    _kinds = ["?", "<i1", "<u8", ">i4", "<f2", ">f8", "<c16", "<M8[us]", ">m8[D]", "S3", "<U2"]
+    _values[np.ndarray] = st.tuples(st.sampled_from(_kinds), st.integers(0, 3), st.integers(0, 3), st.booleans()).map(
+        lambda of: np.arange(of[1] * of[2]).astype(of[0]).reshape(of[1], of[2], order="F" if of[3] else "C")
+    )
 _hashable = (None, bool, int, str, bytes, uuid.UUID, Level, dt.date)
 
 

@@ -22,6 +22,7 @@ from link.peer import never_spin, receive, start
 
 CAPACITY = 4096
 LIMIT = 1 << 16
+FUZZ = max(int(os.environ.get("GOTEE_FUZZ", "1")), 1)  # how many times as many seeds
 TAIL, HEAD, DIRECTION, SLEEP, SIDE = 0x000, 0x080, 0x400, 0x800, 0x080
 WHOLE, FIRST, MORE = 1, 2, 3
 
@@ -119,7 +120,7 @@ def test_broken_sequence_of_pieces_is_corrupt(second):
             link.try_recv()
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(40 * FUZZ))
 def test_random_writes_into_the_region_give_frames_or_corrupt(seed):
     chance = random.Random(seed)
     places = [TAIL, HEAD, TAIL + DIRECTION, HEAD + DIRECTION, SLEEP, SLEEP + SIDE]
@@ -138,7 +139,7 @@ def test_random_writes_into_the_region_give_frames_or_corrupt(seed):
             link.wait(0)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(8 * FUZZ))
 def test_peer_that_scribbles_all_the_time_gives_frames_or_corrupt(seed):
     with hostile() as (link, region):
         child = os.fork()
