@@ -1,7 +1,8 @@
 """Who calls: code of the program, or the standard library for its own ends. Enclave world.
 
 Libraries look at the clock and at the environment without being asked: a log record has a time, `tempfile` looks for
-TMPDIR. There what the policy does not allow is simply not there; the program's own code, and its packages', are told.
+TMPDIR. There what the policy does not allow is simply not there; the program's own code is told. Packages are told of
+the clock; of variables they ask for many that nobody has set (NumPy for OPENBLAS_MAIN_FREE), and find none.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ _OWN = ("/gotee/",)
 _ALIASES = ("/standard/os.py", "<frozen os>", "/standard/_collections_abc.py", "<frozen _collections_abc>")
 
 
-def library_asks() -> bool:
-    """Whether the nearest code outside of gotee, `os` and the mapping behind os.environ is the standard library's."""
+def library_asks(packages: bool = False) -> bool:
+    """Whether the nearest code outside of gotee, `os` and the mapping behind os.environ is the standard library's.
+
+    With `packages`, or that of a package.
+    """
+    libraries = (*_LIBRARY, "/packages/") if packages else _LIBRARY
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith(_OWN) and name not in _ALIASES:
-            return name.startswith(_LIBRARY)
+            return name.startswith(libraries)
         frame = frame.f_back
     return True

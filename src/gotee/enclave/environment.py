@@ -18,13 +18,13 @@ _policy = Policy({})
 
 
 class Environment(os._Environ[str]):
-    """os.environ. A variable that the policy does not name is refused to the program, and absent for libraries."""
+    """os.environ. A variable that the policy does not name is refused to the program, and absent for packages."""
 
     def __getitem__(self, name: str) -> str:
         try:
             return super().__getitem__(name)
         except KeyError:
-            if isinstance(name, str) and name not in _policy.env and not library_asks():
+            if isinstance(name, str) and name not in _policy.env and not library_asks(packages=True):
                 line = _policy.env_line(name)
                 raise OcallRefused(f"reading the environment variable {name} is not allowed", line) from None
             raise
