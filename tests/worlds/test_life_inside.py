@@ -289,3 +289,23 @@ def test_bytes_can_be_printed_as_everywhere(tmp_path: Path) -> None:
             gosecure(work).result()
         """,
     ) == ["bytes ü", "descriptor", "end <stdout> False"]
+
+
+def test_packages_look_for_variables_and_use_files(tmp_path: Path) -> None:
+    policy(tmp_path, 'files = ["a.txt:rw"]')
+    assert lines_of(
+        tmp_path,
+        """
+        import numpy
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        def work() -> float:
+            key = Ed25519PrivateKey.generate()
+            key.public_key().verify(key.sign(b"x"), b"x")
+            numpy.savetxt("a.txt", numpy.arange(1000.0))
+            return float(numpy.loadtxt("a.txt").sum())
+
+        def main() -> None:
+            print(gosecure(work).result())
+        """,
+    ) == ["499500.0"]
