@@ -1,5 +1,5 @@
 """Where and how secured routines run, as the environment says it: GOTEE_TEE, _LEVEL, _IMAGE, _LINK, _REQUIRE,
-_STATS, _TRACE, _DEBUG.
+_STATS, _TRACE, _DEBUG, _PLATFORM.
 
 Host world. The one place that knows these variables; `gotee run` writes its options into the same
 variables, so that a program, and every process it starts, sees one answer.
@@ -22,6 +22,7 @@ REQUIRE: Final = "GOTEE_REQUIRE"
 STATS: Final = "GOTEE_STATS"
 TRACE: Final = "GOTEE_TRACE"
 DEBUG: Final = "GOTEE_DEBUG"
+PLATFORM: Final = "GOTEE_PLATFORM"
 PREFIX: Final = "GOTEE_"
 
 TEES: Final = ("inline", "process", "vm", "nitro", "sgx")
@@ -39,8 +40,8 @@ LINKS: Final = ("ring", "stream")
 class Config(NamedTuple):
     """The validated answer to: where do secured routines run?
 
-    >>> Config().tee, Config().level
-    ('process', 'development')
+    >>> Config().tee, Config().level, Config().platform
+    ('process', 'development', '/run/gotee/platform.sock')
     """
 
     tee: str = "process"
@@ -51,6 +52,7 @@ class Config(NamedTuple):
     stats: bool = False
     trace: str | None = None
     debug: bool = False
+    platform: str = "/run/gotee/platform.sock"
 
 
 DEFAULT: Final = Config()
@@ -80,6 +82,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         stats=environ.get(STATS, ""),
         trace=environ.get(TRACE) or None,
         debug=environ.get(DEBUG, "") not in ("", "0"),
+        platform=environ.get(PLATFORM) or None,
         names=(f"{TEE}=", f"{LEVEL}=", f"{IMAGE}="),
     )
 
@@ -94,6 +97,7 @@ def check(
     stats: str = "",
     trace: str | None = None,
     debug: bool = False,
+    platform: str | None = None,
     names: tuple[str, str, str] = ("--tee ", "--level ", "--image "),
 ) -> Config:
     """Turn three raw settings into a Config; `names` is how an error spells them.
@@ -110,8 +114,8 @@ def check(
             )
     if level is not None:
         _known(level_name, level, LEVELS)
-        if level == "service":
-            raise UsageError(f"{_spelled(level_name, level)} is not built yet; leave the level out")
+        if level == "service" and (tee or _default_tee) != "process":
+            raise UsageError(f"{_spelled(level_name, level)} needs --tee process: {tee or _default_tee} has no levels")
     if image is not None:
         if tee == "inline":
             raise UsageError(f"{_spelled(image_name, image)} cannot be run inline: leave --tee inline out")
@@ -120,6 +124,8 @@ def check(
         tee = tee or "process"
     if link is not None:
         _known(f"{LINK}=", link, LINKS)
+    if platform is not None and not os.path.isabs(platform):
+        raise UsageError(f"{PLATFORM}={platform!r} is no absolute path: it names the socket of level service")
     try:
         layers = required(require)
     except ValueError as error:
@@ -140,6 +146,7 @@ def check(
         stats=stats == "1",
         trace=trace,
         debug=debug,
+        platform=platform or DEFAULT.platform,
     )
 
 
@@ -158,7 +165,7 @@ def default_tee(tee: str) -> str:
 
 def _refuse_near_misses(environ: Mapping[str, str]) -> None:
     """A misspelt GOTEE_TEE that is silently ignored would run a program less isolated than was asked."""
-    known = (TEE, LEVEL, IMAGE, LINK, REQUIRE, STATS, TRACE, DEBUG)
+    known = (TEE, LEVEL, IMAGE, LINK, REQUIRE, STATS, TRACE, DEBUG, PLATFORM)
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
             import difflib  # half the cost of this module

@@ -36,7 +36,7 @@ def test_absent_and_empty_variables_mean_the_defaults(environ: dict[str, str]) -
         ({"GOTEE_TEE": "xyz"}, ["GOTEE_TEE='xyz' is unknown", "inline, process, vm, nitro, sgx"]),
         ({"GOTEE_TEE": "vm"}, ["GOTEE_TEE='vm' is not built yet"]),
         ({"GOTEE_LEVEL": "developement"}, ["GOTEE_LEVEL=", "did you mean 'development'?"]),
-        ({"GOTEE_LEVEL": "service"}, ["GOTEE_LEVEL='service'", "not built yet"]),
+        ({"GOTEE_LEVEL": "service", "GOTEE_TEE": "inline"}, ["GOTEE_LEVEL='service'", "needs --tee process"]),
         ({"GOTEE_IMAGE": "x.sgxs"}, ["GOTEE_IMAGE='x.sgxs'", "no such file", "gotee build"]),
         ({"GOTEE_IMAGE": __file__, "GOTEE_TEE": "inline"}, ["GOTEE_IMAGE=", "inline"]),
         ({"GOTEE_TEES": "inline"}, ["GOTEE_TEES", "did you mean GOTEE_TEE?"]),

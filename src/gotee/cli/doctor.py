@@ -255,10 +255,18 @@ def _tees(sandbox: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _service() -> dict[str, Any]:
+    """Whether the service is there for level service, as `gotee platform status` says it."""
+    from gotee.host.service_status import look
+    from gotee.platform.service.settings import read
+
+    try:
+        problem = look(read()).problem
+    except UsageError as error:
+        problem = str(error)
     return {
-        "runs": False,
+        "runs": not problem,
         "claim": "against the host program and other users; not against root, kernel or hardware",
-        "missing": "not built yet",
+        "missing": problem,
         "cure": "",
     }
 

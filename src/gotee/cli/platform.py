@@ -1,6 +1,6 @@
 """`gotee platform`: what plays the processor for this user's enclaves. Host world.
 
-`show` names its root, `reset` throws its keys away.
+`show` names its root, `reset` throws its keys away. Those of level service are in gotee.cli.service.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import sys
 from typing import Any
 
+from gotee.cli import service
 from gotee.errors import UsageError
 
 EXIT_DECLINED = 1
@@ -26,6 +27,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
     resetting = actions.add_parser("reset", help="throw its keys away, after asking", allow_abbrev=False)
     resetting.add_argument("--yes", action="store_true", help="do not ask: for scripts")
     resetting.set_defaults(action=reset)
+    service.add_actions(actions)
 
 
 def show(options: argparse.Namespace) -> int:

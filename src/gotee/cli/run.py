@@ -32,7 +32,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--tee", metavar="WHERE", help="where secured routines run; see `gotee doctor`")
-    parser.add_argument("--level", metavar="LEVEL", help="development")
+    parser.add_argument("--level", metavar="LEVEL", help="development, or service: see `gotee platform`")
     parser.add_argument("--image", metavar="X.sgxs", help="run this built image instead of building one")
     parser.add_argument("--stats", action="store_true", help="say at the end what crossed the boundary")
     parser.add_argument("--trace", metavar="OUT", help="write both worlds on one time line (Chrome trace events, JSON)")

@@ -78,6 +78,8 @@ def begin() -> None:
     """Start the platform of the image that the environment names, if what is needed is there; else do nothing."""
     global _begun
     image = os.environ.get("GOTEE_IMAGE", "")
+    if os.environ.get("GOTEE_LEVEL") == "service":
+        return  # its platform runs already
     if not image.endswith(".sgxs") or any("multiprocessing" in word for word in sys.orig_argv):
         return
     try:

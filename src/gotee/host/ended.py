@@ -45,6 +45,8 @@ def meaning(data: bytes) -> GoteeError:
         return ImageError(str(news["refused"]))
     if "unconfined" in news:
         return SandboxError(str(news["unconfined"]))
+    if "ended" in news:
+        return EnclaveLost(f"{NO_REASON}: {news['ended']}")
     status = news.get("status")
     if type(status) is not int:
         return EnclaveLost(NO_REASON)

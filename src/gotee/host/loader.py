@@ -23,6 +23,10 @@ BANNER = (
     "gotee: --tee process, level development: the enclave is a process of the same user. "
     "No confidentiality or integrity against code of this user.\n"
 )
+SERVICE_BANNER = (
+    "gotee: --tee process, level service: the enclave runs under a user of its own, from a base that this user cannot "
+    "write. It is protected from this program and other users; not from root, kernel, hardware.\n"
+)
 
 
 class Loaded:
@@ -59,18 +63,21 @@ class Loaded:
             built.measurement, product_id=settings.product_id, security_version=settings.security_version
         )
         image = Image(built.stream, signature, built.places)
-        return cls(built.manifest.program, start(image, link), _home(file, settings.file))
+        return cls(built.manifest.program, _start(image, link), _home(file, settings.file))
 
     @classmethod
     def of_image(cls, file: Path, link: str) -> Loaded:
         """Start an image that was built before. Its platform may have been started already."""
         begun = ahead.take(str(file))
+        if begun is not None and config.from_environment().level == "service":
+            begun.end()  # that would be a platform of this user
+            begun = None
         if begun is not None:
             started = connect(begun.platform, link)
             program = contents.manifest_of(begun.stream).program
         else:
             program, image = _read(file)
-            started = start(image, link)
+            started = _start(image, link)
         main = _main_file()
         if set(program["policy"]["ocalls"]) <= {"console"}:
             return cls(program, started, main.resolve().parent)
@@ -126,6 +133,16 @@ def _home(main: Path, settings: Path | None) -> Path:
     return (settings or main.resolve()).parent
 
 
+def _start(image: Image, link: str) -> Started:
+    """At the level that was chosen."""
+    chosen = config.from_environment()
+    if chosen.level != "service":
+        return start(image, link)
+    from gotee.host import service
+
+    return service.start(image, link, chosen.platform, chosen.require)
+
+
 _loaded: Loaded | None = None
 _loading = threading.Lock()
 
@@ -142,7 +159,7 @@ def load() -> Loaded:
                 else:
                     loaded = Loaded.of_program(_main_file(), chosen.link)
                 if sys.stderr is not None:
-                    sys.stderr.write(BANNER)
+                    sys.stderr.write(SERVICE_BANNER if chosen.level == "service" else BANNER)
                 loaded.enclave.wait_ready()
                 _loaded = loaded
     return _loaded

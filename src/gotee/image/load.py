@@ -74,7 +74,8 @@ class Loading:
     and each is filled and sealed in its stage. After an ImageError all of them are closed.
     """
 
-    def __init__(self, stream: bytes, signature: bytes, places: Mapping[str, str]) -> None:
+    def __init__(self, stream: bytes, signature: bytes, places: Mapping[str, str], *, sources: bool = True) -> None:
+        """Without `sources`, files that are only named are not looked at; what is loaded has hashes of its own."""
         manifest, contents, found = verify(stream, signature)
         block = parts.unpack(contents, padded=True)
         boot = _place_of(contents, block)
@@ -94,7 +95,7 @@ class Loading:
         self.loaded = Loaded(manifest, found, sha256(stream).digest(), held, boot, early, archives, natives)
         self._places = places
         self._digests: dict[str, Any] = {}  # of natives, as far as they are loaded
-        self._tasks = _tasks(manifest.files, first)
+        self._tasks = _tasks([file for file in manifest.files if sources or file.role != SOURCE], first)
         self._left = [len(tasks) for tasks in self._tasks]
         self._problem: ImageError | None = None
         self._lock = _thread.allocate_lock()

@@ -1,0 +1,170 @@
+"""The service's first code, run by root from the installed copy: check, bind, split in two. Platform world.
+
+    PREFIX/bin/gotee-platform [--check] [SETTINGS]
+
+One process becomes the spawner, which stays root with four capabilities; the other gives root up: the daemon.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import resource
+import select
+import signal
+import socket
+import stat
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from gotee.errors import GoteeError, UsageError
+from gotee.platform.service import wire
+from gotee.platform.service.daemon import Daemon
+from gotee.platform.service.settings import FILE, Settings, read, require_safe
+from gotee.platform.service.spawner import STOPPED, Spawner
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38  # prctl(2)
+_KILL, _SETGID, _SETUID, _SYS_ADMIN = 5, 6, 7, 21  # capabilities(7)
+_CAPABILITIES = 64
+_GOODBYE = 5000  # milliseconds that the daemon has to end
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the service until it is told to stop; the exit status."""
+    try:
+        check = "--check" in words
+        rest = [word for word in words if word != "--check"]
+        file = rest[0] if rest else FILE
+        settings = read(file)
+        _require(settings, file)
+        if check:
+            return 0
+        return _serve(settings)
+    except (GoteeError, OSError) as error:
+        print(f"gotee-platform: error: {error}", file=sys.stderr)
+        return 1
+
+
+def _require(settings: Settings, file: str) -> None:
+    """Refuse to run where somebody else than root could change what runs."""
+    if os.geteuid() != 0:
+        raise UsageError("the service has to be started by root, since it runs enclaves as other users")
+    require_safe(settings.prefix)
+    require_safe(settings.base)
+    if os.path.exists(file):
+        require_safe(file)
+    with open("/proc/self/maps") as maps:
+        mapped = {line.split(None, 5)[5].strip() for line in maps if "/" in line}
+    for path in sorted(mapped):
+        if os.path.exists(path):
+            require_safe(path)  # a library that an interpreter's run path names may lie in somebody's home
+    found = os.lstat(settings.state)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != settings.uid() or found.st_mode & 0o077:
+        raise UsageError(f"{settings.state} has to be a folder of the platform's user alone: install the service anew")
+    require_safe(os.path.dirname(settings.state))
+
+
+def _serve(settings: Settings) -> int:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    listener = _listen(settings)
+    stop = _stop_signals()
+    master, daemon_end = wire.pair()
+    pid = os.fork()
+    if not pid:
+        master.close()
+        _daemon(settings, listener, daemon_end)
+    daemon_end.close()
+    listener.close()
+    _keep_little()
+    spawner = Spawner(settings, master)
+    reason = spawner.run(stop)
+    spawner.end(reason)
+    master.close()
+    _wait(pid)
+    os.unlink(settings.socket)
+    return 0 if reason == STOPPED else 1
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket, in a folder that only root changes, so that nobody can put another in its place."""
+    os.makedirs(settings.run, 0o755, exist_ok=True)
+    require_safe(settings.run)
+    lock = os.open(f"{settings.run}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until both processes end
+    except BlockingIOError:
+        raise UsageError(f"the service runs already: {settings.run}/lock is taken; `gotee platform status`") from None
+    early = f"{settings.run}/early"
+    os.makedirs(early, 0o755, exist_ok=True)
+    os.chown(early, settings.uid(), -1)
+    if os.path.lexists(settings.socket):
+        os.unlink(settings.socket)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(settings.socket)
+    os.chmod(settings.socket, 0o666)  # noqa: S103 - every user may connect
+    listener.listen(4096)
+    return listener
+
+
+def _stop_signals() -> int:
+    """A descriptor that can be read once SIGTERM or SIGINT has come."""
+    stop, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(write)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: None)
+    return stop
+
+
+def _daemon(settings: Settings, listener: socket.socket, master: socket.socket) -> NoReturn:
+    """In the child: give root up for good, then serve."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.setsid()  # the terminal's Ctrl-C is the spawner's
+        uid = settings.uid()
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # sessions have the same user and are not to reach its memory
+        os.chdir("/")
+        print(f"gotee-platform: ready: {settings.socket}", flush=True)
+        Daemon(settings, listener, master).run()
+        status = 0
+    except (GoteeError, OSError) as error:
+        print(f"gotee-platform: error: {error}", file=sys.stderr, flush=True)
+    finally:
+        os._exit(status)
+
+
+class _Header(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+def _keep_little() -> None:
+    """The spawner can change users, kill, and make namespaces; it cannot read or write what is not its own."""
+    kept = (_KILL, _SETGID, _SETUID, _SYS_ADMIN)
+    for number in range(_CAPABILITIES):
+        if number not in kept:
+            _LIBC.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)
+    bits = sum(1 << number for number in kept)
+    sets = (ctypes.c_uint32 * 6)(bits, bits, 0, 0, 0, 0)
+    if _LIBC.capset(ctypes.byref(_Header(0x20080522, 0)), sets):
+        raise OSError(ctypes.get_errno(), "the spawner cannot give up its capabilities")
+    _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _wait(pid: int) -> None:
+    """For the daemon's end, which its spawner's end causes."""
+    process = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    if not poll.poll(_GOODBYE):
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    os.waitpid(pid, 0)

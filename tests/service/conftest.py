@@ -1,0 +1,156 @@
+"""The service, installed into a folder of its own and run in the foreground. Needs root, since it changes users."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gotee.host.service_status import ask
+from gotee.host.start import Image
+from gotee.platform.service.settings import Settings
+
+GOTEE = [sys.executable, "-m", "gotee"]
+PROGRAM = """\
+from gotee import gosecure
+
+SECRET = bytes(range(32))
+
+def answer(number: int) -> int:
+    return number + len(SECRET)
+
+def main() -> None:
+    print(gosecure(answer, 10).result())
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+class Service:
+    """One running daemon; several can share an installation."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.file = folder / "platform.toml"
+        self.file.write_text(settings.text())
+        self.process = subprocess.Popen(
+            [*GOTEE, "platform", "run", "--config", str(self.file)],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        assert "ready" in self.process.stdout.readline()
+
+    def pids(self, *uids: int) -> list[int]:
+        """The processes of these users; without any, of the enclaves'."""
+        first, last = self.settings.enclave_uids
+        wanted = set(uids) or set(range(first, last + 1))
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and _uid(name) in wanted]
+
+    def nobody_left(self) -> bool:
+        """Whether all processes of enclaves and platform end within a while."""
+        user = self.settings.uid()
+        for _ in range(500):
+            if not self.pids() and not self.pids(user):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def _uid(name: str) -> int:
+    try:
+        return _real_uid(name)
+    except OSError:
+        return -1
+
+
+def _real_uid(name: str) -> int:
+    lines = Path(f"/proc/{name}/status").read_text().splitlines()
+    if any(line.startswith("State:") and "Z" in line.split()[1] for line in lines):
+        return -1
+    return int(next(line for line in lines if line.startswith("Uid:")).split()[1])
+
+
+def _number() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Settings]:
+    """An installation that all tests of this process share."""
+    if os.geteuid() != 0:
+        pytest.skip("level service is installed and run by root")
+    folder = Path(tempfile.mkdtemp(prefix="service-of-gotee-", dir="/tmp"))
+    folder.chmod(0o755)
+    first = 60720 + 32 * (_number() % 7)
+    settings = Settings(
+        prefix=f"{folder}/opt",
+        state=f"{folder}/state",
+        socket=f"{folder}/run/platform.sock",
+        user=60706 + _number() % 7,
+        enclave_uids=(first, first + 15),
+        enclaves_per_user=4,
+        patience=3,
+    )
+    file = folder / "platform.toml"
+    file.write_text(settings.text())
+    words = ["platform", "install", "--no-unit", "--config", str(file)]
+    subprocess.run([*GOTEE, *words], check=True, stdout=subprocess.DEVNULL)
+    yield settings
+    done = subprocess.run([*GOTEE, "platform", "uninstall", "--yes", "--config", str(file)], check=False)
+    left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    shutil.rmtree(folder)
+    assert (done.returncode, left) == (0, ["run"])  # the folder that only held the socket was named by nobody but us
+
+
+@pytest.fixture
+def service(installation: Settings, tmp_path: Path) -> Iterator[Service]:
+    running = Service(installation, tmp_path)
+    yield running
+    running.stop()
+    assert running.nobody_left()
+    assert ask(installation.socket)[0] == {}
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """An image, and its files where every user can read them."""
+    from gotee.compiler.closure import partition
+    from gotee.image.project import build_program
+    from gotee.image.settings import find
+    from gotee.image.sign import for_development
+
+    file = tmp_path_factory.mktemp("program") / "answer.py"
+    file.write_text(PROGRAM)
+    settings = find(file)
+    built = build_program(partition(file), settings)
+    folder = Path(tempfile.mkdtemp(prefix="files-of-gotee-", dir="/tmp"))
+    folder.chmod(0o755)
+    places = {}
+    for number, (path, place) in enumerate(built.places.items()):
+        if not path.endswith(".py") and not path.startswith("/base/"):
+            shutil.copyfile(place, folder / str(number))
+            places[path] = str(folder / str(number))
+    yield Image(
+        built.stream,
+        for_development(built.measurement, product_id=settings.product_id, security_version=settings.security_version),
+        places,
+    )
+    shutil.rmtree(folder)

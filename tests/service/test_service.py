@@ -1,0 +1,448 @@
+"""Level service: what it keeps out, what it bounds, and how it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gotee.errors import ImageError, UsageError
+from gotee.host import service as client
+from gotee.host.service_status import connect
+from gotee.host.start import Image
+from gotee.platform.service import wire
+from gotee.platform.service.settings import Settings, require_safe
+
+from .conftest import GOTEE, PROGRAM, Service
+
+ADA, BOB = 61001, 61002  # users of hosts; they need no entry anywhere
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def as_user(uid: int, action: Callable[[], Any]) -> Any:
+    """What `action` returns in a process of that user, which has no rights of ours left."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            os.write(write, json.dumps(action()).encode())
+        except BaseException as error:
+            os.write(write, json.dumps(f"{type(error).__name__}: {error}").encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as file:
+        said = file.read()
+    os.waitpid(pid, 0)
+    return json.loads(said)
+
+
+def test_a_program_runs_at_level_service_and_says_what_that_protects(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "answer.py"
+    file.write_text(PROGRAM)
+    environ = {**os.environ, "GOTEE_PLATFORM": service.settings.socket}
+    done = subprocess.run(
+        [*GOTEE, "run", "--level", "service", str(file)], capture_output=True, text=True, env=environ, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    assert "level service" in done.stderr
+    assert "not from root, kernel, hardware" in done.stderr
+
+
+def test_layers_that_are_required_reach_the_sandbox_also_here(service: Service, image: Image) -> None:
+    with pytest.raises(ImageError, match="nonsense"):
+        client.start(image, "ring", service.settings.socket, "nonsense")
+
+
+def test_without_a_service_the_error_names_cause_and_cure(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="gotee platform install"):
+        connect(str(tmp_path / "none.sock"))
+
+
+def test_a_socket_that_is_not_roots_is_no_service(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    path = f"/tmp/gotee-fake-{os.getpid()}.sock"
+
+    def serve() -> None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.bind(path)
+        listener.listen()
+        time.sleep(60)
+
+    pid = os.fork()
+    if not pid:
+        os.umask(0)
+        os.setresuid(ADA, ADA, ADA)
+        serve()
+        os._exit(0)
+    try:
+        said = ""
+        for _ in range(500):
+            with pytest.raises(UsageError) as refused:
+                connect(path)
+            said = str(refused.value)
+            if "none runs" not in said and "cannot be reached" not in said:
+                break
+            time.sleep(0.01)
+        assert f"made by user {ADA}" in said
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.unlink(path)
+
+
+def _mem(pid: int) -> None:
+    os.open(f"/proc/{pid}/mem", os.O_RDWR)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    ctypes.set_errno(0)
+    if getattr(LIBC, name)(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
+
+
+def _getfd(pid: int) -> None:
+    _call("syscall", 438, os.pidfd_open(pid), 3, 0)
+
+
+def _vm_readv(pid: int) -> None:
+    class Piece(ctypes.Structure):
+        _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+    buffer = ctypes.create_string_buffer(8)
+    here, there = Piece(ctypes.addressof(buffer), 8), Piece(0x400000, 8)
+    _call("process_vm_readv", pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
+
+
+ATTACKS: dict[str, Callable[[int], object]] = {
+    "open its memory": _mem,
+    "process_vm_readv": _vm_readv,
+    "ptrace, attach": lambda pid: _call("ptrace", 16, pid, None, None),
+    "ptrace, seize": lambda pid: _call("ptrace", 0x4206, pid, None, None),
+    "take a descriptor": _getfd,
+    "list its descriptors": lambda pid: os.listdir(f"/proc/{pid}/fd"),
+    "read its environment": lambda pid: Path(f"/proc/{pid}/environ").read_bytes(),
+    "read its maps": lambda pid: Path(f"/proc/{pid}/maps").read_bytes(),
+    "enter its root": lambda pid: os.listdir(f"/proc/{pid}/root"),
+    "open its namespace": lambda pid: os.open(f"/proc/{pid}/ns/user", os.O_RDONLY),
+    "kill it": lambda pid: os.kill(pid, signal.SIGKILL),
+    "stop it": lambda pid: os.kill(pid, signal.SIGSTOP),
+    "change its limits": lambda pid: _call("prlimit", pid, 4, ctypes.byref((ctypes.c_uint64 * 2)(9, 9)), None),
+    "move it to a processor": lambda pid: os.sched_setaffinity(pid, {0}),
+    "change its priority": lambda pid: os.setpriority(os.PRIO_PROCESS, pid, 5),
+}
+
+
+def _tried(pids: list[int]) -> dict[str, list[str]]:
+    """What each attack on each process led to."""
+    found: dict[str, list[str]] = {}
+    for name, attack in ATTACKS.items():
+        for pid in pids:
+            try:
+                attack(pid)
+                found.setdefault(name, []).append("succeeded")
+            except OSError as error:
+                found.setdefault(name, []).append(type(error).__name__)
+    return found
+
+
+@pytest.mark.parametrize("attacker", [ADA, BOB], ids=["the host's own user", "another user"])
+def test_nobody_reaches_into_an_enclave_or_the_platform(service: Service, image: Image, attacker: int) -> None:
+    ready_read, ready_write = os.pipe()
+    end_read, end_write = os.pipe()
+
+    def host() -> object:
+        started = client.start(image, "ring", service.settings.socket)
+        while started.link.try_recv() is None:
+            started.link.wait(1)
+        os.write(ready_write, b"r")
+        result = None
+        if attacker == ADA:  # the very process that had the enclave started
+            result = _tried(targets())
+        else:
+            os.read(end_read, 1)
+        return result
+
+    def targets() -> list[int]:
+        return [*service.pids(), *service.pids(service.settings.uid())]
+
+    if attacker == ADA:
+        found = as_user(ADA, host)
+    else:
+        pid = os.fork()
+        if not pid:
+            os.close(end_write)
+            as_user(ADA, host)
+            os._exit(0)
+        os.read(ready_read, 1)
+        found = as_user(BOB, lambda: _tried(targets()))
+        os.close(end_write)
+        os.waitpid(pid, 0)
+    for descriptor in (ready_read, ready_write, end_read):
+        os.close(descriptor)
+    assert isinstance(found, dict), found
+    assert set(found) == set(ATTACKS)
+    assert {name for name, results in found.items() if set(results) != {"PermissionError"}} == set()
+    assert len(found["kill it"]) >= 3  # the enclave, the daemon, its session
+
+
+def test_an_enclave_cannot_be_reached_although_the_same_attacks_work_on_ones_own_process() -> None:
+    """The attacks themselves are sound: on a plain child of the same user they succeed."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+
+    def attack() -> dict[str, list[str]]:
+        child = subprocess.Popen(["/bin/sleep", "60"], env={})
+        time.sleep(0.2)
+        try:
+            ways = ("open its memory", "list its descriptors", "read its environment", "ptrace, seize")
+            found = {}
+            for name in ways:
+                ATTACKS[name](child.pid)
+                found[name] = ["succeeded"]
+            return found
+        finally:
+            child.kill()
+            child.wait()
+
+    found = as_user(ADA, attack)
+    assert set(map(tuple, found.values())) == {("succeeded",)}, found
+
+
+def _write(path: str) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+
+
+def test_users_cannot_change_what_runs_nor_take_the_sockets_place(service: Service) -> None:
+    settings = service.settings
+
+    def attack() -> list[str]:
+        done = []
+        base = next(iter(os.listdir(settings.base)))
+        ways: dict[str, Callable[[], object]] = {
+            "write the base": lambda: _write(f"{settings.base}/{base}"),
+            "add to the base": lambda: _write(f"{settings.base}/x"),
+            "redirect the interpreter": lambda: os.open(
+                f"{settings.prefix}/python/pyvenv.cfg", os.O_WRONLY | os.O_CREAT
+            ),
+            "put a zip beside it": lambda: os.open(
+                f"{settings.prefix}/python/lib/python311.zip", os.O_WRONLY | os.O_CREAT
+            ),
+            "write code": lambda: _write(f"{settings.prefix}/code/start.py"),
+            "remove the socket": lambda: os.unlink(settings.socket),
+            "replace the socket": lambda: os.rename("/dev/null", settings.socket),
+            "list the keys": lambda: os.listdir(settings.state),
+            "put early modules": lambda: os.mkdir(f"{settings.run}/early/1"),
+        }
+        for name, way in ways.items():
+            try:
+                way()
+                done.append(name)
+            except OSError:
+                pass
+        return done
+
+    assert as_user(ADA, attack) == []
+
+
+def test_an_installation_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give files away")
+    place = tmp_path / "opt"
+    place.mkdir()
+    place.chmod(0o777)
+    with pytest.raises(UsageError, match="can be changed by others"):
+        require_safe(str(place))
+
+
+def test_the_quota_of_a_user_is_an_error_that_names_it_and_leaves_others_alone(service: Service, image: Image) -> None:
+    held = [connect(service.settings.socket) for _ in range(service.settings.enclaves_per_user)]
+    try:
+        with pytest.raises(ImageError, match="enclaves_per_user"):
+            for _ in range(20):  # a connection is counted when the daemon has taken it
+                client.start(image, "ring", service.settings.socket).link.close()
+        assert as_user(ADA, lambda: _served(image, service.settings.socket)) == "served"
+    finally:
+        for peer in held:
+            peer.close()
+
+
+def _served(image: Image, path: str) -> str:
+    started = client.start(image, "ring", path)
+    try:
+        for _ in range(200):
+            if started.link.try_recv() is not None:
+                return "served"
+            started.link.wait(0.1)
+        return "silent"
+    finally:
+        started.control.close()
+        started.link.close()
+
+
+def _refusal(path: str, *packets: tuple[bytes, list[int]]) -> str:
+    with connect(path) as peer:
+        peer.settimeout(15)
+        for data, descriptors in packets:
+            socket.send_fds(peer, [data], descriptors)
+        try:
+            return str(wire.receive(peer)[0].get("refused"))
+        except wire.Broken as error:
+            return str(error)
+
+
+def test_hostile_clients_are_refused_and_others_served(service: Service, image: Image) -> None:
+    path = service.settings.socket
+    pipe, other = os.pipe()
+    plain = os.memfd_create("unsealed", os.MFD_ALLOW_SEALING)
+    sealed = client._sealed(b"no image")
+    near, far = socket.socketpair()
+    datagram = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    hello = json.dumps({"gotee": 1, "link": 1}).encode()
+    cases = {
+        "garbage": [(b"\xff\x00garbage", [])],
+        "no descriptors": [(hello, [])],
+        "too many descriptors": [(hello, [sealed] * 100)],
+        "a pipe as an image": [(hello, [pipe, sealed, near.fileno()])],
+        "memory that can change": [(hello, [plain, sealed, near.fileno()])],
+        "a datagram socket as a link": [(hello, [sealed, sealed, datagram.fileno()])],
+        "a file as a link": [(hello, [sealed, sealed, sealed])],
+        "no image": [(hello, [sealed, sealed, near.fileno()])],
+        "another version": [(b'{"gotee": 99, "link": 1}', [sealed, sealed, near.fileno()])],
+        "deep nesting": [(b"[" * 60000, [])],
+        "silence": [],
+    }
+    try:
+        answers = {name: _refusal(path, *packets) for name, packets in cases.items()}
+        assert {name for name, answer in answers.items() if answer in ("None", "the other side is gone")} == set(), (
+            answers
+        )
+        assert "patience" in answers["silence"]
+        assert _served(image, path) == "served"
+    finally:
+        for descriptor in (pipe, other, plain, sealed):
+            os.close(descriptor)
+        for end in (near, far, datagram):
+            end.close()
+
+
+def test_a_thousand_connections_leave_the_service_usable(service: Service, image: Image) -> None:
+    def flood() -> int:
+        held = []
+        for _ in range(1000):
+            peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            peer.connect(service.settings.socket)
+            held.append(peer)
+        return len(held)
+
+    assert as_user(ADA, flood) == 1000
+    assert as_user(BOB, lambda: _served(image, service.settings.socket)) == "served"
+
+
+@pytest.mark.parametrize("victim", ["spawner", "daemon", "session", "stop"])
+def test_however_the_platform_ends_no_enclave_is_left(service: Service, image: Image, victim: str) -> None:
+    started = [client.start(image, "ring", service.settings.socket) for _ in range(3)]
+    platform = sorted(service.pids(service.settings.uid()))
+    assert service.pids()
+    if victim == "stop":
+        service.process.send_signal(signal.SIGTERM)
+    elif victim == "spawner":
+        service.process.send_signal(signal.SIGKILL)
+    elif victim == "daemon":
+        os.kill(_daemon(platform), signal.SIGKILL)
+    else:
+        for pid in set(platform) - {_daemon(platform)}:
+            os.kill(pid, signal.SIGKILL)
+        for _ in range(500):
+            if not service.pids():
+                break
+            time.sleep(0.02)
+        assert service.pids() == []
+        service.stop()
+    assert service.nobody_left()
+    if victim != "session":
+        for one in started:
+            one.control.settimeout(10)
+            assert "platform" in json.loads(one.control.recv(1 << 16))["ended"]
+    for one in started:
+        one.control.close()
+        one.link.close()
+    if victim in ("spawner", "daemon"):
+        service.process.wait(20)
+
+
+def _daemon(platform: list[int]) -> int:
+    parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in platform}
+    return next(pid for pid, parent in parents.items() if parent not in parents)
+
+
+def test_the_end_of_a_host_ends_its_enclave_also_when_a_child_keeps_the_socket(service: Service, image: Image) -> None:
+    def host() -> str:
+        client.start(image, "ring", service.settings.socket)
+        if not os.fork():
+            os.closerange(0, 3)
+            time.sleep(8)
+            os._exit(0)
+        return "started"
+
+    assert as_user_without_waiting(host)
+    assert _enclaves_end(service)
+
+
+def as_user_without_waiting(action: Callable[[], str]) -> bool:
+    pid = os.fork()
+    if not pid:
+        os.setresgid(ADA, ADA, ADA)
+        os.setresuid(ADA, ADA, ADA)
+        try:
+            action()
+        finally:
+            os._exit(0)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def _enclaves_end(service: Service) -> bool:
+    for _ in range(200):
+        if not service.pids():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_the_status_tells_the_truth_before_and_after(service: Service) -> None:
+    words = [*GOTEE, "platform", "status", "--json", "--config", str(service.file)]
+    running = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (running.returncode, json.loads(running.stdout)["running"]) == (0, True)
+    service.stop()
+    stopped = subprocess.run(words, capture_output=True, text=True, check=False)
+    found = json.loads(stopped.stdout)
+    assert (stopped.returncode, found["running"], found["installed"]) == (1, False, True)
+    assert "gotee platform run" in found["problem"]
+
+
+def test_the_unit_file_is_one(installation: Settings, tmp_path: Path) -> None:
+    import shutil
+
+    from gotee.host import unit
+
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("systemd-analyze is not installed")
+    file = tmp_path / unit.NAME
+    file.write_text(unit.text(installation, "/etc/gotee/platform.toml"))
+    done = subprocess.run([verify, "verify", str(file)], capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if unit.NAME in line]) == (0, [])
