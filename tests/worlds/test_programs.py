@@ -255,6 +255,10 @@ REFUSED = {
     "class": ("gosecure(Thing)", "Thing", "GT204", "class"),
     "closure": ("gosecure(inner)", "inner", "GT205", "inside a function"),
     "builtin": ("gosecure(print, 1)", "print", "GT206", "builtin"),
+    "generator": ("gosecure(count)", "count", "GT207", "generator"),
+    "async generator": ("gosecure(acount)", "acount", "GT207", "generator"),
+    "method of an object": ("gosecure(thing.method)", "thing.method", "GT208", "method"),
+    "method of a class": ("gosecure(Thing.method, 1)", "Thing.method", "GT208", "method"),
     "nothing": ("gosecure()", "gosecure()", "GT201", "no function"),
 }
 
@@ -266,7 +270,16 @@ def test_what_cannot_be_an_entry_is_a_compile_error_with_place_caret_and_cure(tm
         tmp_path,
         f"""
         class Thing:
-            pass
+            def method(self) -> None:
+                pass
+
+        thing = Thing()
+
+        def count():
+            yield 1
+
+        async def acount():
+            yield 1
 
         def make():
             return make

@@ -58,6 +58,14 @@ def resolve(program: Program, module: Module, node: ast.expr) -> Entry | None:
         for other in program.imports(module):
             if ast.unparse(node.value) in _names_of_module(module, other):
                 return _resolve_name(program, other, node.attr, node)
+        if _is_method(module, node):
+            raise _error(
+                module,
+                node,
+                "GT208",
+                f"{ast.unparse(node)} is a method and cannot be a secured routine",
+                "write a module-level function that makes the object inside and calls it",
+            )
         elsewhere = _module_elsewhere(program, module, ast.unparse(node.value))
         return Entry(elsewhere, node.attr) if elsewhere else None  # an attribute of an object: seen at run time
     if isinstance(node, ast.Lambda):
@@ -83,6 +91,14 @@ def _resolve_name(program: Program, module: Module, name: str, node: ast.expr, d
     """The entry that a name means at the top level of a module, through `from` imports; None if a variable."""
     for statement in _top_level(module.tree.body):
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and statement.name == name:
+            if _yields(statement):
+                raise _error(
+                    module,
+                    node,
+                    "GT207",
+                    f"{name} is a generator function, and a generator cannot cross",
+                    "send its values over a channel that is passed in, or return a list",
+                )
             return Entry(module.name, name)
         if isinstance(statement, ast.ClassDef) and statement.name == name:
             raise _error(
@@ -118,6 +134,40 @@ def _resolve_name(program: Program, module: Module, name: str, node: ast.expr, d
             "write a module-level function that calls it",
         )
     return None
+
+
+def _yields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function's own body yields; those inside it do not count."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            waiting += ast.iter_child_nodes(node)
+    return False
+
+
+def _is_method(module: Module, node: ast.Attribute) -> bool:
+    """Whether an attribute is plainly a method: of a class of this module, or of an object that is made of one."""
+    if not isinstance(node.value, ast.Name):
+        return False
+    methods = {
+        each.name: {inner.name for inner in each.body if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        for each in ast.walk(module.tree)
+        if isinstance(each, ast.ClassDef)
+    }
+    name = node.value.id
+    if node.attr in methods.get(name, ()):
+        return True
+    made = {
+        target.id: ast.unparse(each.value.func)
+        for each in ast.walk(module.tree)
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call)
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
+    return node.attr in methods.get(made.get(name, ""), ())
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
