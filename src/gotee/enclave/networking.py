@@ -20,9 +20,9 @@ def prepare(importer: Importer, policy: Policy, ocalls: Ocalls, table: Descripto
     """From now on, who imports `_socket`, `select` or `ssl` gets what works inside."""
 
     def sockets() -> None:
-        from gotee.enclave import network, sockets
+        from gotee.enclave import network, socket_functions
 
-        sockets.install(network.Network(policy, ocalls), ocalls, table)
+        socket_functions.install(network.Network(policy, ocalls), ocalls, table)
 
     def select() -> None:
         from gotee.enclave import polling

@@ -1,7 +1,7 @@
-"""`_socket` inside an enclave: sockets whose descriptors are the enclave's own. Enclave world.
+"""Sockets inside an enclave: `_socket.socket` whose descriptors are the enclave's own. Enclave world.
 
-Python's `socket` module is built on `_socket`. `install` puts what the host serves in the place of what asks the
-kernel; constants and what only computes (`inet_pton`, `htons`) stay. A routine that waits parks, others go on.
+Python's `socket.socket` derives from this `Socket` instead of the kernel's (gotee.enclave.socket_functions puts it in
+place). A routine that waits parks, others go on.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from gotee.boundary.network import Address
-from gotee.enclave import connections
 from gotee.enclave.connections import IN, OUT, HostSocket, MemorySocket
 from gotee.enclave.descriptors import Descriptors
-from gotee.enclave.network import SERVICES, Network
+from gotee.enclave.network import Network
 from gotee.enclave.ocalls import Ocalls
 from gotee.errors import NotInside, OcallRefused
 
@@ -27,7 +26,7 @@ _MOST_OPTION = 1024  # bytes
 _LEVELS = (_socket.SOL_SOCKET, _socket.IPPROTO_IP, _socket.IPPROTO_TCP, _socket.IPPROTO_UDP, _socket.IPPROTO_IPV6)
 _FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
 _FLAGS = _socket.MSG_PEEK | _socket.MSG_WAITALL | _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL
-_MODES = _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
+MODES = _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
 
 
 class Surroundings:
@@ -39,7 +38,7 @@ class Surroundings:
     default_timeout: float | None = None
 
 
-_here = Surroundings()
+surroundings = Surroundings()
 
 
 class Socket:
@@ -48,10 +47,10 @@ class Socket:
     __slots__ = ("_connection", "_fd", "_timeout")
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
-        self._timeout = _here.default_timeout
+        self._timeout = surroundings.default_timeout
         self._connection: HostSocket | MemorySocket
         if fileno is not None:
-            found = _here.table.get(fileno)
+            found = surroundings.table.get(fileno)
             if not isinstance(found, HostSocket | MemorySocket):
                 raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
             self._connection, self._fd = found, fileno
@@ -60,15 +59,15 @@ class Socket:
         kind = _socket.SOCK_STREAM if type == -1 else int(type)
         if kind & _socket.SOCK_NONBLOCK:
             self._timeout = 0.0
-        kind &= ~_MODES
+        kind &= ~MODES
         if family == _socket.AF_UNIX:
             raise NotInside(
                 "sockets of the host's file system cannot be used inside: use tcp, or socketpair() between routines"
             )
         if family not in _FAMILIES or kind not in (_socket.SOCK_STREAM, _socket.SOCK_DGRAM):
             raise NotInside("inside there are sockets of AF_INET and AF_INET6, SOCK_STREAM and SOCK_DGRAM")
-        self._connection = HostSocket(_here.ocalls, family, kind, 0 if proto == -1 else int(proto))
-        self._fd = _here.table.add(self._connection)
+        self._connection = HostSocket(surroundings.ocalls, family, kind, 0 if proto == -1 else int(proto))
+        self._fd = surroundings.table.add(self._connection)
 
     # -- what it is -------------------------------------------------------------------------------------------
 
@@ -165,8 +164,8 @@ class Socket:
     def connect(self, address: Any, /) -> None:
         """Connect, if the policy allows it."""
         connection = self._outside()
-        target = _here.network.address(connection.family, address, connection.kind)
-        _here.network.check("connect", connection.kind, target)
+        target = surroundings.network.address(connection.family, address, connection.kind)
+        surroundings.network.check("connect", connection.kind, target)
         try:
             connection.connect(target)
         except OSError as error:
@@ -192,8 +191,8 @@ class Socket:
     def bind(self, address: Any, /) -> None:
         """Take a local address, if the policy lets it listen there."""
         connection = self._outside()
-        target = _here.network.address(connection.family, address, connection.kind)
-        _here.network.check("listen", connection.kind, target)
+        target = surroundings.network.address(connection.family, address, connection.kind)
+        surroundings.network.check("listen", connection.kind, target)
         connection.bind(target)
 
     def listen(self, backlog: int = 128, /) -> None:
@@ -203,7 +202,7 @@ class Socket:
     def _accept(self) -> tuple[int, Any]:
         connection = self._outside()
         found, peer = self._retry(connection.accept, IN)
-        return _here.table.add(found), peer
+        return surroundings.table.add(found), peer
 
     def shutdown(self, how: int, /) -> None:
         """End one direction, or both."""
@@ -289,8 +288,8 @@ class Socket:
         connection = self._open()
         target: Address | None = None
         if rest[-1] is not None:
-            target = _here.network.address(connection.family, rest[-1], connection.kind)
-            _here.network.check("connect", connection.kind, target)
+            target = surroundings.network.address(connection.family, rest[-1], connection.kind)
+            surroundings.network.check("connect", connection.kind, target)
         with memoryview(data) as view, view.cast("B") as octets:
             return self._retry(lambda: connection.send(octets, target), OUT)
 
@@ -338,7 +337,7 @@ class Socket:
         """Close the descriptor."""
         fd, self._fd = self._fd, -1
         if fd != -1:
-            _here.table.close(fd)
+            surroundings.table.close(fd)
 
     def __del__(self) -> None:
         if getattr(self, "_fd", -1) != -1:
@@ -364,113 +363,3 @@ def _fits(octets: memoryview, nbytes: int) -> int:
     if nbytes > len(octets):
         raise ValueError("buffer too small for requested bytes")
     return nbytes or len(octets)
-
-
-# -- the functions of the module ------------------------------------------------------------------------------
-
-
-def _socketpair(family: int = _socket.AF_UNIX, type: int = _socket.SOCK_STREAM, proto: int = 0, /) -> Any:
-    kind = int(type) & ~_MODES
-    if kind not in (_socket.SOCK_STREAM, _socket.SOCK_DGRAM):
-        raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
-    ends = connections.pair(int(family), kind, int(proto))
-    return tuple(Socket(fileno=_here.table.add(end)) for end in ends)
-
-
-def _dup(fd: int, /) -> int:
-    return _here.table.add(_here.table.get(int(fd)))
-
-
-def _close(fd: int, /) -> None:
-    _here.table.close(int(fd))
-
-
-def _getaddrinfo(
-    host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
-) -> list[tuple[int, int, int, str, Any]]:
-    return _here.network.resolve(host, port, int(family), int(type), int(proto), int(flags))
-
-
-def _gethostbyname(name: str, /) -> str:
-    found: str = _here.network.resolve(name, None, _socket.AF_INET, _socket.SOCK_STREAM)[0][4][0]
-    return found
-
-
-def _gethostbyname_ex(name: str, /) -> tuple[str, list[str], list[str]]:
-    found = _here.network.resolve(name, None, _socket.AF_INET, _socket.SOCK_STREAM)
-    return name, [], [each[4][0] for each in found]
-
-
-def _gethostbyaddr(name: str, /) -> Any:
-    raise _socket.herror(1, "Unknown host: inside, addresses are not turned into names")
-
-
-def _getnameinfo(address: Any, flags: int, /) -> tuple[str, str]:
-    return str(address[0]), str(address[1])
-
-
-def _gethostname() -> str:
-    return "enclave"
-
-
-def _getservbyname(name: str, protocol: str | None = None, /) -> int:
-    found = SERVICES.get(name)
-    if found is None:
-        raise OSError(f"service {name!r} is not known inside: write the port's number")
-    return found
-
-
-def _getservbyport(port: int, protocol: str | None = None, /) -> str:
-    for name, number in SERVICES.items():
-        if number == port:
-            return name
-    raise OSError("port/proto not found")
-
-
-def _setdefaulttimeout(timeout: float | None, /) -> None:
-    if timeout is not None:
-        timeout = float(timeout)
-        if not timeout >= 0:
-            raise ValueError("Timeout value out of range")
-    _here.default_timeout = timeout
-
-
-def _getdefaulttimeout() -> float | None:
-    return _here.default_timeout
-
-
-def _sethostname(name: Any, /) -> None:
-    raise NotInside("the machine's name cannot be set from inside")
-
-
-def _interfaces() -> list[tuple[int, str]]:
-    return [(1, "lo")]
-
-
-_REPLACED: dict[str, Any] = {
-    "socket": Socket,
-    "SocketType": Socket,
-    "socketpair": _socketpair,
-    "dup": _dup,
-    "close": _close,
-    "getaddrinfo": _getaddrinfo,
-    "gethostbyname": _gethostbyname,
-    "gethostbyname_ex": _gethostbyname_ex,
-    "gethostbyaddr": _gethostbyaddr,
-    "getnameinfo": _getnameinfo,
-    "gethostname": _gethostname,
-    "sethostname": _sethostname,
-    "getservbyname": _getservbyname,
-    "getservbyport": _getservbyport,
-    "setdefaulttimeout": _setdefaulttimeout,
-    "getdefaulttimeout": _getdefaulttimeout,
-    "if_nameindex": _interfaces,
-}
-
-
-def install(network: Network, ocalls: Ocalls, table: Descriptors) -> None:
-    """From now on `_socket` is served by the host, and what is not served says so."""
-    _here.network, _here.ocalls, _here.table = network, ocalls, table
-    for name, value in _REPLACED.items():
-        if hasattr(_socket, name):
-            setattr(_socket, name, value)
