@@ -188,6 +188,7 @@ def test_unwrap_leaves_a_plain_socket(pair: Pair, server: ssl.SSLContext, client
         secure = server.wrap_socket(plain, server_side=True)
         secure.sendall(secure.recv(10))
         rest = secure.unwrap()
+        rest.recv(2)
         rest.sendall(b"plain")
         rest.close()
 
@@ -196,6 +197,7 @@ def test_unwrap_leaves_a_plain_socket(pair: Pair, server: ssl.SSLContext, client
     secure.sendall(b"x")
     assert secure.recv(10) == b"x"
     rest = secure.unwrap()
+    rest.sendall(b"go")
     assert rest.recv(10) == b"plain"
     rest.close()
     thread.join()

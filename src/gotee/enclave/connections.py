@@ -170,6 +170,10 @@ class HostSocket(_Descriptor):
             return self._from_kept(size, peek)
         return data
 
+    def unread(self, data: bytes) -> None:
+        """The next `receive` gives this first."""
+        self._kept.appendleft(data)
+
     def _from_kept(self, size: int, peek: bool) -> bytes:
         data = b"".join(self._kept)
         self._kept.clear()
@@ -311,6 +315,11 @@ class MemorySocket(_Descriptor):
             if self.other is not None:
                 self.other._tell()
         return first[:size]
+
+    def unread(self, data: bytes) -> None:
+        """The next `receive` gives this first."""
+        self._data.appendleft(data)
+        self._size += len(data)
 
     def receive_from(self, size: int, peek: bool) -> tuple[bytes, Any]:
         """The same; a pair has no addresses."""

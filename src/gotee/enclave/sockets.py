@@ -258,6 +258,10 @@ class Socket:
             rest = rest[len(piece) :]
         return len(data), [], 0, sender
 
+    def unread(self, data: bytes) -> None:
+        """Take back what was received too much; the next `recv` gives it first."""
+        self._open().unread(data)
+
     def send(self, data: Any, flags: int = 0, /) -> int:
         """Send; how many bytes were taken."""
         _writing(flags)

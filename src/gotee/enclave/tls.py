@@ -155,7 +155,11 @@ class _OverMemory:
     def shutdown(self) -> ssl.SSLSocket:
         """Say goodbye, and wait for the peer's."""
         self._perform(self._inner.shutdown)
-        return self._socket()
+        sock = self._socket()
+        rest = self._incoming.read()
+        if rest and hasattr(sock, "unread"):  # what came behind the goodbye is plain, and the socket's again
+            sock.unread(rest)
+        return sock
 
     def verify_client_post_handshake(self) -> Any:
         """Ask a client of TLS 1.3 for its certificate."""
