@@ -1,0 +1,446 @@
+"""A thief: an enclave makes a key, and the host half of the same program tries to steal it.
+
+    gotee run examples/thief/thief.py
+    gotee run --level service examples/thief/thief.py
+
+A key counts as stolen only if an HMAC that the host makes with it is the one that the enclave made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hmac
+import mmap
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gotee import gosecure
+
+# The key lies behind this public text, or nobody could find 32 bytes in a whole memory. It makes the theft easier.
+MARKER = b"the key of the enclave follows: "
+CHALLENGE = b"prove it"
+held: list[bytes] = []
+
+
+# -- inside ---------------------------------------------------------------------------------------------
+
+
+def tag(message: bytes) -> bytes:
+    """The HMAC of a message, with a key that is made at the first use and never returned."""
+    if not held:
+        held.append(MARKER + os.urandom(32))
+    return hmac.digest(held[0][len(MARKER) :], message, "sha256")
+
+
+# -- outside: what the attempts share ---------------------------------------------------------------------
+
+CHUNK = 1 << 20
+
+
+@dataclass
+class Found:
+    """What an attempt led to."""
+
+    inside: bool = False
+    stolen: bool = False
+    why: str = ""
+
+
+@dataclass
+class Prey:
+    """The processes behind one enclave, and what was opened while they started."""
+
+    proof: bytes = b""
+    enclaves: list[int] = field(default_factory=list)
+    platform: list[int] = field(default_factory=list)
+    early: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # descriptors of mem and maps
+    writable: set[str] = field(default_factory=set)  # folders of early modules in which a file could be made
+
+
+def service() -> bool:
+    return os.environ.get("GOTEE_LEVEL") == "service"
+
+
+def call(name: str, *arguments: object) -> int:
+    result: int = getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments)
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
+
+def text_of(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def parent_of(pid: int) -> int:
+    return int((text_of(pid, "stat").rpartition(")")[2].split() or ["", "0"])[1])
+
+
+def processes() -> set[int]:
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+
+
+def descends(pid: int, root: int) -> bool:
+    while pid > 1 and pid != root:
+        pid = parent_of(pid)
+    return pid == root
+
+
+def is_enclave(pid: int) -> bool:
+    words = text_of(pid, "cmdline")
+    return "--inhibit-cache" in words and "--preload /proc/self/fd" in words
+
+
+def below(pid: int) -> set[int]:
+    found = {int(word) for word in text_of(pid, f"task/{pid}/children").split()}
+    return found.union(*(below(child) for child in found))
+
+
+def ours(before: set[int], root: int) -> list[int]:
+    """What has started for this program: its descendants; at level service, new enclaves and what started them."""
+    new = processes() - before
+    if not service():
+        return sorted(pid for pid in new if pid != root and descends(pid, root))
+    found = {pid for pid in new if is_enclave(pid)}
+    for pid in tuple(found):
+        while (pid := parent_of(pid)) > 1:
+            found.add(pid)
+            if "--inhibit-cache" in text_of(pid, "cmdline"):  # the spawner; the daemon and sessions are below it
+                found |= {child for child in below(pid) if not is_enclave(child)}
+    return sorted(pid for pid in found if not descends(os.getpid(), pid))
+
+
+def stolen(data: bytes, proof: bytes) -> bool:
+    """Whether what follows any marker in `data` makes the enclave's HMAC."""
+    place = data.find(MARKER)
+    while place >= 0:
+        key = data[place + len(MARKER) :][:32]
+        if len(key) == 32 and hmac.compare_digest(hmac.digest(key, CHALLENGE, "sha256"), proof):
+            return True
+        place = data.find(MARKER, place + 1)
+    return False
+
+
+def ranges(maps: str) -> Iterator[tuple[int, int]]:
+    """The readable and writable pieces of a memory."""
+    for line in maps.splitlines():
+        words = line.split()
+        if words[1].startswith("rw"):
+            first, last = words[0].split("-")
+            yield int(first, 16), int(last, 16)
+
+
+def search(read: Callable[[int, int], bytes], maps: str, proof: bytes, what: str) -> Found:
+    """Look through a memory that can be read."""
+    total = 0
+    for first, last in ranges(maps):
+        for place in range(first, last, CHUNK):
+            with suppress(OSError):
+                data = read(place, min(CHUNK + 64, last - place))  # a key may lie across the border
+                total += min(len(data), CHUNK)
+                if stolen(data, proof):
+                    return Found(True, True, f"the key is in the memory of {what}")
+    return Found(total > 0, False, f"read {total >> 10} KiB of {what}; the key is not there")
+
+
+def each(pids: list[int], what: str, attempt: Callable[[int], Found]) -> Found:
+    """The best that an attempt gets from any of the processes."""
+    best = Found(why=f"no process of {what} is seen")
+    for pid in pids:
+        try:
+            found = attempt(pid)
+        except OSError as error:
+            found = Found(why=f"{what}: {error.strerror}")
+        if (found.stolen, found.inside) >= (best.stolen, best.inside):
+            best = found
+    return best
+
+
+class Watch(threading.Thread):
+    """Opens the memory of every process as soon as it is seen, again and again: exec gives it a new one."""
+
+    def __init__(self, prey: Prey, before: set[int], root: int) -> None:
+        super().__init__(daemon=True)
+        self.prey, self.before, self.root = prey, before, root
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.001):
+            for pid in ours(self.before, self.root):
+                with suppress(OSError):
+                    self.open(pid)
+                for word in text_of(pid, "cmdline").split() if is_enclave(pid) else ():
+                    if word.endswith("/bin/python"):
+                        with suppress(OSError):
+                            folder = word.removesuffix("/bin/python")
+                            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))  # leaves nothing behind
+                            self.prey.writable.add(folder)
+
+    def open(self, pid: int) -> None:
+        memory = os.open(f"/proc/{pid}/mem", os.O_RDWR)
+        try:
+            maps = os.open(f"/proc/{pid}/maps", os.O_RDONLY)
+        except OSError:
+            os.close(memory)
+            raise
+        pairs = self.prey.early.setdefault(pid, [])
+        pairs.append((memory, maps))
+        if len(pairs) > 40:
+            for descriptor in pairs.pop(0):
+                os.close(descriptor)
+
+
+def caught(start: Callable[[], bytes], root: int) -> Prey:
+    """Start an enclave and watch it start."""
+    before, prey = processes(), Prey()
+    watch = Watch(prey, before, root)
+    watch.start()
+    try:
+        prey.proof = start()
+    finally:
+        watch.over.set()
+        watch.join()
+    pids = ours(before, root)
+    prey.enclaves = [pid for pid in pids if is_enclave(pid)]
+    prey.platform = [
+        pid for pid in pids if pid not in prey.enclaves and (service() or "platform" in text_of(pid, "cmdline"))
+    ]
+    return prey
+
+
+# -- outside: the attempts ----------------------------------------------------------------------------------
+
+
+def memory_now(prey: Prey, pid: int, what: str) -> Found:
+    memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        return search(lambda place, size: os.pread(memory, size, place), maps, prey.proof, what)
+    finally:
+        os.close(memory)
+
+
+def memory_early(prey: Prey, pid: int, what: str) -> Found:
+    found = Found(why=f"{what}: no descriptor could be opened, however early")
+    for memory, maps in reversed(prey.early.get(pid, [])):
+        with suppress(OSError, ValueError):
+            with open(os.dup(maps), encoding="utf-8", errors="replace") as file:
+                text = file.read()
+            found = search(lambda place, size, memory=memory: os.pread(memory, size, place), text, prey.proof, what)  # type: ignore[misc]
+            if found.inside:
+                break
+    return found
+
+
+class Piece(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+def vm_readv(prey: Prey, pid: int) -> Found:
+    def read(place: int, size: int) -> bytes:
+        buffer = ctypes.create_string_buffer(size)
+        here, there = Piece(ctypes.addressof(buffer), size), Piece(place, size)
+        got = call("process_vm_readv", pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
+        return buffer.raw[:got]
+
+    with suppress(OSError):
+        return search(read, Path(f"/proc/{pid}/maps").read_text(), prey.proof, "the enclave")
+    read(0x400000, 8)
+    return Found(True, False, "reading is allowed, but not where to read")
+
+
+def traced(prey: Prey, pid: int, request: int) -> Found:
+    call("ptrace", request, pid, None, None)
+    try:
+        if request == 0x4206:  # seized: it must be stopped before it can be left again
+            call("ptrace", 0x4207, pid, None, None)
+        os.waitpid(pid, 0x40000000)
+        return memory_now(prey, pid, "the enclave")
+    finally:
+        call("ptrace", 17, pid, None, None)
+
+
+def descriptors(prey: Prey, pid: int) -> Found:
+    handle = os.pidfd_open(pid)
+    taken, key = 0, False
+    refused = OSError(0, "no descriptor")
+    try:
+        for number in range(128):
+            try:
+                copy = call("syscall", 438, handle, number, 0)
+            except OSError as error:
+                refused = error
+                continue
+            taken += 1
+            with suppress(OSError, ValueError), mmap.mmap(copy, 0, prot=mmap.PROT_READ) as view:
+                key = key or stolen(view[:], prey.proof)
+            os.close(copy)
+    finally:
+        os.close(handle)
+    if not taken:
+        raise refused
+    return Found(True, key, f"{taken} descriptors of the enclave were copied")
+
+
+def proc_file(prey: Prey, pid: int, name: str) -> Found:
+    data = Path(f"/proc/{pid}/{name}").read_bytes()
+    return Found(True, stolen(data, prey.proof), f"{len(data)} bytes were read, and hold no key")
+
+
+def fd_list(prey: Prey, pid: int) -> Found:
+    names = os.listdir(f"/proc/{pid}/fd")
+    return Found(True, False, f"{len(names)} descriptors were listed")
+
+
+def link(prey: Prey) -> Found:
+    """The memory that host and enclave share is the host's by right."""
+    maps = "\n".join(line for line in Path("/proc/self/maps").read_text().splitlines() if line.split()[1] == "rw-s")
+    with open("/proc/self/mem", "rb", buffering=0) as memory:
+        return search(lambda place, size: os.pread(memory.fileno(), size, place), maps, prey.proof, "messages")
+
+
+def other_start(environment: dict[str, str], namespace: bool) -> tuple[Prey, subprocess.Popen[str]]:
+    """This program again, as a child that makes an enclave and waits."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gotee", "run", __file__, "--prey"],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=(lambda: call("unshare", 0x10000000)) if namespace else None,
+    )
+    assert process.stdout is not None
+    line = process.stdout
+    return caught(lambda: bytes.fromhex(line.readline()), process.pid), process
+
+
+def user_namespace(_: Prey) -> Found:
+    """Whoever made the user namespace in which a process was executed may trace it, dumpable or not."""
+    try:
+        prey, process = other_start({}, namespace=True)
+    except (OSError, subprocess.SubprocessError):
+        return Found(why="no user namespace can be made here, or nothing runs in it")
+    with process:
+        if not prey.proof:
+            return Found(why="no enclave starts in such a namespace")
+        return each(prey.enclaves, "the enclave", lambda pid: memory_now(prey, pid, "the enclave"))
+
+
+def preload(_: Prey) -> Found:
+    """LD_DEBUG_OUTPUT makes a file for each process whose loader heeds the environment, as LD_PRELOAD would be."""
+    with tempfile.TemporaryDirectory() as folder:
+        prey, process = other_start({"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": f"{folder}/seen"}, namespace=False)
+        with process:
+            seen = {int(name.rpartition(".")[2]) for name in os.listdir(folder)}
+    reached = [what for what, pids in (("enclave", prey.enclaves), ("platform", prey.platform)) if seen & set(pids)]
+    if not prey.enclaves or not seen:
+        return Found(why="not tried: no enclave started so, or the loader leaves no trace here")
+    if reached:
+        return Found(True, False, f"the loader of the {' and the '.join(reached)} heeds the host's variables")
+    return Found(why="no loader of enclave or platform heeds the host's variables")
+
+
+def base(prey: Prey) -> Found:
+    """Between build and start: can a file be changed that the enclave or its platform is started from?"""
+    words = {word for pid in [*prey.enclaves, *prey.platform] for word in text_of(pid, "cmdline").split()}
+    files = {word for word in words if word.startswith("/") and "/proc/" not in word and os.path.isfile(word)}
+    if not service():
+        files |= {os.__file__}
+    for file in sorted(files):
+        with suppress(OSError):
+            os.close(os.open(file, os.O_WRONLY))
+            return Found(True, False, "files of the base can be written; a changed one has another measurement")
+    return Found(why=f"{len(files)} files tried, none can be written")
+
+
+def early_modules(prey: Prey) -> Found:
+    if prey.writable:
+        return Found(True, False, "while it started, files could be put beside its first modules")
+    return Found(why="no file could be put beside its first modules while it started")
+
+
+def stop(_: Prey, pid: int) -> Found:
+    os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGCONT)
+    return Found(True, False, "it can be stopped: denial of service, no theft")
+
+
+def core(prey: Prey, pid: int) -> Found:
+    places = {Path.cwd(), Path("/"), Path(Path("/proc/sys/kernel/core_pattern").read_text().strip()).parent}
+
+    def cores() -> set[Path]:
+        return {file for place in places if place.is_dir() for file in place.glob("core*") if file.is_file()}
+
+    before = cores()
+    with suppress(OSError, ValueError):
+        resource.prlimit(pid, resource.RLIMIT_CORE, (-1, -1))
+    os.kill(pid, signal.SIGABRT)
+    time.sleep(0.3)
+    for file in cores() - before:
+        return Found(True, stolen(file.read_bytes(), prey.proof), "a core file was written")
+    return Found(why="it was sent SIGABRT, and left no core file")
+
+
+def attempts(prey: Prey) -> Iterator[tuple[str, Found]]:
+    """Every way, in an order that does not let one find what another has stolen; what ends the enclave comes last."""
+
+    def on(name: str, attempt: Callable[[Prey, int], Found]) -> tuple[str, Found]:
+        return name, each(prey.enclaves, "the enclave", lambda pid: attempt(prey, pid))
+
+    yield "read the link's shared memory", link(prey)
+    yield on("open /proc/PID/mem", lambda prey, pid: memory_now(prey, pid, "the enclave"))
+    yield on("a descriptor of it, opened early", lambda prey, pid: memory_early(prey, pid, "the enclave"))
+    yield on("process_vm_readv", vm_readv)
+    yield on("ptrace, attach", lambda prey, pid: traced(prey, pid, 16))
+    yield on("ptrace, seize (as gcore does)", lambda prey, pid: traced(prey, pid, 0x4206))
+    yield on("pidfd_getfd", descriptors)
+    for name in ("environ", "cmdline", "maps"):
+        yield on(f"read /proc/PID/{name}", lambda prey, pid, name=name: proc_file(prey, pid, name))  # type: ignore[misc]
+    yield on("list /proc/PID/fd", fd_list)
+    for title, read in (("platform: open its memory", memory_now), ("platform: a descriptor, early", memory_early)):
+        yield title, each(prey.platform, "the platform", lambda pid, read=read: read(prey, pid, "the platform"))  # type: ignore[misc]
+    yield "a user namespace of the parent", user_namespace(prey)
+    yield "variables for the loader (LD_PRELOAD)", preload(prey)
+    yield "replace a file of the base", base(prey)
+    yield "put a module beside the early ones", early_modules(prey)
+    yield on("SIGSTOP", stop)
+    yield on("SIGABRT, for a core file", core)
+
+
+def main() -> None:
+    if "--prey" in sys.argv:
+        print(gosecure(tag, CHALLENGE).result().hex(), flush=True)
+        sys.stdin.read()
+        return
+    prey = caught(lambda: gosecure(tag, CHALLENGE).result(), os.getpid())
+    print(f"level {'service' if service() else 'development'}, user {os.getuid()}" + " (root)" * (os.getuid() == 0))
+    print(f"{'attempt':<38} | got in? | key stolen? | why")
+    thefts = 0
+    for name, found in attempts(prey):
+        thefts += found.stolen
+        answers = ("yes" if found.inside else "no", "YES" if found.stolen else "no")
+        print(f"{name:<38} | {answers[0]:<7} | {answers[1]:<11} | {found.why}", flush=True)
+    print(f"The key was stolen in {thefts} ways.")
+    if service():
+        print("Level service protects from the host program and other users; not from root, kernel, hardware.")
+    else:
+        print("Level development gives no confidentiality or integrity against code of the same user.")
+
+
+if __name__ == "__main__":
+    main()
