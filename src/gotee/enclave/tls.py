@@ -157,8 +157,9 @@ class _OverMemory:
         self._perform(self._inner.shutdown)
         sock = self._socket()
         rest = self._incoming.read()
-        if rest and hasattr(sock, "unread"):  # what came behind the goodbye is plain, and the socket's again
-            sock.unread(rest)
+        unread = getattr(sock, "unread", None)
+        if rest and unread is not None:  # what came behind the goodbye is plain, and the socket's again
+            unread(rest)
         return sock
 
     def verify_client_post_handshake(self) -> Any:
