@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.crossing import CallCodec
@@ -34,6 +35,7 @@ from gotee.runtime.scheduler import scheduler_of_this_thread
 if TYPE_CHECKING:
     from gotee.host.observer import Observer
 
+PATIENCE = 1.0  # seconds between looks at an enclave that starts
 GOODBYE = 2.0  # seconds that an enclave gets at exit to send what it has printed
 
 
@@ -101,7 +103,8 @@ class Enclave:
         Raises ImageError if it was refused, SandboxError if it cannot be shut in, EnclaveLost if it ended before.
         """
         self.seat()
-        self._ready.wait("the enclave to start", None)
+        while not self._ready.wait("the enclave to start", None, monotonic() + PATIENCE):
+            pass  # with a timer, so that a start whose end is not told yet is not taken for a deadlock
         if self.refused is not None:
             raise self.refused
         if self.lost is not None:
