@@ -18,7 +18,7 @@ from gotee.host.enclave import Enclave
 from gotee.host.start import Image, Started, connect, start
 from gotee.image import contents, plain_json
 
-DEBUGGER = ("pdb", "bdb", "cmd", "code", "codeop")  # what an image of `gotee debug` has as well
+DEBUGGER = ("pdb", "bdb", "cmd", "code", "codeop", "rlcompleter")  # what an image of `gotee debug` has as well
 BANNER = (
     "gotee: --tee process, level development: the enclave is a process of the same user. "
     "No confidentiality or integrity against code of this user.\n"
