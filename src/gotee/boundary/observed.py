@@ -10,10 +10,27 @@ from typing import Annotated, Final
 
 import msgspec
 
+from gotee.boundary.messages import Kind
+
 STATS: Final = 1  # what OBSERVE asks for
 TRACE: Final = 2
 DEBUG: Final = 4  # pdb inside
 BATCH: Final = 2000  # spans of one message
+
+ENDS: Final = frozenset(
+    (
+        *(Kind.RESULT, Kind.FAILED, Kind.REFUSED, Kind.CALL_CANCELLED),
+        *(Kind.OVERLOADED, Kind.PUBLIC_FAILED, Kind.HIDDEN),
+    )
+)
+"""How a call ends, says the enclave."""
+OUTCOMES: Final = frozenset(
+    (
+        *(Kind.GRANT, Kind.TAKEN, Kind.CLOSED, Kind.NONE),
+        *(Kind.CANCELLED, Kind.OK, Kind.ERROR, Kind.LENGTH),
+    )
+)
+"""How an operation on a channel ends, says the host."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Name = Annotated[str, msgspec.Meta(max_length=300)]

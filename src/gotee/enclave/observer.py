@@ -14,32 +14,13 @@ from typing import Any
 import msgspec
 
 from gotee.boundary.messages import Kind
-from gotee.boundary.observed import BATCH, TRACE, Observed, Row, Span
+from gotee.boundary.observed import BATCH, ENDS, OUTCOMES, TRACE, Observed, Row, Span
 from gotee.boundary.ocalls import Ocall
 from gotee.runtime.scheduler import scheduler_of_this_thread
 
 _PROGRAM = "/program/"
 _MOST_ROWS = 10_000
-_ENDS = {
-    Kind.RESULT,
-    Kind.FAILED,
-    Kind.REFUSED,
-    Kind.CALL_CANCELLED,
-    Kind.OVERLOADED,
-    Kind.PUBLIC_FAILED,
-    Kind.HIDDEN,
-}
 _OPERATIONS = {Kind.WANT: "recv", Kind.OFFER: "send", Kind.SELECT: "select", Kind.CLOSE: "close", Kind.LEN: "len"}
-_OUTCOMES = {
-    Kind.GRANT,
-    Kind.TAKEN,
-    Kind.CLOSED,
-    Kind.NONE,
-    Kind.CANCELLED,
-    Kind.OK,
-    Kind.ERROR,
-    Kind.LENGTH,
-}
 _OCALLS = {int(each): each.name.lower() for each in Ocall}
 
 
@@ -73,7 +54,7 @@ class Observer:
             self._count("print", line_of_program(), size, 0, 0)
         elif kind in _OPERATIONS:
             self._begin("channel", number, _OPERATIONS[Kind(kind)], size)
-        elif kind in _ENDS:
+        elif kind in ENDS:
             begun = self._calls.pop(number, None)
             if begun is not None and self._trace:
                 self._spans.append(Span(str(begun[1]), "", 0, number, begun[0], monotonic_ns() - begun[0]))
@@ -83,7 +64,7 @@ class Observer:
             self._calls[number] = (monotonic_ns(), argument)
         elif kind == Kind.ANSWER:
             self._end("ocall", number, size)
-        elif kind in _OUTCOMES:
+        elif kind in OUTCOMES:
             self._end("channel", number, size)
 
     def _begin(self, group: str, number: int, what: str, size: int) -> None:

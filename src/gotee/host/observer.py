@@ -19,23 +19,13 @@ import msgspec
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import Kind, Message
-from gotee.boundary.observed import STATS, TRACE, Observed, Row, Span
+from gotee.boundary.observed import ENDS, OUTCOMES, STATS, TRACE, Observed, Row, Span
 from gotee.boundary.ocalls import Ocall
 from gotee.errors import UsageError
 
 MOST_EVENTS = 1_000_000
 _HOST, _ENCLAVE = 1, 2  # process numbers of the trace
-_CHANNEL_IN = {Kind.GRANT, Kind.TAKEN, Kind.CLOSED, Kind.NONE, Kind.CANCELLED, Kind.OK, Kind.ERROR, Kind.LENGTH}
 _CHANNEL_OUT = {Kind.WANT, Kind.OFFER, Kind.SELECT, Kind.CANCEL, Kind.CLOSE, Kind.LEN, Kind.RELEASE}
-_ENDS = {
-    Kind.RESULT,
-    Kind.FAILED,
-    Kind.REFUSED,
-    Kind.CALL_CANCELLED,
-    Kind.OVERLOADED,
-    Kind.PUBLIC_FAILED,
-    Kind.HIDDEN,
-}
 _decode = msgspec.msgpack.Decoder(Observed).decode
 
 
@@ -94,12 +84,12 @@ class Observer:
                 row[2] += size
                 row[3] += now - begun[0]
                 self._span(_HOST, "ocall", begun[1], number, begun[0], now)
-        elif kind in _CHANNEL_IN:
+        elif kind in OUTCOMES:
             self._count("to the enclave", kind, size, now)
 
     def _on_received(self, kind: int, number: int, argument: int, size: int) -> None:
         now = monotonic_ns()
-        if kind in _ENDS:
+        if kind in ENDS:
             begun = self._running.pop(number, None)
             if begun is not None:
                 row = self._calls[begun[1]]
