@@ -77,7 +77,7 @@ MIXED = """
             inside += [gosecure(mirror, there, back), gosecure(either, one, two, Chan[bool]())]
             outside = [go(feed, requests), go(stream, there), go(drain, back), go(drain, two), go(feed, one), go(call)]
             ends: list[bool] = []
-            thread = threading.Thread(target=in_a_thread, args=(ends,))
+            thread = threading.Thread(target=in_a_thread, args=(ends,), daemon=True)  # or Python waits for it at Ctrl-C
             thread.start()
             try:
                 while True:
