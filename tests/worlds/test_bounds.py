@@ -2,96 +2,87 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import textwrap
 from pathlib import Path
 
-from .program import lines_of, run, write_program
+from .program import Ended, lines_of, run, started, write_program
+
+STOPPED = """
+def nothing() -> None:
+    pass
+
+def take(data: bytes) -> int:
+    return len(data)
+
+def until(name: str) -> None:
+    while not os.path.exists(name):
+        sleep(0.01)
+"""
 
 
-def test_calls_park_while_a_busy_enclave_takes_nothing(tmp_path: Path) -> None:
-    ended = run(
-        write_program(
-            tmp_path,
-            """
-            def busy() -> None:
-                end = time.monotonic() + 0.5
-                while time.monotonic() < end:
-                    pass
+def with_a_stopped_enclave(directory: Path, source: str, flooded: str) -> Ended:
+    """Run a program whose enclave takes nothing from the line "ready" on until the program has said `flooded`."""
+    main = write_program(directory, textwrap.dedent(STOPPED) + textwrap.dedent(source))
+    with started(main) as program:
+        program.wait_for("ready")
+        enclave = program.enclave
+        os.kill(enclave, signal.SIGSTOP)
+        (directory / "stopped").touch()
+        program.wait_for(flooded)
+        os.kill(enclave, signal.SIGCONT)
+        return program.end()
 
-            def take(data: bytes) -> int:
-                return len(data)
 
-            def main() -> None:
-                first = gosecure(busy)
-                calls = []
-                while not first.done() and len(calls) < 64:
-                    calls.append(gosecure(take, bytes(1 << 20)))
-                print(len(calls) < 16, all(call.result() == 1 << 20 for call in calls))
-            """,
-        )
+def test_calls_park_while_an_enclave_takes_nothing_and_the_other_routines_go_on(tmp_path: Path) -> None:
+    ended = with_a_stopped_enclave(
+        tmp_path,
+        """
+        calls = []
+
+        def flood() -> int:
+            while len(calls) < 64:
+                calls.append(gosecure(take, bytes(1 << 20)))
+            return sum(call.result() for call in calls)
+
+        def main() -> None:
+            gosecure(nothing).result()
+            print("ready", flush=True)
+            until("stopped")
+            flooding = go(flood)
+            for _ in range(30):
+                sleep(0.01)
+            print("parked" if 0 < len(calls) < 16 else len(calls), flush=True)
+            print(flooding.result() >> 20)
+        """,
+        "parked",
     )
-    assert (ended.status, ended.output) == (0, "True True\n"), ended
-
-
-def test_a_parked_call_does_not_stop_the_other_routines(tmp_path: Path) -> None:
-    ended = run(
-        write_program(
-            tmp_path,
-            """
-            def busy() -> None:
-                end = time.monotonic() + 0.5
-                while time.monotonic() < end:
-                    pass
-
-            def take(data: bytes) -> int:
-                return len(data)
-
-            def flood() -> int:
-                return sum(call.result() for call in [gosecure(take, bytes(1 << 20)) for _ in range(32)])
-
-            def main() -> None:
-                first = gosecure(busy)
-                flooding = go(flood)
-                ticks = 0
-                while not first.done():
-                    sleep(0.01)
-                    ticks += 1
-                print(ticks > 3, flooding.result() >> 20)
-            """,
-        )
-    )
-    assert (ended.status, ended.output) == (0, "True 32\n"), ended
+    assert (ended.status, ended.lines) == (0, ["ready", "parked", "64"]), ended
 
 
 def test_on_a_running_loop_too_much_is_overloaded_and_nothing_is_lost(tmp_path: Path) -> None:
-    ended = run(
-        write_program(
-            tmp_path,
-            """
-            def busy() -> None:
-                end = time.monotonic() + 0.5
-                while time.monotonic() < end:
-                    pass
+    ended = with_a_stopped_enclave(
+        tmp_path,
+        """
+        async def flood() -> None:
+            calls = []
+            try:
+                while len(calls) < 256:
+                    calls.append(gosecure(take, bytes(1 << 20)))
+            except Overloaded as error:
+                print("await the results" in str(error), 60 < len(calls) < 80, flush=True)
+            print({await call for call in calls} == {1 << 20})
 
-            def take(data: bytes) -> int:
-                return len(data)
-
-            async def flood() -> None:
-                first = gosecure(busy)
-                calls = []
-                try:
-                    while len(calls) < 256:
-                        calls.append(gosecure(take, bytes(1 << 20)))
-                except Overloaded as error:
-                    print("await the results" in str(error), 60 < len(calls) < 80)
-                await first
-                print({await call for call in calls} == {1 << 20})
-
-            def main() -> None:
-                asyncio.run(flood())
-            """,
-        )
+        def main() -> None:
+            gosecure(nothing).result()
+            print("ready", flush=True)
+            until("stopped")
+            asyncio.run(flood())
+        """,
+        "True True",
     )
-    assert (ended.status, ended.output) == (0, "True True\nTrue\n"), ended
+    assert (ended.status, ended.lines) == (0, ["ready", "True True", "True"]), ended
 
 
 def test_values_offered_from_inside_wait_for_room_and_all_arrive(tmp_path: Path) -> None:
