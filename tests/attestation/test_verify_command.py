@@ -75,6 +75,21 @@ def test_an_ear_is_signed(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     assert json.loads(_decode(header))["alg"] == "ES256" and submodule["ear.status"] == status
 
 
+def test_a_certificate_is_evidence_and_its_key_is_what_has_to_be_bound(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy, when = tmp_path / "policy.toml", "2025-07-04T10:28:44Z"
+    certificate = EVIDENCE / "ratls/ccc_gramine-cert.pem"
+    words = ["verify", str(certificate), "--policy", str(policy), "--now", when, "--collateral", str(COLLATERAL)]
+    policy.write_text(f"measurements = ['{'aa' * 32}']")
+    assert main(words) == 1 and "collateral-platform" in capsys.readouterr().err
+    policy.write_text(f"measurements = ['{'aa' * 32}']\nmax_age = 0")
+    assert main(words) == 2
+    words[1] = str(QUOTE)
+    policy.write_text(f"measurements = ['{'aa' * 32}']")
+    assert main(words) == 1 and "policy-binding" in capsys.readouterr().err
+
+
 def _decode(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 

@@ -17,7 +17,8 @@ from gotee.attestation.encoding import from_base64, from_hex, from_json
 from gotee.attestation.refusals import refuse
 
 KINDS = ("sgx", "tdx", "snp", "nitro", "tpm")
-PARTS = ("vcek", "vlek", "chain", "crl", "certs", "claims", "td_quote", "signature", "pcrs", "key", "hcl_report")
+PARTS = ("vcek", "vlek", "chain", "crl", "certs", "claims", "certificate", "td_quote", "signature", "pcrs", "key",
+         "hcl_report")  # fmt: skip
 LIMIT = 1 << 20  # bytes of evidence; real evidence is below 64 KiB
 
 
@@ -39,14 +40,22 @@ class Evidence:
         if len(self.data) > LIMIT or any(len(part) > LIMIT for part in self.parts.values()):
             refuse("format", f"the evidence is longer than {LIMIT} bytes")
 
+    @property
+    def key(self) -> bytes | None:
+        """SHA-256 of the key of the part `certificate`, as a policy names it; None without that part."""
+        from gotee.attestation.ratls import key_hash
+
+        return key_hash(self.parts["certificate"]) if "certificate" in self.parts else None
+
     @classmethod
     def detect(cls, data: bytes, kind: str | None = None, parts: Mapping[str, bytes] | None = None) -> Evidence:
         """Evidence from a file: binary, or hexadecimal or base64 text, JSON, or wrapped as others do."""
         if len(data) > LIMIT:
             refuse("format", f"the evidence is longer than {LIMIT} bytes")
         given = dict(parts or {})
-        if data.lstrip()[:10] == b"-----BEGIN":
-            refuse("kind", "a certificate or a key in PEM is no evidence; it may be a part of some")
+        if data.lstrip()[:10] == b"-----BEGIN" or _is_der(data):
+            data, inside = _attested(data)
+            given = {**inside, **given}
         if "certs" in given:
             given = {**certificate_table(given.pop("certs")), **given}
         if data.lstrip(b" \t\r\n")[:1] == b"{":
@@ -63,6 +72,21 @@ class Evidence:
         if kind is None:
             refuse("kind", "the evidence has no known beginning")
         return cls(kind, data, given)
+
+
+def _is_der(data: bytes) -> bool:
+    """Whether it begins as a certificate does: a sequence with a long length. Hexadecimal text may begin with 0x30."""
+    return data[:1] == b"\x30" and data[1:2] in (b"\x81", b"\x82", b"\x83")
+
+
+def _attested(data: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """The quote in an RA-TLS certificate, with its parts."""
+    from gotee.attestation.ratls import take_out
+
+    found = take_out(data) if b"CERTIFICATE-----" in data[:40] or _is_der(data) else None
+    if found is None:
+        refuse("kind", "a certificate or a key without evidence in it is none; it may be a part of some")
+    return found
 
 
 def _wrapped_text(document: Mapping[str, object]) -> bytes:
@@ -107,13 +131,14 @@ def _azure_json(document: Mapping[str, Any], parts: dict[str, bytes], kind: str 
     quote = document if alone else document.get("tpm_quote", document.get("quote"))
     if not isinstance(quote, dict) or not quote.keys() <= {"message", "signature", "pcrs"}:
         refuse("kind", "a JSON object that is no evidence of Azure")
-    if not alone and document.keys() - {"version", "tpm_quote", "quote", "hcl_report", "report", "vcek", "td_quote"}:
-        refuse("format", "Azure's evidence has unknown members")
-    if document.get("version", 0) not in (0, 1):
-        refuse("format", "Azure's evidence is of an unknown version")
     if not alone:
-        report = document.get("hcl_report", document.get("report"))
-        parts["hcl_report"] = _bytes_of(report, "the HCL report")
+        number = document.get("version", 0)
+        names = {0: ("quote", "report"), 1: ("tpm_quote", "hcl_report")}.get(number) if type(number) is int else None
+        if names is None:
+            refuse("format", "Azure's evidence is of an unknown version")
+        if not set(names) <= document.keys() or document.keys() - {"version", *names, "vcek", "td_quote"}:
+            refuse("format", f"Azure's evidence has members that version {number} does not have, or lacks some")
+        parts["hcl_report"] = _bytes_of(document[names[1]], "the HCL report")
     parts["signature"] = _bytes_of(quote.get("signature"), "the TPM signature")
     pcrs = quote.get("pcrs")
     if not isinstance(pcrs, list):

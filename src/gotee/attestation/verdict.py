@@ -50,7 +50,12 @@ def verify(
         raise UsageError(f"verify: dcap-qvl knows sgx and tdx, not {given.kind}")
     trust = Trust(now, policy.simulation_root or b"", policy.revocation, policy.attestation_keys)
     claims = genuine(given, collateral, trust)
-    wanted.check(claims, policy, given.parts.get("claims"), now)
+    if "certificate" in given.parts:
+        from gotee.attestation import ratls
+
+        end = ratls.check(given.parts["certificate"], now)
+        claims = replace(claims, valid_until=min(claims.valid_until, end))
+    wanted.check(claims, policy, given.parts, now)
     if crosscheck and collateral is not None:
         from gotee.attestation.crosscheck import agree
 

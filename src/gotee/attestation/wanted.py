@@ -18,16 +18,17 @@ _TD_KNOWN = 0xFF | 1 << 27 | 1 << 28 | 1 << 29 | 1 << 30 | 1 << 31 | 1 << 63  # 
 CLOCKS_APART = timedelta(minutes=5)  # how far ahead of the verifier's clock a platform's may be
 
 
-def check(claims: Claims, policy: Policy, claims_part: bytes | None, now: datetime) -> None:
+def check(claims: Claims, policy: Policy, parts: Mapping[str, bytes], now: datetime) -> None:
     """Raise EvidenceUnwanted unless the policy accepts the claims."""
     if claims.kind not in policy.kinds:
         refuse("kind-unwanted", f"the policy does not accept {claims.kind}")
     if claims.debug and not policy.debug:
         refuse("debug", "it runs in debug mode, so its host can read and change it")
-    _workload(claims, policy, binding.read(claims, policy, claims_part))
+    bound = binding.bound(policy, parts.get("certificate"))
+    _workload(claims, policy, binding.read(claims, bound, parts.get("claims")))
     _configuration(claims, policy)
     _platform(claims, policy)
-    binding.check(claims, policy, claims_part)
+    binding.check(claims, policy, bound, parts.get("claims"))
     _age(claims, policy, now)
 
 

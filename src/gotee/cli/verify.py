@@ -32,7 +32,9 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
         description="Verify the evidence in FILE offline: status 0 accepted, 1 refused with code and cure, 2 usage.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", metavar="FILE", help="the evidence: binary, hexadecimal, base64, or Azure's JSON")
+    parser.add_argument(
+        "file", metavar="FILE", help="the evidence: binary, hexadecimal, base64, JSON, or an RA-TLS certificate"
+    )
     parser.add_argument("--kind", choices=KINDS, help="what it is; by default it is recognised")
     parser.add_argument("--part", action="append", default=[], metavar="NAME=FILE", help="a further file, by name")
     parser.add_argument("--policy", required=True, metavar="P.toml", help="what is accepted")
@@ -48,18 +50,17 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def judge(options: argparse.Namespace) -> int:
     """Print the verdict. Raises UsageError for a wrong command line or policy file."""
-    from gotee.attestation.policy import Policy
-
     if options.ear != (options.key is not None):
         raise UsageError("--ear and --key K.pem go together: an EAR is never unsigned")
     now = _moment(options.now)
     wishes = {} if options.nonce is None else {"nonce": hexadecimal("--nonce", options.nonce, 1024)}
     policy_text = require_file(options.policy).read_bytes()
     key = require_file(options.key).read_bytes() if options.ear else b""
+    evidence, unread = _evidence(options)
     policy = None
     try:
-        policy = Policy.from_toml(options.policy, **wishes)
-        verdict: Claims | EvidenceError = _verdict(options, policy, now)
+        policy = _policy(options.policy, wishes, evidence)
+        verdict: Claims | EvidenceError = unread or _verdict(options, evidence, policy, now)
     except EvidenceError as error:
         if isinstance(error, PolicyError) and error.code == "policy-field":
             raise
@@ -75,16 +76,30 @@ def judge(options: argparse.Namespace) -> int:
     return 1 if isinstance(verdict, EvidenceError) else 0
 
 
-def _verdict(options: argparse.Namespace, policy: Policy, now: datetime) -> Claims:
+def _policy(path: str, wishes: dict[str, bytes], evidence: Evidence | None) -> Policy:
+    """The policy; one that names nothing to bind is content with the key of a certificate that carries the evidence."""
+    from gotee.attestation.policy import Policy
+
+    try:
+        return Policy.from_toml(path, **wishes)
+    except PolicyError as error:
+        key = evidence.key if evidence is not None and error.code == "policy-binding" else None
+        if key is None:
+            raise
+        return Policy.from_toml(path, key=key, **wishes)
+
+
+def _verdict(options: argparse.Namespace, evidence: Evidence | None, policy: Policy, now: datetime) -> Claims:
     from gotee.attestation.collateral import Collateral
     from gotee.attestation.verdict import verify
 
-    evidence = _evidence(options)
+    assert evidence is not None
     collateral = Collateral.from_file(file) if (file := _collateral(options)) else None
     return verify(evidence, policy, now=now, collateral=collateral, crosscheck=options.crosscheck)
 
 
-def _evidence(options: argparse.Namespace) -> Evidence:
+def _evidence(options: argparse.Namespace) -> tuple[Evidence | None, EvidenceError | None]:
+    """The evidence, or why it cannot be read. Raises UsageError."""
     from gotee.attestation.evidence import PARTS, Evidence
 
     parts: dict[str, bytes] = {}
@@ -97,7 +112,11 @@ def _evidence(options: argparse.Namespace) -> Evidence:
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UsageError(f"--part {given}: no evidence has such a part; {hint}The parts are {', '.join(PARTS)}")
         parts[name] = require_file(file).read_bytes()
-    return Evidence.detect(Path(require_file(options.file)).read_bytes(), options.kind, parts)
+    data = require_file(options.file).read_bytes()
+    try:
+        return Evidence.detect(data, options.kind, parts), None
+    except EvidenceError as error:
+        return None, error
 
 
 def _collateral(options: argparse.Namespace) -> Path | None:
