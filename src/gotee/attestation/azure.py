@@ -37,10 +37,30 @@ def genuine_hardware(hcl: bytes, parts: Mapping[str, bytes], collateral: Collate
         if "td_quote" not in parts:
             refuse("part-missing", "the TD's quote is missing: part `td_quote`")
         claims = intel.genuine(parts["td_quote"], "tdx", collateral, trust)
+        _same_td(report, claims)
     expected = hashlib.sha256(runtime).digest().ljust(64, b"\0")
     if not same(claims.report_data, expected):
         refuse("runtime-data", "the hardware report is about other runtime data")
     return replace(claims, cloud="azure")
+
+
+def _same_td(report: bytes, claims: Claims) -> None:
+    """The TDREPORT has to be of the quote's TD. Intel TDX module ABI: REPORTMACSTRUCT, TEE_TCB_INFO, TDINFO.
+
+    Its MAC and CPUSVN can be checked on the machine only; RTMRs may have been extended between report and quote.
+    """
+    tcb, td = report[256:495], report[512:1024]
+    hashes = hashlib.sha384(tcb).digest() + hashlib.sha384(td).digest()
+    spare = report[1:16] + report[192:224] + report[495:512] + report[1024:]
+    if report[:1] != b"\x81" or any(spare) or not same(report[32:128], hashes):
+        refuse("format", "the HCL report holds no TDREPORT")
+    names = ("xfam", "mrconfigid", "mrowner", "mrownerconfig")
+    registers = [claims.registers[name] for name in names]
+    flags = int(claims.attributes["flags"]).to_bytes(8, "little")
+    expected = (claims.report_data, flags, registers[0], claims.measurement, *registers[1:])
+    mrseam = claims.registers["mrseam"]
+    if not same(report[128:192] + td[:208], b"".join(expected)) or not same(tcb[24:72], mrseam):
+        refuse("runtime-data", "the TDREPORT in the HCL report is of another TD than the quote")
 
 
 def read_hcl(hcl: bytes) -> tuple[int, bytes, bytes]:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID
 
+from gotee.attestation import der
 from gotee.attestation.encoding import der_blocks
 from gotee.attestation.refusals import refuse
 
@@ -30,22 +31,30 @@ _QUIET = threading.Lock()
 _KEPT = 64  # parsed certificates
 
 
-def read_certificate(der: bytes, what: str) -> x509.Certificate:
+def read_certificate(data: bytes, what: str) -> x509.Certificate:
     """One DER certificate. AMD's chip certificates have the serial number 0, of which cryptography warns."""
     try:
-        return _parsed(der)
+        return _parsed(data)
     except Exception:  # the parser's errors have no common base; the bytes are the other side's
         refuse("certificate-format", f"{what} is no certificate")
 
 
 @lru_cache(maxsize=_KEPT)  # a verdict meets the same certificate several times; parsing decides nothing
-def _parsed(der: bytes) -> x509.Certificate:
+def _parsed(data: bytes) -> x509.Certificate:
     with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        certificate = x509.load_der_x509_certificate(der)
+        certificate = x509.load_der_x509_certificate(data)
         _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.public_key()
         _ = certificate.signature_hash_algorithm
+    _whole_bytes(data, "a certificate")
     return certificate
+
+
+def _whole_bytes(data: bytes, what: str) -> None:
+    """The signature of a certificate or CRL has no unused bits: their number is under no signature, and ignored."""
+    parts = der.items(der.only(data, der.SEQUENCE, what), what)
+    if len(parts) != 3 or parts[2][0] != der.BITS or parts[2][1][:1] != b"\0":
+        refuse("certificate-format", f"{what} has a signature that is no whole number of bytes")
 
 
 @lru_cache(maxsize=_KEPT)
@@ -65,7 +74,7 @@ def read_certificates(data: bytes, what: str) -> list[x509.Certificate]:
     blocks = der_blocks(data, what)
     if len(blocks) > _LONGEST:
         refuse("certificate-format", f"{what} holds more than {_LONGEST} certificates")
-    return [read_certificate(der, what) for der in blocks]
+    return [read_certificate(each, what) for each in blocks]
 
 
 @lru_cache(maxsize=_KEPT)
@@ -144,9 +153,22 @@ class Chains:
     ) -> None:
         """What is not on the path is not proved and may not ride along; but a root may have several certificates."""
         for certificate in certificates:
+            if certificate in path:
+                continue
+            self._window(certificate, what)
             root = key_hash(certificate) in self.pins and subject(certificate) == subject(path[-1])
-            if certificate not in path and not root:
+            if not root or not _issued(certificate, certificate):
                 refuse("chain", f"the chain of {what} has a certificate that does not belong to it")
+
+    def prove(self, certificates: list[x509.Certificate], pool: list[x509.Certificate], what: str) -> None:
+        """What a platform's owner sends along may be of use for another report; but each has to be the vendor's."""
+        for certificate in certificates:
+            if key_hash(certificate) not in self.pins:
+                self.path(certificate, pool, what)
+            elif not _issued(certificate, certificate):
+                refuse("signature", f"a root of {what} is not signed by its own key")
+            else:
+                self._window(certificate, what)
 
     def _path(
         self, certificate: x509.Certificate, pool: list[x509.Certificate], what: str, depth: int
@@ -191,6 +213,7 @@ class Chains:
         """The CRL of `issuer`, which has been checked, in DER, valid now. Raises EvidenceNotGenuine."""
         try:
             crl = x509.load_der_x509_crl(data)
+            _whole_bytes(data, what)
             critical = [each for each in crl.extensions if each.critical and not _whole(each.value, issuer)]
             start, end = crl.last_update_utc, crl.next_update_utc
             same = crl.issuer == subject(issuer)

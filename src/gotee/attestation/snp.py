@@ -44,6 +44,7 @@ def genuine(data: bytes, parts: Mapping[str, bytes], trust: Trust) -> Claims:
     chains = Chains(frozenset({AMD[product]}), trust.now)
     arks = [shipped(f"amd_{product.lower()}_{each}") for each in ("ark", "ask" if name == "vcek" else "asvk")]
     path = chains.path(leaf, [*pool, *arks], f"the {name.upper()}")
+    chains.prove([one for one in pool if one not in path], [*pool, *arks], "the given certificates")
     issuer = f"SEV-{product}" if name == "vcek" else f"SEV-VLEK-{product}"
     if len(path) != 3 or common_name(subject(path[1])) != issuer:
         refuse("certificate-use", f"the {name.upper()} was not issued by {issuer}")

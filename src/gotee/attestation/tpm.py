@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from gotee.attestation import azure
@@ -65,15 +65,15 @@ def genuine(evidence: Evidence, collateral: Collateral | None, trust: Trust) -> 
 
 def _verify(key: Key, signature: TpmSignature, message: bytes) -> None:
     digest = _DIGESTS[HASHES[signature.hash]]()
+    if isinstance(key, ec.EllipticCurvePublicKey) is not (signature.algorithm == ECDSA):
+        refuse("signature", "the TPM signature is not of the key's kind")
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
+        refuse("signature", f"the attestation key has {key.key_size} bits; 2048 is the least")
     try:
         if isinstance(key, ec.EllipticCurvePublicKey):
-            if signature.algorithm != ECDSA:
-                refuse("signature", "the TPM signature is not of the key's kind")
             r, s = (int.from_bytes(value, "big") for value in signature.values)
             key.verify(encode_dss_signature(r, s), message, ec.ECDSA(digest))
             return
-        if signature.algorithm == ECDSA or key.key_size < 2048:
-            refuse("signature", "the TPM signature is not of the key's kind, or the key is short")
         pss = padding.PSS(padding.MGF1(digest), padding.PSS.AUTO)
         key.verify(signature.values[0], message, pss if signature.algorithm == RSAPSS else padding.PKCS1v15(), digest)
     except (InvalidSignature, ValueError):

@@ -6,6 +6,7 @@ Called by `tpm`. Forms: PEM, DER (SubjectPublicKeyInfo), and TPM2B_PUBLIC as tpm
 from __future__ import annotations
 
 import hashlib
+import re
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -26,6 +27,9 @@ _RSA, _ECC, _NULL, _ECDAA = 0x0001, 0x0023, 0x0010, 0x001A
 _CURVES: dict[int, type[ec.EllipticCurve]] = {0x0003: ec.SECP256R1, 0x0004: ec.SECP384R1, 0x0005: ec.SECP521R1}
 _FIXED_TPM, _RESTRICTED, _DECRYPT, _SIGN = 1 << 1, 1 << 16, 1 << 17, 1 << 18
 _WHAT = "part `key`"
+_PEM = re.compile(  # its lines and nothing else: loaders skip what they do not understand
+    rb"-----BEGIN ((?:RSA )?PUBLIC KEY)-----\r?\n(?:[A-Za-z0-9+/]+={0,2}\r?\n)+-----END \1-----(?:\r?\n)*"
+)
 
 
 def spki(key: Key) -> bytes:
@@ -54,7 +58,7 @@ def _read(given: bytes) -> Key:
     if int.from_bytes(given[:2], "big") == len(given) - 2:
         return _tpm_public(given[2:])
     try:
-        key = load_pem_public_key(given) if given[:5] == b"-----" else load_der_public_key(given)
+        key = load_pem_public_key(given) if _PEM.fullmatch(given) else load_der_public_key(given)
     except Exception:  # the parser's errors have no common base
         refuse("part-format", f"{_WHAT} is no public key")
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):

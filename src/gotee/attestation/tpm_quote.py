@@ -160,17 +160,22 @@ def _tool_pcrs(data: bytes, selection: tuple[tuple[int, tuple[int, ...]], ...]) 
     chosen: list[tuple[int, tuple[int, ...]]] = []
     for number in range(banks):
         bank, size = struct.unpack_from("<HB", data, 4 + 8 * number)
-        bits = int.from_bytes(data[7 + 8 * number : 7 + 8 * number + min(size, 4)], "little")
-        chosen.append((bank, tuple(pcr for pcr in range(32) if bits >> pcr & 1)))
+        bits = int.from_bytes(data[7 + 8 * number : 10 + 8 * number], "little")
+        chosen.append((bank, tuple(pcr for pcr in range(_PCRS) if bits >> pcr & 1)))
+        if size != 3 or any(data[10 + 8 * number : 12 + 8 * number]):
+            refuse("part-format", "part `pcrs` selects from other than 24 PCRs")
     if tuple(chosen) != selection or any(data[4 + 8 * banks : 132]):
         refuse("pcr-selection", "part `pcrs` is of another selection than the quote")
     digests: list[bytes] = []
     for each in range(lists):
         at = 136 + 532 * each
-        for place in range(_at_most(struct.unpack_from("<I", data, at)[0], 8)):
-            size = struct.unpack_from("<H", data, at + 4 + 66 * place)[0]
-            start = at + 6 + 66 * place
-            digests.append(data[start : start + _at_most(size, 64)])
+        count = _at_most(struct.unpack_from("<I", data, at)[0], 8)
+        for place in range(8):
+            start = at + 4 + 66 * place
+            size = _at_most(struct.unpack_from("<H", data, start)[0], 64) if place < count else -2
+            digests += [data[start + 2 : start + 2 + size]] if place < count else []
+            if any(data[start + 2 + size : start + 66]):  # the tools write whole structures, zero where nothing is
+                refuse("part-format", "part `pcrs` has something where a digest has ended")
     wanted = [(bank, pcr) for bank, numbers in chosen for pcr in numbers]
     if len(wanted) != len(digests):
         refuse("part-format", "part `pcrs` has another number of values than it selects")
