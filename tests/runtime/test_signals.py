@@ -303,3 +303,64 @@ def test_a_signal_that_comes_while_no_python_code_runs_is_not_slept_through() ->
         """,
         seconds=10,
     ) == ["interrupted"]
+
+
+FINALIZERS = {
+    "__del__": "class C:\n    def __del__(self): interrupt()\nkept = C()",
+    "weak reference": "import weakref\nclass C: pass\nkept = C()\nweak = weakref.ref(kept, lambda _: interrupt())",
+    "lost failure": (
+        "class Errors:\n    def write(self, text): interrupt()\n    def flush(self): pass\nsys.stderr = Errors()\n"
+        "def fail(): raise KeyError\nkept = go(fail)\nyield_now()"
+    ),
+}
+
+
+@pytest.mark.parametrize("setup", FINALIZERS.values(), ids=FINALIZERS)
+def test_a_keyboardinterrupt_that_comes_in_a_finalizer_still_arrives(setup: str) -> None:
+    ended = run_script(
+        f"""
+def interrupt():
+    signal.raise_signal(signal.SIGINT)
+    say("not interrupted")
+def bystander(): sleep(3600)
+go(bystander); yield_now()
+{setup}
+try:
+    del kept
+    Chan().recv()
+except KeyboardInterrupt: say("interrupted")
+sys.stderr = sys.__stderr__
+yield_now()
+"""
+    )
+    assert (ended.status, ended.lines, ended.errors) == (0, ["interrupted"], "")
+
+
+def test_a_keyboardinterrupt_in_a_finalizer_ends_a_program_that_does_not_catch_it() -> None:
+    ended = run_script(
+        """
+        class C:
+            def __del__(self): signal.raise_signal(signal.SIGINT)
+        yield_now()
+        C()
+        """
+    )
+    assert ended.status == -signal.SIGINT, ended
+
+
+def test_what_else_a_finalizer_raises_is_told_as_before() -> None:
+    ended = run_script(
+        """
+        def told(unraisable): say("told", unraisable.exc_type.__name__)
+        sys.unraisablehook = told
+        class C:
+            def __del__(self): raise KeyError
+        class D:
+            def __del__(self): raise KeyboardInterrupt
+        yield_now()
+        C()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        D()
+        """
+    )
+    assert (ended.status, ended.lines) == (0, ["told KeyError", "told KeyboardInterrupt"]), ended

@@ -154,6 +154,33 @@ def test_ctrl_c_ends_both_worlds_with_status_130(tmp_path: Path, waiting: str) -
     assert "EnclaveLost" not in ended.errors
 
 
+def test_ctrl_c_ends_a_program_whose_threads_go_on_after_main(tmp_path: Path) -> None:
+    main = write_program(
+        tmp_path,
+        """
+        def wait() -> None:
+            print("ready")
+            sleep(1_000)
+
+        def go_on() -> None:
+            while threading.main_thread().is_alive():
+                time.sleep(0.01)
+            try:
+                gosecure(wait).result()
+            except EnclaveLost:
+                pass
+
+        def main() -> None:
+            threading.Thread(target=go_on).start()
+        """,
+    )
+    with started(main) as program:
+        program.wait_for("ready")
+        program.process.send_signal(signal.SIGINT)
+        ended = program.end()
+    assert ended.status == -signal.SIGINT, ended
+
+
 @pytest.mark.parametrize("victim", ["enclave", "platform"])
 def test_a_killed_enclave_is_enclave_lost_for_every_waiter_at_once(tmp_path: Path, victim: str) -> None:
     main = write_program(
@@ -264,6 +291,36 @@ def test_an_enclave_lost_while_the_host_sleeps_is_seen_after(tmp_path: Path) -> 
         kill(program, "enclave")
         ended = program.end()
     assert ended.lines[1:] == ["lost lost"], ended
+
+
+def test_a_ctrl_c_while_the_loss_is_told_leaves_nobody_waiting(tmp_path: Path) -> None:
+    main = write_program(
+        tmp_path,
+        WAITERS
+        + """
+        def end() -> None:
+            os._exit(0)
+
+        class Remotes(list):
+            def remove(self, remote):  # the first that is done about the loss: a Ctrl-C comes on main
+                if threading.current_thread() is threading.main_thread():
+                    signal.raise_signal(signal.SIGINT)
+                super().remove(remote)
+
+        def main() -> None:
+            from gotee.runtime import deadlock
+
+            waiting = gosecure(wait, Chan[int]())
+            deadlock.remotes = Remotes(deadlock.remotes)
+            try:
+                gosecure(end).result()
+            except KeyboardInterrupt:
+                print("interrupted")
+            print(outcome(waiting.result))
+        """,
+    )
+    ended = run(main)
+    assert (ended.status, ended.lines) == (0, ["interrupted", "lost"]), ended
 
 
 def test_an_enclave_that_ends_itself_is_lost(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Enclave:
         self._calls = Calls(self._wire, self.seat)
         self._ready: Ticket[None] = Ticket()
         self._probe = Probe(self._wire.send)
-        self._actions: dict[Kind, Callable[[Message], None]] = {
+        actions: dict[Kind, Callable[[Message], None]] = {
             Kind.READY: self._on_ready,
             Kind.UNREADY: self._on_unready,
             Kind.FAILED: self._calls.on_end,
@@ -74,10 +74,11 @@ class Enclave:
         }
         self.lost: str | None = None
         self.refused: GoteeError | None = None
+        self._told = False  # everybody who waits, of the loss
         self._stopping = False
         self._observer: Observer | None = None
         self._process = os.getpid()
-        self._lead = Lead(self._wire, self._calls, self._act, self._on_lost)
+        self._lead = Lead(self._wire, self._calls, actions, self._on_lost)
         self._service = threading.Thread(target=self._serve, name="gotee-link", daemon=True)
         deadlock.remotes.append(self._probe)
         self._service.start()
@@ -87,7 +88,7 @@ class Enclave:
     def observe(self, observer: Observer) -> None:
         """Have every message told to `observer`, and ask the enclave for what it does."""
         self._observer = observer
-        self._actions[Kind.OBSERVED] = observer.on_observed
+        self._lead.on(Kind.OBSERVED, observer.on_observed)
         self._wire.tap = observer
         self._wire.post(Kind.OBSERVE, observer.wanted)
 
@@ -133,31 +134,33 @@ class Enclave:
 
     def _on_lost(self, reason: str | None) -> None:
         """The link has ended, or has to end for a reason that we know; else the platform is asked for it."""
-        if self.lost is not None:
+        if self._told:
             return
-        if reason is None:
+        if reason is None and self.lost is None:
             error = EnclaveLost(ended.NO_REASON) if self._stopping else ended.why(self._started.control)
             reason = str(error)
             if not isinstance(error, EnclaveLost):
                 self.refused = error
-        self._end(reason)
-
-    def _act(self, message: Message) -> None:
-        """A message that is no result."""
-        self._actions[message.kind](message)
+        self._end(reason or ended.NO_REASON)
 
     def _end(self, reason: str) -> None:
-        """The enclave is gone, or has to go: its platform kills it when our control socket closes."""
-        if self.lost is not None:
+        """The enclave is gone, or has to go: its platform kills it when our control socket closes.
+
+        A Ctrl-C may break this off on the main thread. Then the service thread, at its own end, does it again.
+        """
+        if self._told:
             return
-        self.lost = reason
-        deadlock.remotes.remove(self._probe)
+        if self.lost is None:
+            self.lost = reason
+        if self._probe in deadlock.remotes:
+            deadlock.remotes.remove(self._probe)
         self._started.control.close()
         self._wire.close()
-        self._calls.lose(reason, self._stopping)  # as in Go, the program's end ends what runs
+        self._calls.lose(self.lost, self._stopping)  # as in Go, the program's end ends what runs
         self._home.lose()
         self._ocalls.close()
         self._ready.give(None)
+        self._told = True
 
     def _on_ready(self, message: Message) -> None:
         self._ready.give(None)

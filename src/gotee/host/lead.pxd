@@ -9,7 +9,7 @@ from gotee.runtime.scheduler cimport Scheduler, Sleeper
 cdef class Lead:
     cdef readonly Wire wire
     cdef Calls calls
-    cdef object act
+    cdef list actions                # by the number of the message's kind
     cdef object lost
     cdef PyThread_type_lock baton
     cdef readonly Py_ssize_t terms   # how often a thread has led so far

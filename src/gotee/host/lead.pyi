@@ -1,14 +1,19 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from gotee.boundary.messages import Message
+from gotee.boundary.messages import Kind, Message
 from gotee.boundary.wire import Wire
 from gotee.host.calls import Calls
 from gotee.runtime.scheduler import Scheduler, Sleeper
 
 class Lead:
     def __init__(
-        self, wire: Wire, calls: Calls, act: Callable[[Message], None], lost: Callable[[str | None], None]
+        self,
+        wire: Wire,
+        calls: Calls,
+        actions: Mapping[Kind, Callable[[Message], None]],
+        lost: Callable[[str | None], None],
     ) -> None: ...
+    def on(self, kind: Kind, action: Callable[[Message], None]) -> None: ...
     def serve(self) -> None: ...
     def alone(self, call: Callable[[], None]) -> None: ...
 

@@ -9,6 +9,7 @@ import _thread
 import threading
 from time import monotonic
 
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport (
     NOWAIT_LOCK,
     PyThread_acquire_lock,
@@ -33,17 +34,22 @@ from gotee.runtime.scheduler import judge
 cdef enum:
     MOMENT = 2_000_000   # nanoseconds without a leader before the service thread takes over
     LONG_LEAD = 25       # moments of one lead after which the service thread waits to be told that it is over
+    KINDS = 64           # numbers that a message can have
 
 cdef double NO_END = -1.0
 cdef double FIRST_JUDGEMENT = 0.02   # seconds of silence, the next time twice as many, up to the last
 cdef double LAST_JUDGEMENT = 0.5
 
 
+def _unasked(message):
+    raise LinkError(f"the enclave sent {message.kind.name}, for which nobody had asked")
+
+
 cdef class Lead:
     """The right to receive from one link.
 
-    Results go to `calls`, every other message to `act(message)`; `lost(reason)` is told when the link has ended,
-    with None if nothing here says why.
+    Results go to `calls`, every other message to `actions[kind]`; `lost(reason)` is told when the link has ended, with
+    None if nothing here says why.
     """
 
     def __cinit__(self):
@@ -55,14 +61,20 @@ cdef class Lead:
         if self.baton is not NULL:
             PyThread_free_lock(self.baton)
 
-    def __init__(self, Wire wire, Calls calls, act, lost):
+    def __init__(self, Wire wire, Calls calls, actions, lost):
         self.wire = wire
         self.calls = calls
-        self.act = act
+        self.actions = [_unasked] * KINDS
+        for kind, action in actions.items():
+            self.on(kind, action)
         self.lost = lost
         self.wanted = []               # the seats of threads that parked while the service thread led
         self.relief = _thread.allocate_lock()
         self.relief.acquire()
+
+    def on(self, int kind, action):
+        """From now on messages of this kind go to `action(message)`."""
+        self.actions[kind] = action
 
     cdef int lead(self, double seconds, Scheduler scheduler) except -1:
         """Receive until a routine of `scheduler` is ready, the link ends, or `seconds` (if not negative) have passed.
@@ -90,6 +102,7 @@ cdef class Lead:
         cdef Message message
         try:
             while True:
+                PyErr_CheckSignals()   # what a handler raises is not to come between a message and its action
                 message = self.wire.next(OF_ENCLAVE)
                 if message is None:
                     break
@@ -98,7 +111,7 @@ cdef class Lead:
                 if message.code == CODE_RESULT:
                     self.calls.on_result(message)
                 else:
-                    self.act(message)
+                    self.actions[message.code](message)
                 if not everything and self.enough(scheduler):
                     return True
         except (LinkError, FrameError, Overloaded, BoundaryTypeError) as error:

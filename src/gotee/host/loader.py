@@ -166,7 +166,10 @@ def load() -> Loaded:
 
 
 def _main_file() -> Path:
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if file is None:  # Python forgets that when main's last line is done; a thread of the program may go on
+        file = getattr(getattr(main, "__loader__", None), "path", None)
     if file is None:
         raise SecuredRoutineError(
             "the program has no main file, so there is nothing to build an enclave from; in an interactive session, "

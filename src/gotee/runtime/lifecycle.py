@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from gotee.runtime import deadlock, scheduler
-from gotee.runtime.routine import Routine, failed
+from gotee.runtime.routine import Routine, failed, keep_interrupts
 
 _write = os.write  # inside, os.write is another
 _registered = False
@@ -28,6 +28,7 @@ def on_first_use(main: bool) -> None:
     if not _registered:
         _registered = True
         atexit.register(_at_exit)
+        keep_interrupts()
     if main and signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL:
         signal.signal(signal.SIGQUIT, _print_table)
         deadlock.harmless_handler(_print_table)

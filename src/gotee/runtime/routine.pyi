@@ -32,6 +32,7 @@ def set_hooks(
     report: Callable[[Routine[object]], None],
     run_coroutine: Callable[[Scheduler, Coroutine[Any, Any, object]], object],
 ) -> None: ...
+def keep_interrupts() -> None: ...
 def spawn(
     function: Callable[..., Any],
     args: tuple[Any, ...],

@@ -3,15 +3,21 @@
 Both worlds. `spawn` is called by `go`, by the tee that runs secured routines, and by nothing else.
 """
 
+import sys
 import types
 import weakref
+from _signal import SIGINT, getsignal
+from _thread import interrupt_main
 
 from gotee.errors import Cancelled
 
+from gotee.runtime.greenlets cimport current_greenlet, import_greenlet
 from gotee.runtime.scheduler cimport (
     G, GWaiter, PARKED, Scheduler, blocking, current_scheduler, deadline_in, new_waiter, running_loop,
 )
 from gotee.runtime.waiting cimport Node, Waiter, WaitQueue
+
+import_greenlet()
 
 cdef Py_ssize_t _number = 0
 cdef object _report = None
@@ -187,7 +193,58 @@ cdef class Routine(G):
     def __del__(self):
         if self.exception is not None and not self.observed and not self.cancelled and _report is not None:
             self.mark_observed()
-            _report(self)
+            try:
+                _report(self)
+            except KeyboardInterrupt:
+                interrupt_main()       # a Ctrl-C just now: main is to get it, and it can go nowhere from here
+
+
+cdef extern from *:
+    """
+    #include <signal.h>
+
+    static int gotee_interrupted;
+
+    /* What Python itself does after a KeyboardInterrupt that nobody has caught. */
+    static void gotee_end_of_process(void) {
+        if (gotee_interrupted) {
+            signal(SIGINT, SIG_DFL);
+            raise(SIGINT);
+        }
+    }
+
+    static int gotee_code_runs(void) { return PyEval_GetFrame() != NULL; }
+    """
+    bint gotee_interrupted
+    void gotee_end_of_process() noexcept
+    bint gotee_code_runs()
+    int Py_AtExit(void (*function)() noexcept)
+
+cdef object _tell_unraisable = None
+
+
+def keep_interrupts():
+    """From now on a Ctrl-C that comes in a finalizer, in a callback of a weak reference or the like is not lost.
+
+    What these raise goes no further; so main gets the KeyboardInterrupt again a moment later. If main has ended, so does
+    the process, as one that a Ctrl-C has ended.
+    """
+    global _tell_unraisable
+    if _tell_unraisable is None:
+        Py_AtExit(gotee_end_of_process)
+        _tell_unraisable = sys.unraisablehook
+        sys.unraisablehook = _on_unraisable
+
+
+def _on_unraisable(unraisable):
+    """In the place of sys.unraisablehook. Compiled, so that a second Ctrl-C cannot cut in."""
+    global gotee_interrupted
+    if unraisable.exc_type is KeyboardInterrupt and callable(getsignal(SIGINT)):
+        if gotee_code_runs() or current_greenlet().parent is not None:
+            interrupt_main()
+            return
+        gotee_interrupted = True   # only exit handlers run: each is to do its work
+    _tell_unraisable(unraisable)
 
 
 cdef Py_ssize_t next_number() noexcept:
