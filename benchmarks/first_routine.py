@@ -38,6 +38,15 @@ if __name__ == "__main__":
 BARE = [sys.executable, "-I", "-S", "-c", "pass"]
 
 
+def build(folder: Path, name: str, source: str) -> Path:
+    """A program of this source with a built image beside it."""
+    program = folder / f"{name}.py"
+    program.write_text(source)
+    command = [sys.executable, "-m", "gotee", "build", str(program), "-o", str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return program
+
+
 def used() -> float:
     """Processor time of children that have ended, in ms."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -62,10 +71,7 @@ def first(program: Path) -> tuple[float, float]:
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "program.py"
-        program.write_text(PROGRAM)
-        build = [sys.executable, "-m", "gotee", "build", str(program), "-o", folder]
-        subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+        program = build(Path(folder), "program", PROGRAM)
         first(program)  # remembers where the files lie
         taken = [(bare(), first(program)) for _ in range(rounds)]
     for place, what in enumerate(("time", "processor time")):

@@ -1,25 +1,28 @@
-"""Lines (1) to (8): what is measured side by side in one process, and what the ratios are to."""
+"""Lines (1) to (8): what is measured side by side in one process, and what the ratios must be."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import rivals
 import secured
-from measuring import Contestant, Line
+from measuring import Contestant, Goal, Line, limited
 from rivals import Missing
 
 PAYLOAD = bytes(64)
 WINDOW = 256
 SECURED = "gosecure"
+PIPE, POOL, FLOOR = "multiprocessing.Pipe", "ProcessPoolExecutor", "the floor"
 MIB = 1 << 20
 
 Made = Iterator[Line]
@@ -32,9 +35,12 @@ def _rivals(line: Line, makers: dict[str, Callable[[], Any]]) -> Iterator[dict[s
     try:
         for name, make in makers.items():
             try:
-                made[name] = make()
+                with limited(60):
+                    made[name] = make()
             except Missing as missing:
                 line.notes.append(f"{name}: skipped, {missing}.")
+            except Exception as error:
+                line.notes.append(f"{name}: skipped, it did not start: {type(error).__name__}: {error}.")
         yield made
     finally:
         for one in made.values():
@@ -42,20 +48,24 @@ def _rivals(line: Line, makers: dict[str, Callable[[], Any]]) -> Iterator[dict[s
 
 
 CALLS: dict[str, Callable[[], Any]] = {
-    "the floor": lambda: rivals.Floor("answer"),
-    "multiprocessing.Pipe": rivals.Pipe,
-    "ProcessPoolExecutor": rivals.Pool,
+    FLOOR: lambda: rivals.Floor("answer"),
+    PIPE: rivals.Pipe,
+    POOL: rivals.Pool,
     "asyncio streams, msgpack": rivals.Streams,
     "pyzmq": rivals.ZmqCalls,
     "gRPC": rivals.Grpc,
     "Ray actor": rivals.RayActor,
 }
-TIMES = {"the floor": 20_000, "multiprocessing.Pipe": 2_000, "pyzmq": 1_000}
+TIMES = {FLOOR: 20_000, PIPE: 2_000, "pyzmq": 1_000}
 
 
 def calls() -> Made:
     line = Line("1", "a call and its reply, 64 bytes of arguments, one at a time", [], SECURED)
-    line.goals = {"multiprocessing.Pipe": "20 [15]", "ProcessPoolExecutor": "100 [80]", "the floor": "1/2 [1/3]"}
+    line.goals = [
+        Goal(PIPE, SECURED, 20, 15),
+        Goal(POOL, SECURED, 100, 80),
+        Goal(SECURED, FLOOR, 2, 3, at_most=True),
+    ]
     with _rivals(line, CALLS) as made:
         secured_call = partial(secured.secured_call, PAYLOAD)
         line.contestants = [
@@ -71,9 +81,9 @@ def calls() -> Made:
 
 def loaded_calls() -> Made:
     line = Line("1b", "the same with every core taken by other work", [], SECURED)
-    line.goals = {"multiprocessing.Pipe": "1"}
+    line.goals = [Goal(PIPE, SECURED, 1, 1)]
     burn = [sys.executable, "-c", "while True: pass"]
-    with _rivals(line, {"multiprocessing.Pipe": rivals.Pipe}) as made:
+    with _rivals(line, {PIPE: rivals.Pipe}) as made:
         others = [subprocess.Popen(burn) for _ in range(len(os.sched_getaffinity(0)))]
         try:
             line.contestants = [Contestant(SECURED, partial(secured.secured_call, PAYLOAD), 1_000)]
@@ -88,7 +98,7 @@ def loaded_calls() -> Made:
 
 def in_flight() -> Made:
     line = Line("2", f"calls, {WINDOW} in flight", [], SECURED)
-    line.goals = {"multiprocessing.Pipe": "12 [8]", "pyzmq": "5"}
+    line.goals = [Goal(PIPE, SECURED, 12, 8), Goal("pyzmq", SECURED, 5, 5)]
     with _rivals(line, CALLS) as made:
         line.contestants = [
             Contestant(SECURED, partial(secured.secured_many, PAYLOAD, window=WINDOW), 10_000),
@@ -101,23 +111,24 @@ def in_flight() -> Made:
 
 
 def streams() -> Made:
+    into = "Chan, into the enclave"
     for size, times, goals in (
-        (64, 5_000, {"multiprocessing.Queue": "10"}),
-        (4096, 3_000, {}),
-        (MIB, 40, {"the floor": "0.7"}),
+        (64, 5_000, [Goal("multiprocessing.Queue", into, 10, 10)]),
+        (4096, 3_000, []),
+        (MIB, 40, [Goal(FLOOR, into, 0.7, 0.7)]),
     ):
         name = f"{size} bytes" if size < 1024 else f"{size >> 10} KiB" if size < MIB else "1 MiB"
-        line = Line("3", f"one way through a buffered channel, {name}", [], "Chan, into the enclave", size=size)
-        line.goals = dict(goals)
+        line = Line("3", f"one way through a buffered channel, {name}", [], into, size=size, at=size, axis="bytes")
+        line.goals = list(goals)
         makers: dict[str, Callable[[], Any]] = {
-            "the floor": lambda: rivals.Floor("drain"),
+            FLOOR: lambda: rivals.Floor("drain"),
             "multiprocessing.Queue": rivals.Queue,
             "pyzmq PUSH, PULL": rivals.ZmqPush,
         }
         with _rivals(line, makers) as made:
             value = bytes(size)
             line.contestants = [
-                Contestant("Chan, into the enclave", partial(secured.stream_in, value), times),
+                Contestant(into, partial(secured.stream_in, value), times),
                 Contestant("Chan, out of the enclave", partial(secured.stream_out, value), times),
                 Contestant("Chan, plain", partial(secured.plain_stream, value), times),
             ]
@@ -128,7 +139,7 @@ def streams() -> Made:
 
 def ping_pong() -> Made:
     line = Line("4", "there and back over two unbuffered channels", [], "Chan, secured")
-    line.goals = {"Chan, plain": "1/3 [1/5]"}
+    line.goals = [Goal("Chan, secured", "Chan, plain", 3, 5, at_most=True)]
     line.contestants = [
         Contestant("Chan, secured", secured.secured_ping_pong, 3_000),
         Contestant("Chan, plain", secured.plain_ping_pong, 10_000),
@@ -138,12 +149,38 @@ def ping_pong() -> Made:
     yield line
 
 
+def ocalls() -> Made:
+    """What trusted code asks of the host, beside the same code outside."""
+    here = Path(secured.__file__).parent
+    with tempfile.TemporaryDirectory(prefix="written-", dir=here) as folder:
+        path = str(Path(folder) / "file")  # a path of the program's folder leads to the same file inside
+        call = Line("5", "a system call with a small answer: os.fstat of an open file", [], "system call, plain")
+        call.contestants = [
+            Contestant("system call, secured", partial(secured.secured_looks, path), 1_000),
+            Contestant("system call, plain", partial(secured.looks, path), 20_000),
+        ]
+        yield call
+        line = Line("5w", "a write of 4 KiB to a file", [], "file.write, plain", size=4096)
+        line.goals = [
+            Goal("file.write, secured", "file.write, plain", 3, 3, at_most=True),
+            Goal("os.pwrite, secured", "os.pwrite, plain", 3, 3, at_most=True),
+        ]
+        line.notes.append("file.write goes through the buffers of open(), os.pwrite is one ocall for each piece.")
+        line.contestants = [
+            Contestant("file.write, secured", partial(secured.secured_writes, path), 5_000),
+            Contestant("file.write, plain", partial(secured.writes, path), 5_000),
+            Contestant("os.pwrite, secured", partial(secured.secured_pwrites, path), 1_000),
+            Contestant("os.pwrite, plain", partial(secured.pwrites, path), 5_000),
+        ]
+        yield line
+
+
 def arrays() -> Made:
-    for size in (1, 16, 64):
+    copied = "two memcpy, warm"
+    for size in (1, 16, 64, 256):
         title = f"a NumPy array of {size} MiB into the enclave"
-        line = Line("6", title, [], SECURED, unit="us", size=size * MIB)
-        line.goals = {"two memcpy, warm": "0.6"}
-        line.notes.append("An array of more than 128 MiB does not cross: that is the largest frame of a link.")
+        line = Line("6", title, [], copied, size=size * MIB, at=size, axis="MiB")
+        line.goals = [Goal(copied, SECURED, 0.6, 0.6)]
         array = np.ones(size * MIB // 8)
         middle, last = np.empty_like(array), np.empty_like(array)
 
@@ -160,7 +197,8 @@ def arrays() -> Made:
         times = max(1, 64 // size)
         line.contestants = [
             Contestant(SECURED, partial(secured.secured_array, array), times),
-            Contestant("two memcpy, warm", copies, times),
+            Contestant("gosecure, out of the enclave", partial(secured.secured_array_out, size * MIB // 8), times),
+            Contestant(copied, copies, times),
             Contestant("two memcpy, the last into new memory", fresh, times),
         ]
         yield line
@@ -168,7 +206,7 @@ def arrays() -> Made:
 
 def spawns() -> Made:
     line = Line("7", "start a routine without arguments and wait for its result", [], SECURED)
-    line.goals = {"plain go": "1/3 [1/4]"}
+    line.goals = [Goal(SECURED, "plain go", 3, 4, at_most=True)]
     line.contestants = [
         Contestant(SECURED, secured.secured_spawn, 10_000),
         Contestant("plain go", secured.plain_spawn, 10_000),
@@ -179,6 +217,7 @@ def spawns() -> Made:
 def selects() -> Made:
     for width in (2, 16, 256):
         line = Line("8", f"select over {width} channels, one of them ready", [], "select, secured")
+        line.at, line.axis = width, "channels"
         times = 2_000 if width < 256 else 300
         line.contestants = [
             Contestant("select, secured", partial(secured.secured_select, width), times),
@@ -193,6 +232,7 @@ LINES: dict[str, Callable[[], Made]] = {
     "2": in_flight,
     "3": streams,
     "4": ping_pong,
+    "5": ocalls,
     "6": arrays,
     "7": spawns,
     "8": selects,

@@ -10,10 +10,11 @@ import textwrap
 import time
 from pathlib import Path
 
-from measuring import Contestant, Figures, Line
+import first_routine
+from measuring import Figures, Goal, Line
 
 HERE = Path(__file__).parent
-TICKS = os.sysconf("SC_CLK_TCK")
+MOST = 300  # seconds that one program may take
 Table = tuple[Line, dict[str, Figures]]
 
 
@@ -28,34 +29,30 @@ def _program(body: str, *arguments: str, env: dict[str, str] | None = None) -> l
             capture_output=True,
             text=True,
             check=False,
+            timeout=MOST,
         )
     if done.returncode:
-        raise SystemExit(done.stderr)
+        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it printed nothing")
     return [float(word) for word in done.stdout.split()]
 
 
 PARKED = """
 import os, sys
 from pathlib import Path
+from processes import started_by
 
-def memory(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Private_Dirty:"):
-            return int(line.split()[1])
-    raise SystemExit("no Private_Dirty")
+def memory(pids: list[int]) -> int:
+    lines = [line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
 
 def main() -> None:
     inside, count = sys.argv[1] == "inside", int(sys.argv[2])
-    if inside:
-        pid = secured.park_inside(1)
-        before = memory(pid)
-        secured.park_inside(count)
-    else:
-        pid = os.getpid()
-        secured.park_here(1)
-        before = memory(pid)
-        secured.park_here(count)
-    print((memory(pid) - before) / count)
+    park = secured.park_inside if inside else secured.park_here
+    park(1)
+    pids = started_by(os.getpid()) if inside else [os.getpid()]
+    before = memory(pids)
+    park(count)
+    print((memory(pids) - before) / count)
     sys.stdout.flush()
     os._exit(0)
 
@@ -66,34 +63,38 @@ if __name__ == "__main__":
 
 def memory_line(effort: float) -> list[Table]:
     """(7) Memory of a parked routine."""
-    line = Line("7m", "memory of a parked routine", [], "inside, 1000 of them", unit="KiB")
-    line.notes.append("Private dirty memory of the process that holds them, divided by their number.")
-    line.notes.append("Goal: at most 8 KiB, flat from 1,000 to 100,000.")
+    line = Line("7m", "memory of a parked routine", [], "inside, 1000 of them", unit="KiB", axis="routines")
+    line.notes.append("Anonymous memory of the processes that hold them (RssAnon), divided by their number.")
+    line.goals = [
+        Goal("inside, 100000 of them", "", 8, 8, at_most=True),
+        Goal("inside, 100000 of them", "inside, 1000 of them", 1.1, 1.25, at_most=True),
+    ]
     figures: dict[str, Figures] = {}
     for where in ("inside", "outside"):
         for count in (1_000, 10_000, 100_000):
             if count * effort < 10_000 and count > 10_000:
                 continue
             (size,) = _program(PARKED, where, str(count))
-            figures[f"{where}, {count} of them"] = Figures(size, size, size)
+            name = f"{where}, {count} of them"
+            figures[name] = Figures(size, size, size)
+            line.curves.setdefault(where, []).append((count, name))
     return [(line, figures)]
 
 
 IDLE = """
 import os, sys, time
-from pathlib import Path
-from gotee import Chan, go, sleep
+from gotee import sleep
+from processes import started_by, used
 
 def main() -> None:
-    pid = secured.park_inside(10)
+    secured.park_inside(10)
     sleep(0.5)
-    def used() -> list[int]:
-        stats = [Path(f"/proc/{p}/stat").read_text().rsplit(")")[-1].split() for p in (os.getpid(), pid)]
-        return [int(words[11]) + int(words[12]) for words in stats]
-    before, start = used(), time.monotonic()
+    own, others = [os.getpid()], started_by(os.getpid())
+    before, start = (used(own), used(others)), time.monotonic()
     sleep(float(sys.argv[1]))
     took = time.monotonic() - start
-    print(*((b - a) / os.sysconf("SC_CLK_TCK") / took * 100 for a, b in zip(before, used(), strict=True)))
+    after = used(own), used(others)
+    print(*((b - a) / took * 100 for a, b in zip(before, after, strict=True)))
     sys.stdout.flush()
     os._exit(0)
 
@@ -104,17 +105,29 @@ if __name__ == "__main__":
 
 def idle_line(effort: float) -> list[Table]:
     """(10) What an idle program and its idle enclave burn."""
-    line = Line("10", "processor time of an idle program, main parked", [], "the program", unit="% of a core")
-    line.notes.append("Goal: under 1 % of a core, both together.")
+    line = Line("10", "processor time of an idle program, main parked", [], "", unit="% of a core")
+    line.goals = [Goal("both", "", 1, 1, at_most=True)]
     host, enclave = _program(IDLE, str(max(2.0, 10 * effort)))
-    return [(line, {"the program": Figures(host, host, host), "the enclave": Figures(enclave, enclave, enclave)})]
+    shares = {"the program": host, "platform and enclave": enclave, "both": host + enclave}
+    return [(line, {name: Figures(share, share, share) for name, share in shares.items()})]
 
 
-START = """
-import secured
+STARTED = """
+import time
+
+from gotee import gosecure
+
+
+def one() -> int:
+    return 1
+
 
 def main() -> None:
-    secured.secured_spawn(1)
+    time.sleep(0.5)
+    start = time.perf_counter()
+    gosecure(one).result()
+    print((time.perf_counter() - start) * 1e3)
+
 
 if __name__ == "__main__":
     main()
@@ -122,33 +135,43 @@ if __name__ == "__main__":
 
 
 def start_line(effort: float) -> list[Table]:
-    """(9) A program with one secured call, from its start to its end, against a bare interpreter."""
-    line = Line("9", "a whole program with one secured call", [], "bare Python", unit="ms")
-    line.goals = {"cold": "at most 5 [8]", "warm": "-"}
+    """(9) Time to the end of the first secured call, against a bare interpreter from its start to its end."""
+    line = Line("9", "from the start of a program to the end of its first secured call", [], "bare Python", unit="ms")
+    line.goals = [
+        Goal("cold", "bare Python", 5, 8, at_most=True),
+        Goal("warm", "bare Python", 0.3, 0.3, at_most=True),
+    ]
+    line.notes += [
+        "Cold: `python main.py` with a built image, from exec on. Built first: with an empty cache, so the image is",
+        "partitioned, built and signed, from exec to the end of the program. Warm: the first secured call alone, in a",
+        "program that has imported gotee and done something else for half a second.",
+    ]
     rounds = max(3, int(15 * effort))
-    taken: dict[str, list[float]] = {"bare Python": [], "cold": [], "warm": []}
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "program.py"
-        program.write_text(
-            START.replace("secured.secured_spawn(1)", "gosecure(one).result()").replace(
-                "import secured", "from gotee import gosecure\n\n\ndef one() -> int:\n    return 1"
-            )
-        )
+    taken: dict[str, list[float]] = {"bare Python": [], "cold": [], "warm": [], "built first": []}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        program = first_routine.build(folder, "program", first_routine.PROGRAM)
+        later = first_routine.build(folder, "later", STARTED)
+        first_routine.first(program)  # remembers where the files lie
         for number in range(rounds):
-            for name in taken:
-                cache = Path(folder) / (f"cold{number}" if name == "cold" else "warm")
-                command = [sys.executable, *(["-I", "-S", "-c", "pass"] if name == "bare Python" else [str(program)])]
-                if name == "warm" and not number:
-                    _timed(command, cache)
-                taken[name].append(_timed(command, cache))
-    line.notes.append("Cold: an empty cache, so the image is partitioned, built and signed; warm: it is in the cache.")
+            taken["bare Python"].append(first_routine.bare()[0])
+            taken["cold"].append(first_routine.first(program)[0])
+            taken["warm"].append(_printed(later))
+            if number < max(3, rounds // 3):
+                taken["built first"].append(_from_nothing(program, folder / f"cache{number}"))
     return [(line, {name: Figures.of(values) for name, values in taken.items()})]
 
 
-def _timed(command: list[str], cache: Path) -> float:
-    start = time.perf_counter()
+def _printed(program: Path) -> float:
+    env = {**os.environ, "GOTEE_IMAGE": str(program.with_suffix(".sgxs"))}
+    done = subprocess.run([sys.executable, str(program)], check=True, env=env, capture_output=True, timeout=MOST)
+    return float(done.stdout)
+
+
+def _from_nothing(program: Path, cache: Path) -> float:
     env = dict(os.environ) | {"XDG_CACHE_HOME": str(cache)}
-    subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    start = time.perf_counter()
+    subprocess.run([sys.executable, str(program)], check=True, env=env, capture_output=True, timeout=MOST)
     return (time.perf_counter() - start) * 1e3
 
 
@@ -158,8 +181,13 @@ def build_line(effort: float) -> list[Table]:
     from gotee.image.project import build_program
     from gotee.image.settings import find
 
-    line = Line("11", "partition and build, by lines of the program", [], "1000 lines: partition", unit="ms")
-    line.notes.append("Half of the functions are reached from an entry. Goal: near-linear.")
+    line = Line("11", "partition and build, by lines of the program", [], "", unit="ms", axis="lines")
+    line.notes.append(
+        "Half of the functions are reached from an entry. Ten times the lines may take 12 [15] times as long."
+    )
+    line.goals = [
+        Goal(f"100000 lines: {step}", f"10000 lines: {step}", 12, 15, at_most=True) for step in ("partition", "build")
+    ]
     figures: dict[str, Figures] = {}
     for size in (1_000, 10_000, 100_000):
         if size * effort < 10_000 and size > 10_000:
@@ -174,6 +202,7 @@ def build_line(effort: float) -> list[Table]:
             end = time.perf_counter()
         for name, took in (("partition", middle - start), ("build", end - middle)):
             figures[f"{size} lines: {name}"] = Figures(took * 1e3, took * 1e3, took * 1e3)
+            line.curves.setdefault(name, []).append((size, f"{size} lines: {name}"))
     return [(line, figures)]
 
 
@@ -192,4 +221,3 @@ def _program_of(lines: int) -> str:
 
 
 OTHERS = {"7m": memory_line, "9": start_line, "10": idle_line, "11": build_line}
-__all__ = ["OTHERS", "Contestant", "Table"]

@@ -8,9 +8,11 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from measuring import Figures, Line
+from measuring import Figures, Goal, Line
+from plots import draw
 
 Results = list[tuple[Line, dict[str, Figures]]]
+Table = list[list[str]]
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 SAID = "The secured figures are of process enclaves at level development, on ordinary processors."
 
@@ -31,7 +33,7 @@ def machine() -> str:
 
 def number(value: float) -> str:
     """Three digits that mean something."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def ratio(line: Line, figures: dict[str, Figures], name: str) -> float | None:
@@ -40,48 +42,86 @@ def ratio(line: Line, figures: dict[str, Figures], name: str) -> float | None:
     return None if base is None or base.median == 0 or name == line.base else figures[name].median / base.median
 
 
-def rows(line: Line, figures: dict[str, Figures]) -> list[list[str]]:
+def rows(line: Line, figures: dict[str, Figures]) -> Table:
     """The table of one line, its head first."""
-    head = ["", f"median, {line.unit}", "quartiles", f"times {line.base}"]
+    head = ["", f"median, {line.unit}", "quartiles"]
+    head += [f"times {line.base}"] if line.base else []
     percentiles = any(one.p50 is not None for one in figures.values())
     head += ["p50, p99"] if percentiles else []
     head += ["GB/s"] if line.size else []
-    head += ["goal [least]"] if line.goals else []
     table = [head]
     for name, one in figures.items():
-        times = ratio(line, figures, name)
-        row = [name, number(one.median), f"{number(one.low)} to {number(one.high)}", number(times) if times else ""]
+        row = [name, number(one.median), f"{number(one.low)} to {number(one.high)}"]
+        if line.base:
+            times = ratio(line, figures, name)
+            row.append(number(times) if times else "")
         if percentiles:
             row.append(f"{number(one.p50)}, {number(one.p99)}" if one.p50 is not None and one.p99 is not None else "")
         if line.size:
             row.append(number(line.size / one.median / 1e3))
-        if line.goals:
-            row.append(line.goals.get(name, ""))
         table.append(row)
     return table
 
 
-def show(line: Line, figures: dict[str, Figures]) -> None:
-    """One line on the terminal."""
-    table = rows(line, figures)
+def goals(results: Results) -> Table:
+    """What was asked for, and what came of it: a row for each goal."""
+    table = [["line", "what", "measured", "goal", "least", "verdict"]]
+    for line, figures in results:
+        for goal in line.goals:
+            value = goal.value(figures)
+            table.append([f"({line.number}) {line.title}", _what(line, goal), *_measured(line, goal, value)])
+    return table
+
+
+def _what(line: Line, goal: Goal) -> str:
+    return f"{goal.over} / {goal.under}" if goal.under else f"{goal.over}, {line.unit}"
+
+
+def _measured(line: Line, goal: Goal, value: float | None) -> list[str]:
+    sign = "≤" if goal.at_most else "≥"
+    limits = [f"{sign} {limit:g}" for limit in (goal.goal, goal.least)]
+    return ["" if value is None else number(value), *limits, goal.verdict(value)]
+
+
+def _print(table: Table) -> None:
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    print(f"\n({line.number}) {line.title}")
     for row in table:
         cells = (
             cell.ljust(width) if not i else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         print("  " + "  ".join(cells).rstrip())
+
+
+def show(line: Line, figures: dict[str, Figures]) -> None:
+    """One line on the terminal."""
+    print(f"\n({line.number}) {line.title}")
+    _print(rows(line, figures))
+    for goal in line.goals:
+        measured, wanted, least, verdict = _measured(line, goal, goal.value(figures))
+        print(f"  {_what(line, goal)}: {measured or '-'}, goal {wanted} [{least}]: {verdict}")
     for note in line.notes:
         print(f"  {note}")
     print(end="", flush=True)
 
 
-def write_json(results: Results, file: Path) -> None:
+def show_goals(results: Results) -> None:
+    """All goals on the terminal."""
+    table = goals(results)
+    if len(table) > 1:
+        print("\nWhat it must reach")
+        _print(table)
+
+
+def write_json(results: Results, about: str, file: Path) -> None:
     """All figures; the ratios are to each line's base."""
     lines: list[dict[str, Any]] = []
     for line, figures in results:
         contestants = {name: {**vars(one), "ratio": ratio(line, figures, name)} for name, one in figures.items()}
+        asked = [
+            {**vars(goal), "value": goal.value(figures), "verdict": goal.verdict(goal.value(figures))}
+            for goal in line.goals
+        ]
         lines.append(
             {
                 "line": line.number,
@@ -89,24 +129,34 @@ def write_json(results: Results, file: Path) -> None:
                 "unit": line.unit,
                 "base": line.base,
                 "bytes": line.size or None,
-                "goals": line.goals,
+                "goals": asked,
                 "notes": line.notes,
                 "contestants": contestants,
             }
         )
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"machine": machine(), "about": SAID, "lines": lines}, indent=1) + "\n")
+    file.write_text(json.dumps({"machine": about, "about": SAID, "lines": lines}, indent=1) + "\n")
 
 
-def write_page(results: Results, page: Path) -> None:
+def write_page(results: Results, about: str, page: Path) -> None:
     """Put the tables between the marks of a page, and the plots into `plots` beside it."""
-    parts = [BEGIN, "", f"{machine()}. {SAID}", "", *paper(results)]
-    for line, figures in results:
+    text = page.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise SystemExit(f"{page}: it has no place for figures, between {BEGIN} and {END}")
+    parts = [BEGIN, "", f"{about}. {SAID}", "", *paper(results)]
+    asked = goals(results)
+    if len(asked) > 1:
+        parts += [
+            "### What it must reach",
+            "",
+            "Each is a ratio of two medians of the same rounds; with one name, a median.",
+        ]
+        parts += ["", *_markdown(asked), ""]
+    pictures = draw(results, page.parent / "plots")
+    for place, (line, figures) in enumerate(results):
         parts += [f"### ({line.number}) {line.title}", "", *_markdown(rows(line, figures)), ""]
         parts += [*line.notes, ""] if line.notes else []
-    for plot, text in _plots(results, page.parent / "plots"):
-        parts += [f"![{text}](plots/{plot})", ""]
-    text = page.read_text()
+        parts += [f"![{one.text}](plots/{one.file})\n" for one in pictures if one.after == place]
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
     page.write_text(before + "\n".join([*parts, END]) + after)
 
@@ -117,10 +167,10 @@ def paper(results: Results) -> list[str]:
     wanted = [
         ("spawn and reply", ("7", "gosecure"), ("7", "plain go"), "1.5", "0.30", "5"),
         ("there and back over channels", ("4", "Chan, secured"), ("4", "Chan, plain"), "0.60", "0.20", "3"),
-        ("a system call (getppid)", ("5", "getppid, secured"), ("5", "getppid, plain"), "1.35", "0.23", "5.9"),
-        ("throughput, calls in flight", ("2", "gosecure"), ("2", "plain go"), "", "", "2.8"),
+        ("a system call", ("5", "system call, secured"), ("5", "system call, plain"), "1.35", "0.23", "5.9"),
+        ("throughput: time of a call in flight", ("2", "gosecure"), ("2", "plain go"), "", "", "2.8"),
     ]
-    table = [["", "secured, us", "plain, us", "ratio", "the paper: secured", "plain", "ratio"]]
+    table = [["", "secured, us", "plain, us", "ratio", "GoTee on SGX hardware: secured, us", "plain, us", "ratio"]]
     for title, secured, plain, *theirs in wanted:
         if secured in found and plain in found:
             ours = [number(found[secured]), number(found[plain]), number(found[secured] / found[plain])]
@@ -128,47 +178,13 @@ def paper(results: Results) -> list[str]:
     if len(table) == 1:
         return []
     note = (
-        "In the form of GoTee's paper (USENIX ATC 2019). Its figures are of Go on SGX hardware, where a crossing\n"
-        "changes the processor's mode and encrypts memory; ours are of Python and process enclaves. The ratios of\n"
-        "each are within one system; the two systems are not compared."
+        "GoTee's figures (USENIX ATC 2019) are of Go on SGX hardware, where a crossing changes the processor's\n"
+        "mode and memory is encrypted; ours are of Python and **process enclaves**, which do neither. Ratios are\n"
+        "within one system; the two systems are not compared. GoTee's system call is getppid; ours is os.fstat."
     )
-    return [note, "", *_markdown(table), ""]
+    return ["### In the form of the paper", "", note, "", *_markdown(table), ""]
 
 
-def _markdown(table: list[list[str]]) -> list[str]:
+def _markdown(table: Table) -> list[str]:
     lines = [f"| {' | '.join(row)} |" for row in table]
     return [lines[0], "|" + " --- |" * len(table[0]), *lines[1:]]
-
-
-def _plots(results: Results, folder: Path) -> list[tuple[str, str]]:
-    """One bar chart for each line of contestants; nothing without matplotlib."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("No plots: matplotlib is not installed (pip install 'gotee[bench]').")
-        return []
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    folder.mkdir(parents=True, exist_ok=True)
-    made: list[tuple[str, str]] = []
-    for place, (line, figures) in enumerate(results):
-        if len(figures) < 3:
-            continue
-        names = list(figures)[::-1]
-        medians = [figures[name].median for name in names]
-        spread = [
-            [m - figures[n].low for m, n in zip(medians, names, strict=True)],
-            [figures[n].high - m for m, n in zip(medians, names, strict=True)],
-        ]
-        figure, axes = pyplot.subplots(figsize=(8, 0.9 + 0.4 * len(names)), layout="constrained")
-        axes.barh(
-            names, medians, xerr=spread, log=True, color=["#1f77b4" if n == line.base else "#bbbbbb" for n in names]
-        )
-        axes.set_title(f"({line.number}) {line.title}", fontsize=10)
-        axes.set_xlabel(f"{line.unit}, logarithmic")
-        name = f"line-{line.number}-{place}.png"
-        figure.savefig(folder / name, dpi=110, metadata={"Software": None})
-        pyplot.close(figure)
-        made.append((name, f"{line.title}, {line.unit}"))
-    return made

@@ -54,6 +54,42 @@ def take_array(array: np.ndarray[Any, Any]) -> int:
     return array.nbytes
 
 
+def give_array(length: int) -> np.ndarray[Any, Any]:
+    """An array out: the one that is kept for it."""
+    if length not in _KEPT:
+        _KEPT.clear()
+        _KEPT[length] = np.ones(length)
+    return _KEPT[length]
+
+
+_KEPT: dict[int, np.ndarray[Any, Any]] = {}
+
+
+def looks(path: str, count: int) -> None:
+    """Ask the system for little, so many times. Inside and outside: the same function."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    for _ in range(count):
+        os.fstat(descriptor)
+    os.close(descriptor)
+
+
+def pwrites(path: str, count: int) -> None:
+    """Write 4 KiB so many times, unbuffered, into the first MiB of a file."""
+    piece = bytes(4096)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    for i in range(count):
+        os.pwrite(descriptor, piece, i % 256 * 4096)
+    os.close(descriptor)
+
+
+def writes(path: str, count: int) -> None:
+    """Write 4 KiB so many times, one behind the other."""
+    piece = bytes(4096)
+    with open(path, "wb") as file:
+        for _ in range(count):
+            file.write(piece)
+
+
 def choose(channels: list[Chan[int]], done: Chan[int], count: int) -> None:
     """Receive from whichever channel is ready."""
     cases = [Recv(channel) for channel in channels]
@@ -67,13 +103,13 @@ def wait(own: Chan[int]) -> None:
     own.recv()
 
 
-def park(gate: Chan[int], said: Chan[int], count: int) -> None:
+def park(gate: Chan[int], ready: Chan[int], count: int) -> None:
     """Start so many routines that wait inside."""
     own: Chan[int] = Chan()
     for _ in range(count):
         go(wait, own)
     sleep(0)
-    said.send(os.getpid())
+    ready.send(count)
     gate.recv()
 
 
@@ -190,12 +226,32 @@ def threads_ping_pong(n: int) -> None:
     thread.join()
 
 
+# -- (5)
+
+
+def secured_looks(path: str, n: int) -> None:
+    gosecure(looks, path, n).result()
+
+
+def secured_pwrites(path: str, n: int) -> None:
+    gosecure(pwrites, path, n).result()
+
+
+def secured_writes(path: str, n: int) -> None:
+    gosecure(writes, path, n).result()
+
+
 # -- (6)
 
 
 def secured_array(array: np.ndarray[Any, Any], n: int) -> None:
     for _ in range(n):
         gosecure(take_array, array).result()
+
+
+def secured_array_out(length: int, n: int) -> None:
+    for _ in range(n):
+        gosecure(give_array, length).result()
 
 
 # -- (7)
@@ -219,11 +275,11 @@ def park_here(count: int) -> None:
     sleep(0)
 
 
-def park_inside(count: int) -> int:
-    """Start so many routines that wait, inside; the enclave's process id. They end with the program."""
-    gate, said = Chan[int](), Chan[int]()
-    gosecure(park, gate, said, count)
-    return said.recv()
+def park_inside(count: int) -> None:
+    """Start so many routines that wait, inside. They end with the program."""
+    gate, ready = Chan[int](), Chan[int]()
+    gosecure(park, gate, ready, count)
+    ready.recv()
 
 
 # -- (8)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+import time
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import report
@@ -22,22 +24,29 @@ ORDER = ("1", "1b", "2", "3", "4", "5", "6", "7", "7m", "8", "9", "10", "11")
 Results = list[tuple[Line, dict[str, Figures]]]
 
 
-def run(numbers: list[str], rounds: int, effort: float) -> Results:
-    """Measure the lines, and say each as soon as it is known."""
+def run(numbers: list[str], rounds: int, effort: float) -> tuple[Results, list[str]]:
+    """Measure the lines, and say each as soon as it is known; and which of them failed."""
     results: Results = []
+    failed: list[str] = []
     secured_spawn(1)  # the enclave runs, and the first turn of nobody pays for it
     for number in numbers:
-        if number in LINES:
-            for line in LINES[number]():
-                results.append((line, measure(line, rounds, effort)))
-                report.show(*results[-1])
-        elif number == "5":
-            print("\n(5) an ocall beside the call itself: not measured yet")
-        elif number in OTHERS:
-            for found in OTHERS[number](effort):
-                results.append(found)
-                report.show(*found)
-    return results
+        try:
+            for line, figures in _line(number, rounds, effort):
+                results.append((line, figures))
+                report.show(line, figures)
+                failed += [f"({line.number}) {note}" for note in line.notes if ": FAILED, " in note]
+        except Exception as error:
+            traceback.print_exc()
+            failed.append(f"({number}) {type(error).__name__}: {error}")
+    return results, failed
+
+
+def _line(number: str, rounds: int, effort: float) -> Iterator[tuple[Line, dict[str, Figures]]]:
+    if number in OTHERS:
+        yield from OTHERS[number](effort)
+    else:
+        for line in LINES[number]():
+            yield line, measure(line, rounds, effort)
 
 
 def main() -> None:
@@ -54,13 +63,17 @@ def main() -> None:
     if unknown:
         parser.error(f"no line {', '.join(unknown)}: there are {', '.join(ORDER)}")
     rounds = options.rounds or (3 if options.short else 9)
-    print(report.machine(), flush=True)
-    results = run(chosen, rounds, 0.1 if options.short else 1.0)
+    about, begun = report.machine(), time.monotonic()
+    print(about, flush=True)
+    results, failed = run(chosen, rounds, 0.1 if options.short else 1.0)
+    report.show_goals(results)
     if options.json:
-        report.write_json(results, options.json)
+        report.write_json(results, about, options.json)
     if options.page:
-        report.write_page(results, options.page)
-    sys.stdout.flush()
+        report.write_page(results, about, options.page)
+    print(f"\n{len(results)} tables in {time.monotonic() - begun:.0f} s", flush=True)
+    if failed:
+        raise SystemExit("\n".join(["Not measured:", *failed]))
 
 
 if __name__ == "__main__":
