@@ -77,7 +77,7 @@ def certificate_table(data: bytes) -> dict[str, bytes]:
         name = _TABLE.get(uuid.UUID(bytes=guid)) or _TABLE.get(uuid.UUID(bytes_le=guid))
         content = data[offset : offset + length]
         if name == "chain":
-            chain.append(_pem(content))
+            chain.append(as_pem(content))
         elif name in parts:
             refuse("part-format", f"the certificate table has {name} twice")
         elif name is not None:
@@ -89,7 +89,8 @@ def certificate_table(data: bytes) -> dict[str, bytes]:
     return parts
 
 
-def _pem(certificate: bytes) -> bytes:
+def as_pem(certificate: bytes) -> bytes:
+    """A certificate in PEM, whichever form it has."""
     if certificate[:1] != b"\x30":
         return certificate.rstrip(b"\0\n") + b"\n"
     text = base64.encodebytes(certificate)

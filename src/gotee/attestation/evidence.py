@@ -62,6 +62,8 @@ class Evidence:
             document = from_json(data, "the evidence")
             if document.keys() & {"tpm_quote", "hcl_report", "message"} or isinstance(document.get("quote"), dict):
                 return _azure_json(document, given, kind)
+            if "attestation_report" in document or "chip_id" in document:
+                return _snp_json(document, given, kind)
             data = _wrapped_text(document)
         if kind is None or _kind_of(data) != kind:
             data = _decoded(data)
@@ -70,8 +72,21 @@ class Evidence:
             return cls(found.kind, found.data, {**found.parts, **given})
         kind = kind or _kind_of(data)
         if kind is None:
-            refuse("kind", "the evidence has no known beginning")
+            refuse("kind", "the evidence has no known beginning" if data else "the evidence is empty")
         return cls(kind, data, given)
+
+
+def _snp_json(document: Mapping[str, Any], given: dict[str, bytes], kind: str | None) -> Evidence:
+    """A report field by field, alone or with its certificates."""
+    from gotee.attestation.snp_json import parts_of, report_of
+
+    alone = "chip_id" in document
+    if kind not in (None, "snp") or (not alone and document.keys() - {"attestation_report", "cert_chain"}):
+        refuse("kind", "a JSON object with an SNP report, and more, or called by another kind")
+    report = document if alone else document["attestation_report"]
+    if not isinstance(report, dict):
+        refuse("kind", "a JSON object whose attestation_report is no object")
+    return Evidence("snp", report_of(report), {**parts_of(document.get("cert_chain")), **given})
 
 
 def _is_der(data: bytes) -> bool:
@@ -121,7 +136,7 @@ def _decoded(data: bytes) -> bytes:
     try:
         binascii.unhexlify(text.removeprefix(b"0x"))
     except ValueError:
-        return from_base64(text.decode(), "the evidence")
+        return from_base64(text.decode(), "the evidence, a text that is not hexadecimal,")
     return from_hex(text.removeprefix(b"0x").decode(), "the evidence")
 
 
