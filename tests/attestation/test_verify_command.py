@@ -90,6 +90,23 @@ def test_a_certificate_is_evidence_and_its_key_is_what_has_to_be_bound(
     assert main(words) == 1 and "policy-binding" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evidence", "--image", QUOTE, "--nonce", "aa", "-o"],
+        ["evidence", "--image", QUOTE, "--nonce", "aa", "-o", "quote.bin", "--collateral"],
+        ["policy", "new", "--from", QUOTE, "-o"],
+        ["keys", "new", "-o"],
+    ],
+)
+@pytest.mark.parametrize("place", [".", QUOTE / "below"])
+def test_a_place_where_nothing_can_be_written_is_told_first(
+    words: list[object], place: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*map(str, words), str(place)]) == 2
+    assert "folder" in capsys.readouterr().err or place == "."
+
+
 def _decode(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 

@@ -212,11 +212,13 @@ class Chains:
     def crl(self, data: bytes, issuer: x509.Certificate, what: str) -> x509.CertificateRevocationList:
         """The CRL of `issuer`, which has been checked, in DER, valid now. Raises EvidenceNotGenuine."""
         try:
-            crl = x509.load_der_x509_crl(data)
+            with _QUIET, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                crl = x509.load_der_x509_crl(data)
+                critical = [each for each in crl.extensions if each.critical and not _whole(each.value, issuer)]
+                same = crl.issuer == subject(issuer)
             _whole_bytes(data, what)
-            critical = [each for each in crl.extensions if each.critical and not _whole(each.value, issuer)]
             start, end = crl.last_update_utc, crl.next_update_utc
-            same = crl.issuer == subject(issuer)
             signed = same and crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
             strong = isinstance(crl.signature_hash_algorithm, _STRONG)
         except Exception:  # as in read_certificate

@@ -15,7 +15,7 @@ def require_file(name: str) -> Path:
     path = Path(name)
     if path.is_dir():
         inside = path / "main.py"
-        hint = f"; did you mean {inside}?" if inside.is_file() else "; name a Python file in it"
+        hint = f"; did you mean {inside}?" if inside.is_file() else "; name a file in it"
         raise UsageError(f"{name} is a directory{hint}")
     if not path.exists():
         raise UsageError(f"{name}: no such file; the path is looked up from {Path.cwd()}")
@@ -23,6 +23,16 @@ def require_file(name: str) -> Path:
         path.open("rb").close() if path.is_file() else None
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+    return path
+
+
+def destination(option: str, name: str) -> Path:
+    """A path where a file can be written, or UsageError: said before the work whose result goes there."""
+    path = Path(name)
+    if path.is_dir() or not path.name:
+        raise UsageError(f"{option} {name} is a directory; name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"{option} {name}: there is no folder {path.parent}; make it first")
     return path
 
 

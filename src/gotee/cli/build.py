@@ -8,6 +8,7 @@ from typing import Any
 
 from gotee.cli._files import passphrase_of, require_file
 from gotee.compiler.closure import partition
+from gotee.errors import UsageError
 from gotee.image import files, project, settings, sigstruct
 
 
@@ -33,7 +34,10 @@ def build(options: argparse.Namespace) -> int:
     chosen = settings.find(program)
     built = project.build_program(partition(program), chosen, Path(options.base) if options.base else None)
     out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"-o {out}: the folder cannot be made: {error.strerror}") from None
     path = out / f"{built.manifest.program['name']}.sgxs"
     signature = (
         None if options.unsigned else project.signature_of(built, chosen, passphrase_of(options.passphrase_file))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from gotee.cli._files import hexadecimal, require_file
+from gotee.cli._files import destination, hexadecimal, require_file
 from gotee.errors import EnclaveLost, ImageError, SecuredRoutineError
 from gotee.image import files
 
@@ -36,7 +36,8 @@ def get(options: argparse.Namespace) -> int:
 
     nonce = hexadecimal("--nonce", options.nonce, MOST_NONCE)
     image = require_file(options.image)
-    out = Path(options.out)
+    out = destination("-o", options.out)
+    collateral = destination("--collateral", options.collateral) if options.collateral else collateral_of(out)
     loaded = Loaded.of_image(image, config.from_environment().link)
     try:
         loaded.enclave.wait_ready()
@@ -46,7 +47,6 @@ def get(options: argparse.Namespace) -> int:
         raise ImageError(f"the enclave of {image} gives no evidence: {error}") from None
     finally:
         loaded.enclave.stop()
-    collateral = Path(options.collateral) if options.collateral else collateral_of(out)
     files.write(out, found.quote)
     files.write(collateral, found.collateral.encode())
     print(f"{out}: a quote of {len(found.quote)} bytes, made by a simulation; its collateral: {collateral}")

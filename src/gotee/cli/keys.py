@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gotee.cli._files import passphrase_of
+from gotee.errors import UsageError
 from gotee.image import keys
 
 
@@ -29,7 +30,12 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 def make(options: argparse.Namespace) -> int:
     """Make a key and its public half beside it."""
     path = Path(options.out) if options.out else keys.folder() / ("errors.pem" if options.errors else "release.pem")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.is_dir():
+        raise UsageError(f"-o {path} is a directory; name a file in it")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"-o {path}: the folder cannot be made: {error.strerror}") from None
     exponent = keys.ERROR_EXPONENT if options.errors else keys.EXPONENT
     keys.make(path, passphrase_of(options.passphrase_file), exponent=exponent)
     print(f"{path}: keep it secret; {keys.public_file(path)} is its public half")

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from gotee.cli._files import hexadecimal, require_file
+from gotee.cli._files import destination, hexadecimal, require_file
 from gotee.cli.platform import simulation_root
 from gotee.errors import ImageError
 from gotee.image import describe, files, sigstruct
@@ -35,6 +35,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def make(options: argparse.Namespace) -> int:
     """Write the policy. Raises ImageError, UsageError."""
+    out = None if options.out is None else destination("-o", options.out)
     image = files.read(require_file(options.image))
     manifest, _ = describe.contents(image)
     if image.signature is None:
@@ -47,10 +48,10 @@ def make(options: argparse.Namespace) -> int:
     if options.nonce is not None:
         hexadecimal("--nonce", options.nonce, 1024)
     text = _text(Path(options.image).name, measurement, manifest.digest, signature, options)
-    if options.out is None:
+    if out is None:
         print(text, end="")
     else:
-        files.write(Path(options.out), text.encode())
+        files.write(out, text.encode())
     return 0
 
 

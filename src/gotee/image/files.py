@@ -31,6 +31,8 @@ def read(path: Path) -> ImageFile:
 
 def write(path: Path, data: bytes) -> None:
     """Write a file: all of it or nothing, never half of it over another."""
+    if path.is_dir():
+        raise ImageError(f"{path} cannot be written: it is a directory; name a file in it")
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         temporary.write_bytes(data)
