@@ -80,7 +80,8 @@ def answer(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_slice_answers_as_the_program_does(name: str, tmp_path: Path) -> None:
+def test_slice_answers_as_the_program_does(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # what a program leaves there goes with the test
     full = write_case(CASES[name], tmp_path / "full")
     sliced = tmp_path / "sliced"
     sliced.mkdir()

@@ -37,6 +37,7 @@ AWAY = {
     "process namespaces": ([f"unshare:{NEW_PID}=EINVAL"], ("pidns",)),
     "network namespaces": ([f"unshare:{NEW_NET}=EINVAL"], ("netns",)),
     "mounts": (["mount=EPERM"], ("root",)),
+    "the change of root, as where the root is an initramfs": (["pivot_root=EINVAL"], ("root",)),
     "the newer mount calls": (["open_tree=ENOSYS", "mount_setattr=ENOSYS"], ("root",)),
 }
 
@@ -101,6 +102,13 @@ def test_what_is_required_and_missing_is_an_error_before_the_program_runs_inside
 def test_what_is_required_and_there_is_no_error(program: str) -> None:
     done = run(["memfd_secret=ENOSYS"], "run", program, GOTEE_REQUIRE="landlock,namespaces,root,threads")
     assert (done.returncode, done.stdout) == (0, "42\n")
+
+
+def test_an_enclave_starts_where_no_folder_can_be_made(program: str) -> None:
+    """Nothing is written for it, so nothing can be changed before it is used, or be left behind."""
+    make = "mkdir" if os.uname().machine == "x86_64" else "mkdirat"
+    done = run([f"{make}=EROFS"], "run", program)
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
 
 
 @pytest.mark.parametrize("name", ["alll", "Landlock", "seccomp", "landlock;netns"])

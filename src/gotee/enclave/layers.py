@@ -215,8 +215,16 @@ def empty_root(mounts: Layer) -> Layer:
         confine.unmount(b".")
         os.chdir("/")
     except OSError as error:
+        _uncover()
         return Layer("root", _said(error), "a kernel and a container that allow mounts in a user namespace")
     return Layer("root")
+
+
+def _uncover() -> None:
+    """Take away what was mounted on /proc: the image's memory is opened there."""
+    os.chdir("/")
+    if not os.path.exists("/proc/self/fd/0"):
+        confine.unmount(b"/proc")
 
 
 # -- limits and memory ----------------------------------------------------------------------------------

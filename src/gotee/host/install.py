@@ -90,7 +90,7 @@ def uninstall(settings: Settings, file: str, *, user: bool = False) -> list[str]
     require_root("uninstall")
     made = installed(settings) or {}
     done = []
-    places = [str(made.get("unit") or ""), settings.socket, f"{settings.run}/lock", f"{settings.run}/early", file]
+    places = [str(made.get("unit") or ""), settings.socket, f"{settings.run}/lock", file]
     if made:
         places.append(settings.prefix)
     if _is_state(settings):

@@ -1,39 +1,53 @@
-"""The modules that an interpreter imports before any code of ours runs, as files in a folder. Platform world.
+"""The modules that an interpreter imports before any code of ours runs, as an archive in sealed memory. Platform world.
 
-They are written from the verified pages, as bytecode without source: nothing else can stand for them. The enclave's
-interpreter takes the folder for its own installation, so no pyvenv.cfg and no python3X.zip beside the real one matters.
+They are taken from the verified pages, as bytecode without source: nothing else can stand for them. The enclave's
+interpreter takes the memory for its own installation, so no pyvenv.cfg, no python3X.zip and no old .pyc beside the real
+one matters, and no folder is written that somebody else could change or that could be left behind.
 """
 
 from __future__ import annotations
 
-import os
+import struct
 import sys
 
-from gotee.image.load import Loaded
+from gotee.image.load import Loaded, memory
+
+# APPNOTE.TXT of PKWARE, 4.3.7, 4.3.12, 4.3.16. Nothing is compressed; zipimport does not look at checksums and dates.
+_LOCAL = struct.Struct("<4s5H3L2H")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_VERSION = 20
+PYTHON = "/proc/self/python"
+"""What the interpreter is told of its own file: there is none, and nobody can put a pyvenv.cfg beside it."""
 
 
-def python(folder: str) -> str:
-    """What the interpreter is told of its own place: there is no such file, its library is beside it."""
-    return f"{folder}/bin/python"
+def home(descriptor: int) -> str:
+    """Where the interpreter is told to look for its library."""
+    return f"/proc/self/fd/{descriptor}"
 
 
-def write(loaded: Loaded, folder: str) -> None:
-    """Write the modules into a new folder. Who can write there can change what the enclave runs."""
-    library = "{}/lib/python{}.{}".format(folder, *sys.version_info[:2])
-    os.makedirs(f"{library}/lib-dynload")
+def archive(loaded: Loaded) -> int:
+    """The modules as a zip archive, sealed; its descriptor."""
+    library = "lib/python{}{}.zip".format(*sys.version_info[:2])
     header = bytes.fromhex(loaded.manifest.python["magic"]) + bytes(12)
-    for path, code in loaded.early.items():
-        if "/" in path:
-            os.makedirs(f"{library}/{os.path.dirname(path)}", exist_ok=True)
-        with open(f"{library}/{path}", "xb") as file:
-            file.write(header + code)
+    return memory("gotee-early", zipped({f"{library}/{path}": header + code for path, code in loaded.early.items()}))
 
 
-def remove(folder: str) -> None:
-    """Remove the folder and what is in it."""
-    for path, folders, names in os.walk(folder, topdown=False):
-        for name in names:
-            os.unlink(f"{path}/{name}")
-        for name in folders:
-            os.rmdir(f"{path}/{name}")
-    os.rmdir(folder)
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip archive of these files.
+
+    >>> import io, zipfile
+    >>> with zipfile.ZipFile(io.BytesIO(zipped({"a/b.pyc": b""}))) as made:
+    ...     made.namelist()
+    ['a/b.pyc']
+    """
+    body, directory = b"", b""
+    for name, data in files.items():
+        path, size = name.encode(), len(data)
+        directory += _CENTRAL.pack(
+            b"PK\1\2", _VERSION, _VERSION, 0, 0, 0, 0, 0, size, size, len(path), 0, 0, 0, 0, 0, len(body)
+        )
+        directory += path
+        body += _LOCAL.pack(b"PK\3\4", _VERSION, 0, 0, 0, 0, 0, size, size, len(path), 0) + path + data
+    count = len(files)
+    return body + directory + _END.pack(b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0)

@@ -73,8 +73,6 @@ def _start(loading: Loading, link_fds: tuple[int, ...], answers: int) -> Child:
         enclave.kill()
         enclave.wait()
         raise
-    finally:
-        enclave.tidy()
     os.close(gate)
     for descriptor in (*loading.loaded.descriptors, *link_fds):
         os.close(descriptor)

@@ -10,7 +10,7 @@ import fcntl
 import os
 import resource
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 FIRST = 3  # the enclave's descriptors are numbered from here, in the order in which they came
@@ -19,7 +19,15 @@ _CLONE_NEWIPC, _CLONE_NEWNET, _CLONE_NEWUTS = 0x08000000, 0x40000000, 0x04000000
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before anything forks
 
 
-def become(uid: int, memory: int, parent: int, program: str, words: list[str], descriptors: Sequence[int]) -> NoReturn:
+def become(
+    uid: int,
+    memory: int,
+    parent: int,
+    program: str,
+    words: list[str],
+    environment: Mapping[str, str],
+    descriptors: Sequence[int],
+) -> NoReturn:
     """Become an enclave. `descriptors` are standard input, standard error, and the enclave's own."""
     try:
         os.setsid()
@@ -38,7 +46,7 @@ def become(uid: int, memory: int, parent: int, program: str, words: list[str], d
         _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # an image that does not shut itself in finds no set-uid program
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        os.execve(program, words, {})  # noqa: S606 - no shell is wanted
+        os.execve(program, words, environment)  # noqa: S606 - no shell is wanted
     except BaseException as error:
         os.write(2, f"gotee: the enclave cannot be started: {error}\n".encode())
     os._exit(1)

@@ -15,9 +15,8 @@ import struct
 from collections import Counter
 from typing import NamedTuple, NoReturn
 
-from gotee.platform import early
 from gotee.platform.service import wire
-from gotee.platform.service.session import Session, early_folder
+from gotee.platform.service.session import Session
 from gotee.platform.service.settings import Settings
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -44,8 +43,6 @@ class Daemon:
 
     def run(self) -> None:
         """Until the spawner is gone."""
-        os.makedirs(f"{self._settings.run}/early", 0o755, exist_ok=True)
-        self._clean_up()
         self._listener.setblocking(False)
         for descriptor in (self._listener.fileno(), self._master.fileno()):
             self._poll.register(descriptor, select.POLLIN)
@@ -65,11 +62,6 @@ class Daemon:
         while self._running and (ended := self._poll.poll(_GOODBYE)):
             for descriptor, _ in ended:
                 self._ended(descriptor)
-
-    def _clean_up(self) -> None:
-        """What sessions of a killed daemon left."""
-        for name in os.listdir(f"{self._settings.run}/early"):
-            early.remove(f"{self._settings.run}/early/{name}")
 
     def _take(self) -> None:
         """A new connection, or an error that concerns only that one."""
@@ -150,9 +142,6 @@ class Daemon:
         self._users[running.user] -= 1
         if not self._users[running.user]:
             del self._users[running.user]
-        left = early_folder(self._settings, running.process)
-        if os.path.isdir(left):
-            early.remove(left)
 
 
 def _alive(host: socket.socket) -> int:

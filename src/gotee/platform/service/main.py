@@ -98,9 +98,6 @@ def _listen(settings: Settings) -> socket.socket:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until both processes end
     except BlockingIOError:
         raise UsageError(f"the service runs already: {settings.run}/lock is taken; `gotee platform status`") from None
-    early = f"{settings.run}/early"
-    os.makedirs(early, 0o755, exist_ok=True)
-    os.chown(early, settings.uid(), -1)
     if os.path.lexists(settings.socket):
         os.unlink(settings.socket)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -150,35 +150,26 @@ class Session:
     # -- running -----------------------------------------------------------------------------------------------
 
     def _start(self, loaded: Loaded, link: list[int]) -> None:
-        folder = early_folder(self._settings, os.getpid())
-        os.mkdir(folder, 0o755)
         answers = Answers(einit(loaded.measurement, loaded.signature, LEVEL), self._settings.state)
         last_words, standard_error = os.pipe()
-        begun, begun_inside = os.pipe()
         waiting, gate = os.pipe()
         os.write(gate, b"11")  # everything is verified: the enclave waits for nothing
-        plan, script = sandbox.plan(sandbox.ceilings_of(loaded.manifest.program), str(self._require)), birth.script()
-        try:
-            early.write(loaded, folder)
-            numbered, numbers = _renumber(loaded, len(link) + 4)
-            asks, wait, begin, first = numbers[-4:]
-            enclave = birth.plan(numbered, tuple(numbers[:-4]), asks, wait, begin, first, folder)
-            own = (*loaded.descriptors, *link, answers.inside.fileno(), waiting, begun_inside, script)
-            self._ask(enclave, (plan, standard_error, *own))
-            answers.inside.detach()
-            wire.close((*own, plan, standard_error))
-            os.read(begun, 1)  # ends when the early modules are imported, or the enclave has ended
-        finally:
-            early.remove(folder)
-        os.close(begun)
+        plan = sandbox.plan(sandbox.ceilings_of(loaded.manifest.program), str(self._require))
+        modules, script = early.archive(loaded), birth.script()
+        numbered, numbers = _renumber(loaded, len(link) + 4)
+        asks, wait, archive, first = numbers[-4:]
+        enclave = birth.plan(numbered, tuple(numbers[:-4]), asks, wait, archive, first)
+        own = (*loaded.descriptors, *link, answers.inside.fileno(), waiting, modules, script)
+        self._ask(enclave, (plan, standard_error, *own))
+        answers.inside.detach()
+        wire.close((*own, plan, standard_error))
         self._watch(last_words, answers, loaded.signature.debug)
 
     def _ask(self, enclave: birth.Birth, descriptors: tuple[int, ...]) -> None:
         for start in range(0, len(descriptors), wire.MOST_DESCRIPTORS):
             some = descriptors[start : start + wire.MOST_DESCRIPTORS]
             last = start + len(some) == len(descriptors)
-            request: dict[str, object] = {"program": enclave.program, "words": enclave.words} if last else {}
-            wire.send(self._spawner, request, some)
+            wire.send(self._spawner, _request(enclave) if last else {}, some)
         answer, _ = wire.receive(self._spawner)
         if "pid" not in answer:
             raise ImageError(str(answer.get("refused") or answer.get("stop") or "the enclave could not be started"))
@@ -210,9 +201,8 @@ def _keep_quiet(said: bytes) -> None:
     """What an enclave says on its real standard error has no place to go: the host's own is not the platform's."""
 
 
-def early_folder(settings: Settings, process: int) -> str:
-    """Where the early modules of one session's enclave lie; the daemon removes what a killed session left."""
-    return f"{settings.run}/early/{process}"
+def _request(enclave: birth.Birth) -> dict[str, object]:
+    return {"program": enclave.program, "words": enclave.words, "environment": enclave.environment}
 
 
 def _renumber(loaded: Loaded, more: int) -> tuple[Loaded, list[int]]:

@@ -98,11 +98,12 @@ class Spawner:
             self._forget(session)  # it has ended, or has to
 
     def _start(self, session: _Session, message: dict[str, object]) -> None:
-        words, program = message["words"], message.get("program")
+        words, program, environment = message["words"], message.get("program"), message.get("environment")
         if (
             not isinstance(program, str)
             or not isinstance(words, list)
-            or not all(isinstance(word, str) for word in words)
+            or not isinstance(environment, dict)
+            or not all(isinstance(word, str) for word in (*words, *environment.values()))
             or len(session.descriptors) < 2
         ):
             raise wire.Broken("this is no request")
@@ -114,7 +115,7 @@ class Spawner:
         _kill_all(session.uid)
         pid = os.fork()
         if not pid:
-            become(session.uid, self._settings.memory, self._own, program, words, session.descriptors)
+            become(session.uid, self._settings.memory, self._own, program, words, environment, session.descriptors)
         session.pid, session.process = pid, os.pidfd_open(pid)
         wire.close(session.descriptors)
         session.descriptors.clear()
