@@ -110,6 +110,7 @@ def test_values_offered_from_inside_wait_for_room_and_all_arrive(tmp_path: Path)
 
 
 def test_a_result_beyond_the_limits_fails_its_call_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.gotee.limits]\nframe-bytes = 20_000_000\n")
     assert lines_of(
         tmp_path,
         """
@@ -121,7 +122,7 @@ def test_a_result_beyond_the_limits_fails_its_call_and_no_other(tmp_path: Path) 
 
         def offer(channel: Chan[bytes]) -> str:
             try:
-                channel.send(bytes(200_000_000))
+                channel.send(bytes(20_000_000))
             except Overloaded:
                 return "overloaded"
             return "sent"
@@ -132,7 +133,7 @@ def test_a_result_beyond_the_limits_fails_its_call_and_no_other(tmp_path: Path) 
         def main() -> None:
             gate = Chan[int]()
             waiting = gosecure(wait, gate)
-            for routine in (gosecure(large, 200_000_000), gosecure(many)):
+            for routine in (gosecure(large, 20_000_000), gosecure(many)):
                 try:
                     routine.result()
                 except Overloaded as error:

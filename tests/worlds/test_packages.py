@@ -19,10 +19,19 @@ def test_numpy_works_inside_without_a_policy(tmp_path: Path) -> None:
         def work(values: list[float]) -> list[float]:
             return (numpy.array(values) @ numpy.eye(len(values))).tolist()
 
+        def turn(large: numpy.ndarray, done: Chan[numpy.ndarray]) -> numpy.ndarray:
+            large[0] += 1
+            done.send(large)
+            large[0] += 1
+            return large[::-1]
+
         def main() -> None:
             print(gosecure(work, [1.0, 2.0]).result())
+            large, done = numpy.arange(400_000.0), Chan[numpy.ndarray](1)
+            turned = gosecure(turn, large, done).result()
+            print(large[0], done.recv()[0], turned[-1], (turned[:-1] == large[:0:-1]).all())
         """,
-    ) == ["[1.0, 2.0]"]
+    ) == ["[1.0, 2.0]", "0.0 1.0 2.0 True"]
 
 
 def test_a_variable_that_no_rule_names_is_refused_to_the_program_itself(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gotee.boundary.blobs import LARGE
 from gotee.boundary.check import expected
 from gotee.boundary.nodes import LeafNode, ints
 from gotee.boundary.types import Shape, bind
@@ -100,7 +101,12 @@ class ArrayNode(LeafNode):
         state.count(4 + value.ndim)
         if value.dtype.kind in "bU":
             _check_contents(np.ascontiguousarray(value).reshape(-1))
-        data = value.tobytes(order="F" if fortran else "C")
+        data: int | bytes
+        if value.nbytes >= LARGE and (fortran or value.flags.c_contiguous):
+            data = len(state.blobs)
+            state.blobs.append(value.reshape(-1, order="F" if fortran else "C").view(np.uint8))
+        else:
+            data = value.tobytes(order="F" if fortran else "C")
         return [name, list(value.shape), fortran, bool(value.flags.writeable), data]
 
     def decode(self, plain: Any, state: Decoding) -> Any:
@@ -108,16 +114,22 @@ class ArrayNode(LeafNode):
             return self.decode_other(plain, state)
         name, shape, fortran, writeable, data = plain
         dtype = _dtype(name)
-        good = type(shape) is list and type(fortran) is type(writeable) is bool and type(data) is bytes
+        own = False
+        if type(data) is int:
+            data, own = state.blobs.take(data, state.step)
+        elif type(data) is not bytes:
+            raise expected("ndarray", plain)
+        good = type(shape) is list and type(fortran) is type(writeable) is bool
         if not good or len(shape) > _MOST_AXES or min(ints(shape, len(shape)), default=0) < 0:
             raise expected("ndarray", plain)
         # Python's integers: the product of hostile lengths must not wrap around.
         if math.prod(shape) * dtype.itemsize != len(data):
             raise BoundaryTypeError(f"Expected {shape} elements of {dtype}, got {len(data)} bytes")
-        flat = np.frombuffer(data, dtype) if data else np.empty(0, dtype)
+        flat = np.frombuffer(data, dtype) if len(data) else np.empty(0, dtype)
         _check_contents(flat)
         try:
-            array = flat.reshape(shape, order="F" if fortran else "C").copy(order="K")
+            array = flat.reshape(shape, order="F" if fortran else "C")
+            array = array if own else array.copy(order="K")
         except ValueError:  # an empty array whose other axes are longer than memory
             raise expected("ndarray", plain) from None
         self._fits(array)

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
+from gotee.boundary import blobs
 from gotee.boundary.fast import lane_for
+from gotee.boundary.frames import Gather
 from gotee.boundary.general import ChannelHooks, Compiler, Decoding, Encoding, LimitReached
 from gotee.boundary.lane import FastLane
 from gotee.boundary.limits import DEFAULT_LIMITS, FrameError, Limits, check_frame
@@ -65,6 +67,10 @@ class Codec:
                 return data
         return pack(lambda state: self._node.encode(value, state), limits, path, channels)
 
+    def gathered(self, value: Any, path: str, limits: Limits, channels: ChannelHooks | None) -> bytes | Gather:
+        """`encode` by the general lane; large contents are not copied yet."""
+        return gathered(lambda state: self._node.encode(value, state), limits, path, channels)
+
     def decode(
         self,
         data: bytes,
@@ -72,15 +78,18 @@ class Codec:
         path: str = "",
         *,
         channels: ChannelHooks | None = None,
+        given: bool = False,
     ) -> Any:
         """The value of a frame, which may be hostile but must be a private copy.
+
+        If it is `given`, nobody uses it any more, and the value may keep its memory.
 
         Raises BoundaryTypeError for a value of another type, FrameError for bytes that no sender writes,
         Overloaded for a frame beyond the limits.
         """
         if self._fast is not None and data[:1] != GENERAL:
             return self._fast.decode(data, limits, path, path or "value")
-        return unpack(self._node.decode, data, limits, path, channels)
+        return unpack(self._node.decode, data, limits, path, channels, given)
 
 
 def codec_for(
@@ -115,7 +124,18 @@ def codec_in(annotation: Any, scope: Scope, known: Sequence[type] = ()) -> Codec
 
 
 def pack(walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: ChannelHooks | None) -> bytes:
-    """A frame of the general lane. The channels that the walk met are numbered last, when nothing can fail."""
+    """A frame of the general lane."""
+    frame = gathered(walk, limits, path, channels)
+    return frame if isinstance(frame, bytes) else frame.join()
+
+
+def gathered(
+    walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: ChannelHooks | None
+) -> bytes | Gather:
+    """`pack`; a frame with large contents is not copied together yet: it changes with them.
+
+    The channels that the walk met are numbered last, when nothing can fail.
+    """
     state = Encoding(limits)
     try:
         plain = walk(state)
@@ -131,19 +151,29 @@ def pack(walk: Callable[[Encoding], Any], limits: Limits, path: str, channels: C
         raise _too_deep(walk, limits, path) from None
     if state.channels and channels is None:
         raise BoundaryTypeError("A channel cannot cross here", path)
+    where = path or "value"
     if not state.channels:
+        if state.blobs:
+            return blobs.gather(plain, [], state.blobs, limits, where)
         data = GENERAL + _encode(plain)
-        check_frame(memoryview(data)[1:], limits, path or "value")
+        check_frame(memoryview(data)[1:], limits, where)
         return data
     # As wide as numbers can be: nothing may fail any more when a channel has got one.
-    check_frame(_encode([plain, [2**64 - 1] * len(state.channels)]), limits, path or "value")
+    widest = [2**64 - 1] * len(state.channels)
+    if state.blobs:
+        blobs.gather(plain, widest, state.blobs, limits, where)
+    else:
+        check_frame(_encode([plain, widest]), limits, where)
     if channels is not None:
         for channel, cell, elements in state.channels:
             try:
                 cell[0] = channels.encode_channel(channel, elements)
             except BoundaryTypeError as error:
                 raise BoundaryTypeError(error.reason, _place_of(channel, walk, limits, path)) from None
-    return NAMING + _encode([plain, sorted({cell[0] for _, cell, _ in state.channels})])
+    numbers = sorted({cell[0] for _, cell, _ in state.channels})
+    if state.blobs:
+        return blobs.gather(plain, numbers, state.blobs, limits, where)
+    return NAMING + _encode([plain, numbers])
 
 
 def _place_of(channel: Any, walk: Callable[[Encoding], Any], limits: Limits, path: str) -> str:
@@ -167,12 +197,20 @@ def _too_deep(walk: Callable[[Encoding], Any], limits: Limits, path: str) -> Exc
 
 
 def unpack(
-    build: Callable[[Any, Decoding], Any], data: bytes, limits: Limits, path: str, channels: ChannelHooks | None
+    build: Callable[[Any, Decoding], Any],
+    data: bytes,
+    limits: Limits,
+    path: str,
+    channels: ChannelHooks | None,
+    given: bool = False,
 ) -> Any:
-    """The value of a frame of the general lane."""
+    """The value of a frame of the general lane; it may keep the frame's memory if that is `given`."""
     where = path or "value"
     if data[:1] != GENERAL:
         raise FrameError(f"{where}: not a frame of this type")
+    if data[:3] == blobs.MARK:
+        plain, named, found = blobs.scatter(data, limits, where, given)
+        return _built(build, plain, Decoding(channels if named else None, found), named, path, channels)
     naming = data[:2] == NAMING
     view = memoryview(data)[2 if naming else 1 :]
     check_frame(view, limits, where)
@@ -183,15 +221,26 @@ def unpack(
     numbers: list[int] = []
     if naming:
         plain, numbers = _named(plain, where)
+    return _built(build, plain, Decoding(channels if naming else None), numbers, path, channels)
+
+
+def _built(
+    build: Callable[[Any, Decoding], Any],
+    plain: Any,
+    state: Decoding,
+    numbers: list[int],
+    path: str,
+    channels: ChannelHooks | None,
+) -> Any:
     try:
-        return build(plain, Decoding(channels if naming else None))
+        return build(plain, state)
     except BaseException as error:
         if channels is not None:
             channels.give_up(numbers)
         if isinstance(error, BoundaryTypeError):
             raise placed(error, path) from error.__cause__
         if isinstance(error, RecursionError):
-            raise Overloaded(f"{where}: nested too deep") from None
+            raise Overloaded(f"{path or 'value'}: nested too deep") from None
         raise
 
 

@@ -12,9 +12,9 @@ cdef class CallCodec:
     cdef object _limits
     cdef FastLane _call_lane
     cdef FastLane _result_lane
-    cpdef bytes encode_arguments(self, tuple args, dict kwargs)
+    cpdef object encode_arguments(self, tuple args, dict kwargs)
     cpdef tuple arguments(self, bytes payload)
-    cpdef bytes encode_result(self, value)
+    cpdef object encode_result(self, value)
     cpdef object result(self, bytes payload)
 
 

@@ -137,7 +137,8 @@ cdef class ValueCodec:
         """A value of the other world, for a receiver of this one."""
         if self._lane is not None and not general(payload):
             return self._lane.decode(payload, self._limits, "", "value")
-        return self._codec.decode(payload, self._limits, channels=_Arriving(self._end.channel, self._end.refuse))
+        arriving = _Arriving(self._end.channel, self._end.refuse)
+        return self._codec.decode(payload, self._limits, channels=arriving, given=True)
 
 
 cdef class CallCodec:
@@ -150,34 +151,42 @@ cdef class CallCodec:
         self._call_lane = self._codec.fast
         self._result_lane = self._codec.result.fast
 
-    cpdef bytes encode_arguments(self, tuple args, dict kwargs):
-        """The call, as it travels; BoundaryTypeError if an argument is missing, wrong or cannot cross."""
+    cpdef object encode_arguments(self, tuple args, dict kwargs):
+        """The call, as it travels; BoundaryTypeError if an argument is missing, wrong or cannot cross.
+
+        With large contents it is a Gather of them: to be sent before anybody can change them.
+        """
         cdef bytes data
         if self._call_lane is not None and not kwargs:
             data = self._call_lane.encode(args, self._limits, "args")
             if data is not None:
                 return data
         leaving = _Leaving(self._end)
-        data = self._codec.encode_call(args, kwargs, limits=self._limits, channels=leaving)
-        return self._end.crosses(crossed(data, leaving.channels))
+        frame = self._codec.gather_call(args, kwargs, self._limits, leaving)
+        if isinstance(frame, bytes):
+            return self._end.crosses(crossed(frame, leaving.channels))
+        self._end.crosses(crossed(b"", leaving.channels))
+        return frame
 
     cpdef tuple arguments(self, bytes payload):
         """The arguments of a call of the other world, checked against the entry's annotations."""
         if self._call_lane is not None and not general(payload):
             return self._call_lane.decode(payload, self._limits, "args", "args"), _NO_KEYWORDS
-        return self._codec.decode_call(payload, self._limits, channels=_Arriving(self._end.channel, self._end.refuse))
+        arriving = _Arriving(self._end.channel, self._end.refuse)
+        return self._codec.decode_call(payload, self._limits, channels=arriving, given=True)
 
-    cpdef bytes encode_result(self, value):
-        """The result, as it travels."""
+    cpdef object encode_result(self, value):
+        """The result, as it travels; a Gather as of arguments."""
         cdef bytes data
         if self._result_lane is not None:
             data = self._result_lane.encode(value, self._limits, "result")
             if data is not None:
                 return data
-        return self._codec.encode_result(value, limits=self._limits, channels=_Leaving(self._end))
+        return self._codec.result.gathered(value, "result", self._limits, _Leaving(self._end))
 
     cpdef object result(self, bytes payload):
         """The result from the other world, checked against the entry's annotation."""
         if self._result_lane is not None and not general(payload):
             return self._result_lane.decode(payload, self._limits, "result", "result")
-        return self._codec.decode_result(payload, self._limits, channels=_Arriving(self._end.channel, self._end.refuse))
+        arriving = _Arriving(self._end.channel, self._end.refuse)
+        return self._codec.result.decode(payload, self._limits, "result", channels=arriving, given=True)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gotee.boundary.check import at, key_place
-from gotee.boundary.copy import Codec, codec_for, pack, unpack
+from gotee.boundary.copy import Codec, codec_for, gathered, unpack
 from gotee.boundary.fast import lane_for_tuple
+from gotee.boundary.frames import Gather
 from gotee.boundary.general import ChannelHooks, Compiler, Decoding, Encoding
 from gotee.boundary.lane import FastLane
 from gotee.boundary.limits import DEFAULT_LIMITS, Limits
@@ -104,16 +105,28 @@ class EntryCodec:
             data = self._fast.encode(args, limits, "args")
             if data is not None:
                 return data
+        frame = self.gather_call(args, kwargs, limits, channels)
+        return frame if isinstance(frame, bytes) else frame.join()
+
+    def gather_call(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], limits: Limits, channels: ChannelHooks | None
+    ) -> bytes | Gather:
+        """`encode_call` by the general lane; large contents are not copied yet."""
         self._signature.bind(len(args), list(kwargs))
-        return pack(lambda state: self._pack(args, kwargs, state), limits, "", channels)
+        return gathered(lambda state: self._pack(args, kwargs, state), limits, "", channels)
 
     def decode_call(
-        self, data: bytes, limits: Limits = DEFAULT_LIMITS, *, channels: ChannelHooks | None = None
+        self,
+        data: bytes,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        channels: ChannelHooks | None = None,
+        given: bool = False,
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments of a frame, ready for `function(*args, **kwargs)`. Raises what `Codec.decode` does."""
+        """The arguments of a frame, ready for `function(*args, **kwargs)`. As `Codec.decode`."""
         if self._fast is not None and data[:1] != b"\xc1":
             return self._fast.decode(data, limits, "args", "args"), {}
-        arguments: tuple[tuple[Any, ...], dict[str, Any]] = unpack(self._unpack, data, limits, "", channels)
+        arguments: tuple[tuple[Any, ...], dict[str, Any]] = unpack(self._unpack, data, limits, "", channels, given)
         return arguments
 
     def encode_result(

@@ -10,10 +10,34 @@ cdef inline uint64_t pack(unsigned int kind, unsigned int lane, uint64_t size) n
     return size | (<uint64_t> lane << 32) | (<uint64_t> kind << 40)
 
 
+cdef enum:
+    MOST_HEAD = 32   # bytes of a frame's head that an assembler may keep apart
+
+
+cdef class Gather:
+    cdef readonly Py_ssize_t size            # of the whole frame
+    cdef unsigned char head[MOST_HEAD]
+    cdef Py_ssize_t head_size
+    cdef tuple parts
+    cdef Py_buffer *views
+    cdef Py_ssize_t count
+    cdef bytes from_offset(self, Py_ssize_t offset)
+    cdef int set_head(self, const unsigned char *head, Py_ssize_t size) except -1
+
+
+cdef class Headed:
+    cdef unsigned char head[MOST_HEAD]
+    cdef Py_ssize_t head_size
+    cdef readonly bytes rest
+
+
 cdef class Assembler:
     cdef readonly Py_ssize_t piece
     cdef readonly Py_ssize_t max_frame
     cdef readonly Py_ssize_t lanes
+    cdef Py_ssize_t head         # bytes at the beginning of a large frame of lane 0 that are kept apart, or 0
+    cdef unsigned char kept[MOST_HEAD]
+    cdef Py_ssize_t apart        # of the piece that `begin` has admitted: its first bytes that go to `kept`
     cdef list frames             # by lane: the frame being filled, or None
     cdef list filled             # by lane: how many bytes of it are there
     cdef unsigned int lane       # of the piece that `begin` has admitted

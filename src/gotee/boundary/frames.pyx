@@ -12,11 +12,17 @@ A piece is a header of 8 bytes (little endian) and its bytes:
 A frame of at most `piece` bytes goes as one WHOLE. A larger one goes as FIRST and MOREs, each of exactly `piece`
 bytes but for the last. So the size of every piece is known before it arrives: a hostile peer has nothing to choose
 but the size of the frame, and that is checked first. A lane has one frame in the making at most.
+
+What is large is copied once on each side: a Gather is sent from where its parts lie, and a Headed frame has its payload
+in memory of its own already.
 """
 
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.string cimport memcpy
+
+from gotee.boundary.system cimport expect_large
 
 from gotee.errors import GoteeError, UsageError
 
@@ -49,6 +55,99 @@ def header(unsigned int kind, unsigned int lane, unsigned int size) -> bytes:
     return out[:HEADER]
 
 
+cdef class Gather:
+    """Buffers that are one frame together, behind a head. They are read while it is sent, and not kept longer.
+
+    >>> Gather((b"ab", bytearray(b"cd"))).join()
+    b'abcd'
+    """
+
+    def __init__(self, tuple parts):
+        cdef Py_ssize_t i
+        if self.views is not NULL:
+            raise UsageError("a frame is gathered once")
+        self.views = <Py_buffer *> PyMem_Calloc(max(1, len(parts)), sizeof(Py_buffer))
+        if self.views is NULL:
+            raise MemoryError
+        self.parts = parts
+        for i in range(len(parts)):
+            PyObject_GetBuffer(parts[i], &self.views[i], PyBUF_SIMPLE)
+            self.count = i + 1
+            self.size += self.views[i].len
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            PyBuffer_Release(&self.views[i])
+        PyMem_Free(self.views)
+
+    def __len__(self):
+        return self.size
+
+    cdef int set_head(self, const unsigned char *head, Py_ssize_t size) except -1:
+        """Put a few bytes before the parts."""
+        memcpy(self.head, head, size)
+        self.head_size = size
+        self.size += size
+        return 0
+
+    def join(self):
+        """The frame as one."""
+        return self.from_offset(0)
+
+    cdef bytes from_offset(self, Py_ssize_t offset):
+        """The frame as one, of which nothing before `offset` is of any use: that memory is never touched."""
+        cdef bytes frame = PyBytes_FromStringAndSize(NULL, self.size)
+        cdef unsigned char *out = <unsigned char *> PyBytes_AS_STRING(frame)
+        cdef Py_ssize_t i, skip
+        expect_large(out, self.size)
+        if offset < self.head_size:
+            memcpy(out, self.head, self.head_size)
+        out += self.head_size
+        offset -= self.head_size
+        for i in range(self.count):
+            skip = min(max(offset, 0), self.views[i].len)
+            memcpy(out + skip, <unsigned char *> self.views[i].buf + skip, self.views[i].len - skip)
+            out += self.views[i].len
+            offset -= self.views[i].len
+        return frame
+
+
+cdef class Given:
+    """A part of the memory of a frame that nobody else has any more, to be kept and changed in place.
+
+    >>> view = memoryview(Given(bytes(4), 1, 2))
+    >>> view[0] = 7
+    >>> bytes(view)
+    b'\\x07\\x00'
+    """
+
+    cdef bytes frame
+    cdef Py_ssize_t start, size
+
+    def __init__(self, bytes frame not None, Py_ssize_t start, Py_ssize_t size):
+        if not 0 <= start <= start + size <= PyBytes_GET_SIZE(frame):
+            raise UsageError("the bounds are outside of the frame")
+        self.frame, self.start, self.size = frame, start, size
+
+    def __len__(self):
+        return self.size
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, PyBytes_AS_STRING(self.frame) + self.start, self.size, False, flags)
+
+
+cdef class Headed:
+    """A large frame as it arrived: a few bytes of head, and `rest`, the payload."""
+
+    def __len__(self):
+        return self.head_size + PyBytes_GET_SIZE(self.rest)
+
+    def join(self):
+        """The frame as one."""
+        return self.head[:self.head_size] + self.rest
+
+
 cdef class Assembler:
     """Makes frames of pieces, for one direction of one link.
 
@@ -72,7 +171,9 @@ cdef class Assembler:
         cdef Py_ssize_t size = header & 0xFFFFFFFF
         cdef unsigned int lane = (header >> 32) & 0xFF
         cdef uint64_t kind = header >> 40  # the 16 bits that must be zero included
+        cdef Py_ssize_t head = self.head if lane == 0 else 0
         cdef object frame
+        self.apart = 0
         if lane >= self.lanes:
             raise LinkCorrupt(f"the peer uses lane {lane}, but there are {self.lanes}")
         frame = self.frames[lane]
@@ -80,7 +181,7 @@ cdef class Assembler:
             if frame is None:
                 raise LinkCorrupt(f"the peer continues a frame on lane {lane} that it has not begun")
             self.offset = self.filled[lane]
-            self.length = min(self.piece, PyBytes_GET_SIZE(frame) - self.offset)
+            self.length = min(self.piece, head + PyBytes_GET_SIZE(frame) - self.offset)
             if size != self.length:
                 raise LinkCorrupt(f"the peer sent a piece of {size} bytes where {self.length} are due")
         elif kind == WHOLE or kind == FIRST:
@@ -90,24 +191,35 @@ cdef class Assembler:
                 raise LinkCorrupt(f"the peer sent a piece of {size} bytes; the limit is {self.piece}")
             if kind == FIRST and not (self.piece < size <= self.max_frame):
                 raise LinkCorrupt(f"the peer announced a frame of {size} bytes; the limit is {self.max_frame}")
-            frame = PyBytes_FromStringAndSize(NULL, size)
+            if kind == FIRST:
+                self.apart = head
+            frame = PyBytes_FromStringAndSize(NULL, size - self.apart)
+            expect_large(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
             self.offset = 0
             self.length = min(self.piece, size)
         else:
             raise LinkCorrupt(f"the peer sent a piece of unknown kind {kind}")
         self.lane = lane
         self.frame = frame
-        return <unsigned char *> PyBytes_AS_STRING(frame) + self.offset
+        return <unsigned char *> PyBytes_AS_STRING(frame) + (self.offset - head if self.offset else 0)
 
     cdef object finish(self):
         """The piece is in its place. Return the frame if that was its last one, else None."""
         cdef object frame = self.frame
         cdef Py_ssize_t filled = self.offset + self.length
+        cdef Py_ssize_t head = self.head if self.lane == 0 and (self.offset or self.apart) else 0
+        cdef Headed headed
         self.frame = None
-        if filled == PyBytes_GET_SIZE(frame):
+        if filled == head + PyBytes_GET_SIZE(frame):
             if self.offset:
                 self.frames[self.lane] = None
-            return frame
+            if head == 0:
+                return frame
+            headed = Headed.__new__(Headed)
+            memcpy(headed.head, self.kept, head)
+            headed.head_size = head
+            headed.rest = frame
+            return headed
         self.frames[self.lane] = frame
         self.filled[self.lane] = filled
         return None

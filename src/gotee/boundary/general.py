@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gotee.boundary import nodes, objects
+from gotee.boundary.blobs import NO_BLOBS, Blobs
 from gotee.boundary.canonical import Elements, canonical
 from gotee.boundary.check import typed_dict_fields
 from gotee.boundary.containers import (
@@ -67,10 +68,10 @@ class Encoding:
     """One walk over a value: what is left of the limits, and the channels met.
 
     `path` is kept only when a first walk met a limit and the second looks for a cycle. `refused` is a channel that may
-    not cross, when a second walk looks for its place.
+    not cross, when a second walk looks for its place. `blobs` are the large contents that go behind the plain form.
     """
 
-    __slots__ = ("channels", "deepest", "depth", "left", "path", "refused")
+    __slots__ = ("blobs", "channels", "deepest", "depth", "left", "path", "refused")
 
     def __init__(self, limits: Limits, find_cycle: bool = False, refused: Any = None) -> None:
         self.refused = refused
@@ -78,6 +79,7 @@ class Encoding:
         self.deepest = limits.depth
         self.depth = 0
         self.channels: list[tuple[Any, list[int], Elements]] = []
+        self.blobs: list[Any] = []
         self.path: list[int] | None = [] if find_cycle else None
 
     def count(self, items: int) -> None:
@@ -101,24 +103,26 @@ class Encoding:
         if self.path is not None:
             self.path.pop()
 
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int, int]:
         """Where to go back to if a member of a union does not fit. Items stay counted: that bounds the tries."""
-        return self.depth, len(self.channels)
+        return self.depth, len(self.channels), len(self.blobs)
 
-    def reset(self, mark: tuple[int, int]) -> None:
-        self.depth, channels = mark
+    def reset(self, mark: tuple[int, int, int]) -> None:
+        self.depth, channels, blobs = mark
         del self.channels[channels:]
+        del self.blobs[blobs:]
         if self.path is not None:
             del self.path[self.depth :]
 
 
 class Decoding:
-    """One walk over a plain form."""
+    """One walk over a plain form; `blobs` are the large contents behind it."""
 
-    __slots__ = ("hooks", "step")
+    __slots__ = ("blobs", "hooks", "step")
 
-    def __init__(self, hooks: ChannelHooks | None) -> None:
+    def __init__(self, hooks: ChannelHooks | None, blobs: Blobs | None = None) -> None:
         self.hooks = hooks
+        self.blobs = NO_BLOBS if blobs is None else blobs
         self.step = nodes.Step.ONLY
 
 

@@ -28,7 +28,7 @@ class Limits(NamedTuple):
     True
     """
 
-    frame_bytes: int = 128 * 1024 * 1024
+    frame_bytes: int = 512 * 1024 * 1024
     depth: int = 128
     items: int = 1_000_000
     routines: int = 100_000

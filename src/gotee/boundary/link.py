@@ -12,10 +12,10 @@ from collections import deque
 from typing import Protocol
 
 from gotee.boundary.blocks import Blocks
-from gotee.boundary.frames import Buffer, LinkCorrupt
+from gotee.boundary.frames import Buffer, Headed, LinkCorrupt
 from gotee.errors import Overloaded, UsageError
 
-MAX_FRAME_BYTES = 128 << 20
+MAX_FRAME_BYTES = 512 << 20
 LANES = 16
 QUEUE_BYTES = 4 << 20
 INBOX_BYTES = 1 << 30
@@ -74,7 +74,7 @@ class Link(Protocol):
         """Pass on the rest of a piece that the link accepted; True if there is none. `wait` does so as well."""
         ...
 
-    def try_recv(self) -> bytes | None:
+    def try_recv(self) -> bytes | Headed | None:
         """Take the next whole frame, whatever its size, as private bytes; None if none is complete yet."""
         ...
 
@@ -127,7 +127,7 @@ class FrameLink:
         self.queued_bytes = 0
         self._queue_limit = queue_limit
         self._inbox_limit = inbox_limit
-        self._inbox: deque[bytes] = deque()
+        self._inbox: deque[bytes | Headed] = deque()
         self._inbox_bytes = 0
         self._lanes: dict[int, deque[tuple[bytes, bool]]] = {}
         self._turns: deque[int] = deque()  # the lanes with something to send; the first is next
@@ -178,6 +178,12 @@ class FrameLink:
         if not reply:
             self.queued_bytes += len(frame)
 
+    def go_on(self, frame: bytes, offset: int) -> None:
+        """Queue a large frame of lane 0 of which the link has got `offset` bytes. Nothing may be queued."""
+        self._queue(frame, 0, False)
+        if offset:
+            self._offsets[0] = offset
+
     def flush(self) -> bool:
         """Send what there is room for; True if nothing is queued any more, here or in the link."""
         turns = self._turns
@@ -208,7 +214,7 @@ class FrameLink:
                 turns.popleft()
         return self.link.flush()
 
-    def recv(self) -> bytes | None:
+    def recv(self) -> bytes | Headed | None:
         """The next frame, or None. Call `pump` or `wait` now and then, or what is queued here stays."""
         if self._inbox:
             frame = self._inbox.popleft()
@@ -223,13 +229,19 @@ class FrameLink:
         Raises LinkCorrupt if a peer goes on sending much more than anybody has use for, and takes nothing.
         """
         while not self.flush():
-            frame = self.link.try_recv()
-            if frame is None:
+            if not self.take_in():
                 return False
-            self._inbox.append(frame)
-            self._inbox_bytes += len(frame)
-            if self._inbox_bytes > self._inbox_limit:
-                raise LinkCorrupt(f"the peer sent {self._inbox_bytes} bytes and takes none")
+        return True
+
+    def take_in(self) -> bool:
+        """Take one frame into private memory; False if none has arrived."""
+        frame = self.link.try_recv()
+        if frame is None:
+            return False
+        self._inbox.append(frame)
+        self._inbox_bytes += len(frame)
+        if self._inbox_bytes > self._inbox_limit:
+            raise LinkCorrupt(f"the peer sent {self._inbox_bytes} bytes and takes none")
         return True
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t, uint64_t
 
-from gotee.boundary.frames cimport Assembler
+from gotee.boundary.frames cimport Assembler, Gather
 from gotee.boundary.system cimport shared_u64
 
 
@@ -31,6 +31,7 @@ cdef class Ring:
     cdef shared_u64 asleep       # private: the sleep word is set
     cdef readonly bint waiting   # a thread is in `wait`
     cdef readonly bint gone      # the end of the peer has been noticed
+    cdef int copying             # copies that are made without the GIL: the region stays mapped meanwhile
     cdef int state
     cdef int bell, peer_bell, control
     cdef int64_t spin_ns         # how long the next spin lasts
@@ -44,6 +45,13 @@ cdef class Ring:
     cdef readonly Py_ssize_t piece
 
     cdef bint put_parts(self, const unsigned char *head, size_t head_size, const unsigned char *data, size_t size) noexcept
+    cdef Py_ssize_t put_gather(self, Gather frame, Py_ssize_t offset) except -2
+    cdef bint await_room(self, int64_t patience) noexcept
+    cdef void copy_gathered(self, uint64_t header, Gather frame, Py_ssize_t offset, Py_ssize_t length) noexcept nogil
+    cdef void write_at(self, uint64_t place, const unsigned char *source, size_t length) noexcept nogil
+    cdef void read_at(self, uint64_t place, unsigned char *target, size_t length) noexcept nogil
+    cdef void keep_head(self, Py_ssize_t size) noexcept
+    cdef int end_copy(self) except -1
     cdef bytes take_parts(self, unsigned char *head, size_t head_size)
     cdef bint nothing(self) noexcept
     cdef bint wait_for(self, double seconds) except -1
@@ -61,7 +69,6 @@ cdef class Ring:
     cdef int refresh_arrived(self) except -1
     cdef object take(self)
     cdef inline void took(self, uint64_t need) noexcept
-    cdef void copy_in(self, unsigned char *target, size_t length) noexcept nogil
     cdef bint ready(self) noexcept nogil
     cdef void awake(self) noexcept
     cdef bint glance(self) noexcept nogil

@@ -25,7 +25,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
-from gotee.boundary.frames cimport FIRST, HEADER, MORE, WHOLE, Assembler, pack
+from gotee.boundary.frames cimport FIRST, HEADER, MORE, WHOLE, Assembler, Gather, pack
 from gotee.boundary.system cimport (
     SHUT_RDWR,
     close_fd,
@@ -42,6 +42,7 @@ from gotee.boundary.system cimport (
     sched_getcpu,
     shared_u64,
     shutdown,
+    sleep_ns,
     sleep_on,
     store_relaxed,
     store_release,
@@ -84,6 +85,9 @@ cdef int64_t LEAVE_LAST = 64_000_000
 cdef int64_t BACKSTOP = 100_000_000
 cdef int64_t CREDIT_MOST = 1_000_000
 cdef int CREDIT_PART = 8
+cdef Py_ssize_t LARGE = 32 << 10           # bytes: copies from here on are made without the GIL
+cdef int64_t ROOM_SPIN = 20_000            # of a large frame that is being sent: how long it spins for room, and then
+cdef int64_t ROOM_NAP = 50_000             # how long it sleeps between two looks
 cdef int64_t FOREVER = 0x7FFF_FFFF_FFFF_FFFF
 
 MIN_CAPACITY = 4096
@@ -250,12 +254,91 @@ cdef class Ring:
         return 0
 
     cdef void copy_out(self, uint64_t header, unsigned char *source, size_t length) noexcept nogil:
-        cdef uint64_t mask = self.capacity - 1
-        cdef uint64_t at = (self.tail + HEADER) & mask
+        store_relaxed(<shared_u64 *> (self.out + (self.tail & (self.capacity - 1))), header)
+        self.write_at(self.tail + HEADER, source, length)
+
+    cdef void write_at(self, uint64_t place, const unsigned char *source, size_t length) noexcept nogil:
+        cdef uint64_t at = place & (self.capacity - 1)
         cdef size_t first = min(length, <size_t> (self.capacity - at))
-        store_relaxed(<shared_u64 *> (self.out + (self.tail & mask)), header)
         memcpy(self.out + at, source, first)
         memcpy(self.out, source + first, length - first)
+
+    # ---- sending what is large, from where it lies
+
+    cdef Py_ssize_t put_gather(self, Gather frame, Py_ssize_t offset) except -2:
+        """Put the piece of a large frame at `offset`, without the GIL; the offset after it, or -1 if there is no room."""
+        cdef Py_ssize_t length = min(self.piece, frame.size - offset)
+        cdef uint64_t need = HEADER + ((length + 7) & ~7)
+        cdef uint64_t header = pack(MORE, 0, length) if offset else pack(FIRST, 0, frame.size)
+        if self.state != OPEN:
+            self.refuse()
+        if self.gone:
+            raise LinkClosed("the peer is gone")
+        if frame.size > self.assembler.max_frame:
+            raise Overloaded(f"a frame of {frame.size} bytes; the limit is {self.assembler.max_frame}")
+        if self.room() < need:
+            self.refresh_room()
+            if self.room() < need:
+                return -1
+        self.copying += 1
+        with nogil:
+            self.copy_gathered(header, frame, offset, length)
+        self.end_copy()
+        self.publish(need)
+        return offset + length
+
+    cdef void copy_gathered(self, uint64_t header, Gather frame, Py_ssize_t offset, Py_ssize_t length) noexcept nogil:
+        cdef uint64_t place = self.tail + HEADER
+        cdef const unsigned char *part = frame.head
+        cdef Py_ssize_t size = frame.head_size
+        cdef Py_ssize_t i = 0, some
+        store_relaxed(<shared_u64 *> (self.out + (self.tail & (self.capacity - 1))), header)
+        while length:
+            if offset < size:
+                some = min(length, size - offset)
+                self.write_at(place, part + offset, some)
+                place += some
+                length -= some
+                offset += some
+            else:
+                offset -= size
+                part = <const unsigned char *> frame.views[i].buf
+                size = frame.views[i].len
+                i += 1
+
+    cdef bint await_room(self, int64_t patience) noexcept:
+        """Wait, without the GIL, until the peer has taken a piece; False if it takes none for `patience` ns.
+
+        Besides the one thread that may be in `wait`, which has the bell: so this looks every now and then.
+        """
+        cdef int64_t start = now_ns(), now = start
+        cdef bint found = False
+        cdef bint stay = self.state == OPEN and not self.gone
+        cdef int i
+        self.copying += 1
+        with nogil:
+            while stay and not found and now - start < patience:
+                if now - start < ROOM_SPIN:
+                    for i in range(16):
+                        pause_cpu()
+                else:
+                    sleep_ns(ROOM_NAP)
+                found = load_acquire(self.out_head) != self.freed
+                stay = self.state == OPEN and not self.gone
+                now = now_ns()
+        self.copying -= 1
+        if self.state == CLOSED and not self.waiting and not self.copying:
+            self.release()
+        return found
+
+    cdef int end_copy(self) except -1:
+        """After a copy without the GIL: if another thread closed the link meanwhile, let go, and say so."""
+        self.copying -= 1
+        if self.state != OPEN:
+            if self.state == CLOSED and not self.waiting and not self.copying:
+                self.release()
+            self.refuse()
+        return 0
 
     # ---- receiving
 
@@ -291,6 +374,7 @@ cdef class Ring:
         """Take one piece out; return the frame that it completes or None. At least 8 bytes have arrived."""
         cdef uint64_t header = load_relaxed(<shared_u64 *> (self.inward + (self.head & (self.capacity - 1))))
         cdef uint64_t need
+        cdef Py_ssize_t length
         cdef unsigned char *target
         try:
             target = self.assembler.begin(header)
@@ -300,7 +384,15 @@ cdef class Ring:
         need = HEADER + ((self.assembler.length + 7) & ~7)
         if need > self.arrived - self.head:
             self.blame(f"the peer announced a piece of {need} bytes and sent {self.arrived - self.head}")
-        self.copy_in(target, self.assembler.length)
+        self.keep_head(self.assembler.apart)
+        length = self.assembler.length - self.assembler.apart
+        if length < LARGE:
+            self.read_at(self.head + HEADER + self.assembler.apart, target, length)
+        else:
+            self.copying += 1
+            with nogil:
+                self.read_at(self.head + HEADER + self.assembler.apart, target, length)
+            self.end_copy()
         self.took(need)
         return self.assembler.finish()
 
@@ -354,8 +446,11 @@ cdef class Ring:
         if word > 1 and self.capacity - (self.arrived - self.head) >= word - 1 and swap(self.peer_sleep, 0):
             ring_bell(self.peer_bell)
 
-    cdef void copy_in(self, unsigned char *target, size_t length) noexcept nogil:
-        cdef uint64_t at = (self.head + HEADER) & (self.capacity - 1)
+    cdef void keep_head(self, Py_ssize_t size) noexcept:
+        self.read_at(self.head + HEADER, self.assembler.kept, size)
+
+    cdef void read_at(self, uint64_t place, unsigned char *target, size_t length) noexcept nogil:
+        cdef uint64_t at = place & (self.capacity - 1)
         cdef size_t first = min(length, <size_t> (self.capacity - at))
         memcpy(target, self.inward + at, first)
         memcpy(target + first, self.inward, length - first)
@@ -449,7 +544,7 @@ cdef class Ring:
 
     cdef void end_wait(self) noexcept:
         self.waiting = False
-        if self.state == CLOSED or self.state == POISONED:
+        if (self.state == CLOSED or self.state == POISONED) and not self.copying:
             self.release()
 
     cdef bint ready(self) noexcept nogil:
@@ -623,7 +718,7 @@ cdef class Ring:
             ring_bell(self.bell)
             shutdown(self.control, SHUT_RDWR)
             self.state = CLOSED
-            if not self.waiting:  # else the waiting thread does it
+            if not self.waiting and not self.copying:  # else the thread that waits, or copies, does it
                 self.release()
 
     def poison(self):

@@ -1,6 +1,7 @@
 from cpython.pythread cimport PyThread_type_lock
 from libc.stdint cimport uint64_t
 
+from gotee.boundary.frames cimport Gather
 from gotee.boundary.messages cimport Message
 from gotee.boundary.ring cimport Ring
 
@@ -25,8 +26,11 @@ cdef class Wire:
     cdef bint send_queued(self) except -1
     cdef int tell_room(self) except -1
     cdef int own(self) except -1
-    cpdef bytes receive(self)
+    cpdef object receive(self)
     cpdef int post(self, int kind, uint64_t id=*, uint64_t argument=*, bytes payload=*) except -1
+    cpdef int post_gather(self, int kind, uint64_t id, uint64_t argument, Gather payload) except -1
+    cdef int put_large(self, Gather frame) except -1
+    cdef bint put_pieces(self, Gather frame) except -1
     cdef Message next(self, int sender)
     cdef Message take(self, int sender)
     cdef Message next_by_frame(self, int sender)

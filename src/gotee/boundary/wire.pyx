@@ -16,13 +16,16 @@ from cpython.pythread cimport (
     WAIT_LOCK,
 )
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
+from gotee.boundary.frames cimport Gather, Headed
 from gotee.boundary.messages cimport HEAD, Message, pack, read_parts, unpack, write_head
 from gotee.boundary.ring cimport Ring
 
 from gotee.boundary.frames import LinkClosed
 from gotee.boundary.link import FrameLink
+
+cdef int64_t PATIENCE = 20_000_000   # ns without room after which the rest of a large frame waits in a copy
 
 
 cdef class Wire:
@@ -40,6 +43,8 @@ cdef class Wire:
         self.outgoing = deque()
         self.wanting = []
         self.piece = link.piece
+        if self.ring is not None:
+            self.ring.assembler.head = HEAD
 
     def __dealloc__(self):
         if self.owner is not NULL:
@@ -66,16 +71,21 @@ cdef class Wire:
         return 0
 
     cpdef int post(self, int kind, uint64_t id=0, uint64_t argument=0, bytes payload=b"") except -1:
-        """Send a message as `send(pack(...))` does, without making a frame of it where the ring has room for it."""
+        """Send a message as `send(pack(...))` does, without making a frame of it where it goes through a ring."""
         cdef unsigned char head[HEAD]
         cdef bint sent
+        cdef Gather gather
         if self.ahead is not None:
             self.go_ahead()
         if self.tap is not None:
             self.tap(True, kind, id, argument, payload)
         if self.ring is not None and not self.queued and not self.outgoing:
+            write_head(head, kind, id, argument)
+            if PyBytes_GET_SIZE(payload) + HEAD > self.piece:
+                gather = Gather((payload,))
+                gather.set_head(head, HEAD)
+                return self.put_large(gather)
             if PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
-                write_head(head, kind, id, argument)
                 sent = self.ring.put_parts(
                     head, HEAD, <const unsigned char *> PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload)
                 )
@@ -83,6 +93,54 @@ cdef class Wire:
                 if sent:
                     return 0
         return self.push(pack(kind, id, argument, payload))
+
+    cpdef int post_gather(self, int kind, uint64_t id, uint64_t argument, Gather payload) except -1:
+        """`post`, of a payload whose parts others may change as soon as this returns."""
+        cdef unsigned char head[HEAD]
+        if self.ring is None or self.tap is not None or payload.size + HEAD <= self.piece:
+            return self.post(kind, id, argument, payload.join())
+        if self.ahead is not None:
+            self.go_ahead()
+        write_head(head, kind, id, argument)
+        payload.set_head(head, HEAD)
+        return self.put_large(payload)
+
+    cdef int put_large(self, Gather frame) except -1:
+        """Send a frame of several pieces from where its parts lie; queue a copy if it is not its turn."""
+        cdef bint stuck
+        if self.queued or self.outgoing or not PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
+            return self.push(frame.join())
+        try:
+            stuck = self.put_pieces(frame)
+        except LinkClosed:
+            self.outgoing.clear()
+            self.queued = stuck = False
+        finally:
+            PyThread_release_lock(self.owner)
+        if self.wanting:
+            self.tell_room()
+        if stuck or self.piled:
+            self.link.wake()
+        return self.hand_over()
+
+    cdef bint put_pieces(self, Gather frame) except -1:
+        """True if a part of it had to be queued. The caller owns the link.
+
+        As in `FrameLink.pump`: a side that waits for room empties its inbound, or two that send would wait for ever.
+        """
+        cdef Py_ssize_t offset = 0, after
+        while offset < frame.size:
+            after = self.ring.put_gather(frame, offset)
+            if after >= 0:
+                offset = after
+                continue
+            if not self.ring.nothing() and self.frames.take_in():
+                self.piled = True
+            if not self.ring.await_room(PATIENCE):
+                self.frames.go_on(frame.from_offset(offset), offset)
+                self.queued = not self.frames.flush()
+                return self.queued
+        return False
 
     cdef int hand_over(self) except -1:
         """Give the link what is queued. Who finds the link taken leaves it to its owner, who looks again."""
@@ -159,8 +217,11 @@ cdef class Wire:
                 PyThread_acquire_lock(self.owner, WAIT_LOCK)
         return 0
 
-    cpdef bytes receive(self):
-        """The next frame, or None if there is none now; sets `ended` when there never will be one again."""
+    cpdef object receive(self):
+        """The next frame, or None if there is none now; sets `ended` when there never will be one again.
+
+        A large one that came through a ring is Headed.
+        """
         cdef object frame
         cdef bint gone
         self.own()
@@ -202,7 +263,11 @@ cdef class Wire:
         return None if nothing else self.next_by_frame(sender)
 
     cdef Message next_by_frame(self, int sender):
-        cdef bytes frame = self.receive()
+        cdef object frame = self.receive()
+        cdef Headed headed
+        if isinstance(frame, Headed):
+            headed = frame
+            return read_parts(headed.head, headed.rest, sender)
         return None if frame is None else unpack(frame, sender)
 
     def wait(self, seconds):

@@ -311,7 +311,7 @@ cdef class Server(Sleeper):
         return self.scheduler.spawn(call)
 
     cdef int on_done(self, _Call call) except -1:
-        cdef bytes payload
+        cdef object payload
         del self.calls[call.id]
         error = call.exception
         if error is None:
@@ -323,7 +323,9 @@ cdef class Server(Sleeper):
                 return self.send(pack(Kind.OVERLOADED, call.id, 1))
             except Exception as broken:   # what the program's own classes do while they are copied
                 return self.send(self.failures.of_call(call.id, broken, call.entry.name))
-            return self.wire.post(CODE_RESULT, call.id, 0, payload)
+            if type(payload) is bytes:
+                return self.wire.post(CODE_RESULT, call.id, 0, payload)
+            return self.wire.post_gather(CODE_RESULT, call.id, 0, payload)
         call.mark_observed()
         if call.cancelled:
             return self.send(pack(Kind.CALL_CANCELLED, call.id))

@@ -29,6 +29,6 @@ cdef class Calls:
     cdef readonly str lost
     cdef bint ignored
     cdef SecuredRoutine start(self, Callee callee, tuple args, dict kwargs)
-    cdef SecuredRoutine begin(self, Callee callee, bytes arguments)
+    cdef SecuredRoutine begin(self, Callee callee, object arguments)
     cdef int on_result(self, Message message) except -1
     cdef SecuredRoutine ended(self, Message message)

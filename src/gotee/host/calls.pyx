@@ -80,7 +80,7 @@ cdef class Calls:
         Raises BoundaryTypeError, with nothing sent, if an argument cannot cross.
         """
         cdef SecuredRoutine routine
-        cdef bytes arguments
+        cdef object arguments
         if self.lost is not None:
             raise EnclaveLost(self.lost)
         if current_scheduler().sleeper is None:
@@ -93,7 +93,7 @@ cdef class Calls:
             self.lose(self.lost, self.ignored)
         return routine
 
-    cdef SecuredRoutine begin(self, Callee callee, bytes arguments):
+    cdef SecuredRoutine begin(self, Callee callee, object arguments):
         """Send a call and return its handle.
 
         No Python code before the wire has it: the enclave wants calls in the order of their numbers.
@@ -105,7 +105,10 @@ cdef class Calls:
         routine.codec = callee.codec
         routine.wire = self.wire
         self.running[self.last] = routine
-        self.wire.post(CODE_CALL, routine.number, callee.number, arguments)
+        if type(arguments) is bytes:
+            self.wire.post(CODE_CALL, routine.number, callee.number, arguments)
+        else:
+            self.wire.post_gather(CODE_CALL, routine.number, callee.number, arguments)
         return routine
 
     cdef int on_result(self, Message message) except -1:
