@@ -157,9 +157,8 @@ class _OverMemory:
         self._perform(self._inner.shutdown)
         sock = self._socket()
         rest = self._incoming.read()
-        unread = getattr(sock, "unread", None)
-        if rest and unread is not None:  # what came behind the goodbye is plain, and the socket's again
-            unread(rest)
+        if rest:  # what came behind the goodbye is plain, and the socket's again
+            sock.unread(rest)  # type: ignore[attr-defined]  # of gotee.enclave.sockets.Socket
         return sock
 
     def verify_client_post_handshake(self) -> Any:
