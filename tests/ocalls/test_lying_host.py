@@ -13,11 +13,11 @@ import pytest
 from gotee import go
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.messages import FROM_HOST, Kind, pack, unpack
-from gotee.boundary.ocalls import Ocall
+from gotee.boundary.ocalls import MOST_LINE, Ocall
 from gotee.boundary.policy import Place, Policy
 from gotee.enclave import clock, environment
 from gotee.enclave.hostfiles import HostFiles
-from gotee.enclave.keyboard import read_line
+from gotee.enclave.keyboard import Lines
 from gotee.enclave.ocalls import Ocalls
 from gotee.enclave.paths import checked_home
 from gotee.errors import Cancelled, OcallRefused
@@ -81,7 +81,7 @@ QUESTIONS: dict[str, Callable[[Host], Callable[[], Any]]] = {
     "access": lambda host: lambda: files(host).access(Place.of("x"), 4, "x"),
     "read": lambda host: (lambda file: lambda: file.read(10))(opened(host)),
     "write": lambda host: (lambda file: lambda: file.write(memoryview(b"0123456789")))(opened(host)),
-    "input": lambda host: lambda: read_line(host.ocalls, ALL, 10),
+    "input": lambda host: lambda: Lines(host.ocalls, ALL).read(10),
     "time": lambda host: clock.Clock(host.ocalls, ALL).now,
     "environment": lambda host: (
         lambda: host.ocalls.ask(Ocall.ENVIRONMENT, b"", lambda payload: environment._checked(payload, ALL))
@@ -124,7 +124,7 @@ LIES: list[tuple[str, bytes]] = [
     ("access", encode(1)),
     ("read", b"01234567890"),
     *(("write", encode(count)) for count in (0, -1, 11, 1 << 40, 1.0, "10", True)),
-    ("input", b"01234567890"),
+    ("input", b"x" * (MOST_LINE + 1)),
     *(("time", encode(moment)) for moment in (-1, 0, (1 << 63) - 1, 1.5, None, True)),
     *(("environment", encode(found)) for found in ({"PATH": b"x"}, {"LANG": "x"}, {"LANG": b"a\0"}, [], {1: b"x"})),
     ("environment", encode({"LANG": b"x" * (1 << 18)})),
@@ -262,7 +262,7 @@ def test_nothing_is_sent_for_what_the_policy_does_not_list() -> None:
         lambda: narrow.set_times(Place.of("a/x"), None, True, ""),
         lambda: narrow.set_mode(Place.of("a/x"), 0, ""),
         lambda: narrow.read_link(Place.of("b"), ""),
-        lambda: read_line(host.ocalls, Policy({"console": False}), 1),
+        lambda: Lines(host.ocalls, Policy({"console": False})).read(1),
         clock.Clock(host.ocalls, Policy({})).now,
     ):
         with pytest.raises(OcallRefused):

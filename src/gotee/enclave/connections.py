@@ -273,7 +273,7 @@ class HostSocket(_Descriptor):
             return _nothing
         request = POLL.pack(self._at, wanted, WAIT)
         number = self._ocalls.notify(
-            Ocall.POLL, request, self._events, lambda holds: ready(ERROR if holds < 0 else holds)
+            Ocall.POLL, request, self._events, lambda holds, _: ready(ERROR if holds is None else holds)
         )
         return lambda: self._ocalls.forget(number)
 

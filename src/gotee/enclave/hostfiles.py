@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from gotee.boundary.blocks import BLOCK_BYTES
 from gotee.boundary.ocalls import HEAD, MOST_NAMES, MOST_PATH, NOWHERE, PIECE_BYTES, Ocall, Stat, encode
 from gotee.boundary.policy import Place, Policy
+from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.locks import Lock
 from gotee.enclave.ocalls import Ocalls, decoder, nothing
 from gotee.errors import OcallRefused
@@ -64,17 +65,22 @@ class HostFile:
         self._at: int | None = 0  # None: the end, after appending
         self._behind: deque[tuple[int, int]] = deque()  # begun by write_behind: bytes, and number of the ocall
         self._failure: OSError | None = None  # of one of them
+        self._arrivals: Arrivals | None = None  # of what has no places, as a FIFO
+        if not self._seekable:
+            self._arrivals = Arrivals(ocalls, Ocall.READ, lambda size: HEAD.pack(handle, NOWHERE, size))
         self._turn = Lock()  # two routines that read one file get different parts of it
 
     # -- contents -------------------------------------------------------------------------------------------
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes from the file's place on."""
+        if self._arrivals is not None:
+            self._check(self._readable)
+            return self._arrivals.take(min(size, PIECE_BYTES))
         with self._turn:
             self._settle()
-            data = self._pread(size, self._place() if self._seekable else NOWHERE)
-            if self._seekable:
-                self._at = self._place() + len(data)
+            data = self._pread(size, self._place())
+            self._at = self._place() + len(data)
         return data
 
     def write(self, data: memoryview) -> int:
@@ -151,7 +157,7 @@ class HostFile:
 
     def _pread(self, size: int, offset: int) -> bytes:
         self._check(self._readable)
-        if offset == NOWHERE or size <= PIECE_BYTES:
+        if size <= PIECE_BYTES:
             data: bytes = self._ocalls.finish(self._begin_read(offset, min(size, PIECE_BYTES), None))
             return data
         pieces = []
@@ -226,7 +232,7 @@ class HostFile:
             return payload
 
         head = HEAD.pack(self._handle, offset, size)
-        return self._ocalls.begin(Ocall.READ, head, check, bulk=0 if offset == NOWHERE else size)
+        return self._ocalls.begin(Ocall.READ, head, check, bulk=size)
 
     def _begin_write(self, data: memoryview, offset: int, block: int | None) -> int:
         size = len(data)

@@ -9,37 +9,28 @@ import errno
 import io
 import os
 import stat
-from collections import deque
 from typing import Any, NoReturn
 
 from gotee.boundary.ocalls import MOST_LINE, Ocall, Stat, encode
 from gotee.boundary.policy import Policy
+from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.ocalls import Ocalls
 from gotee.enclave.streams import BufferedReader, TextIOWrapper
 from gotee.errors import OcallRefused
 
-_left: deque[bytes] = deque()  # came for routines that were told to stop meanwhile
 
+class Lines:
+    """Lines of standard input for all who read them, if the policy allows that."""
 
-def read_line(ocalls: Ocalls, policy: Policy, size: int) -> bytes:
-    """A line of standard input, or its first `size` bytes; nothing at the end."""
-    if not policy.console:
-        raise OcallRefused("reading standard input is not allowed", "console = true")
-    most = min(size, MOST_LINE)
+    def __init__(self, ocalls: Ocalls, policy: Policy) -> None:
+        self._arrivals = Arrivals(ocalls, Ocall.INPUT, lambda size: encode((size,)))
+        self._policy = policy
 
-    def check(payload: bytes) -> bytes:
-        if len(payload) > most:
-            raise ValueError(f"{len(payload)} bytes where {most} were asked for")
-        return payload
-
-    if most <= 0:
-        return b""
-    if not _left:
-        return ocalls.ask(Ocall.INPUT, encode((most,)), check, unwanted=_left.append)
-    line = _left.popleft()
-    if len(line) > most:
-        _left.appendleft(line[most:])
-    return line[:most]
+    def read(self, size: int) -> bytes:
+        """A line, or its first `size` bytes; nothing at the end."""
+        if not self._policy.console:
+            raise OcallRefused("reading standard input is not allowed", "console = true")
+        return self._arrivals.take(min(size, MOST_LINE)) if size > 0 else b""
 
 
 class _Keyboard(io.RawIOBase):
@@ -48,38 +39,36 @@ class _Keyboard(io.RawIOBase):
     name = "<stdin>"
     mode = "rb"
 
-    def __init__(self, ocalls: Ocalls, policy: Policy) -> None:
-        self._ocalls = ocalls
-        self._policy = policy
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
         view = memoryview(buffer).cast("B")
-        data = read_line(self._ocalls, self._policy, len(view))
+        data = self._lines.read(len(view))
         view[: len(data)] = data
         return len(data)
 
 
-def standard_input(ocalls: Ocalls, policy: Policy) -> TextIOWrapper:
+def standard_input(lines: Lines) -> TextIOWrapper:
     """What sys.stdin is inside. It takes one line at a time: nothing that the program outside might read."""
-    return TextIOWrapper(BufferedReader(_Keyboard(ocalls, policy), MOST_LINE), "utf-8", "surrogateescape")
+    return TextIOWrapper(BufferedReader(_Keyboard(lines), MOST_LINE), "utf-8", "surrogateescape")
 
 
 class ConsoleFile:
     """What the descriptors 0, 1 and 2 stand for. `stream` is where writing goes; None for standard input."""
 
-    def __init__(self, ocalls: Ocalls, policy: Policy, stream: Any) -> None:
-        self._ocalls = ocalls
-        self._policy = policy
+    def __init__(self, lines: Lines, stream: Any) -> None:
+        self._lines = lines
         self._stream = stream
 
     def read(self, size: int) -> bytes:
         """A line of standard input, or its first `size` bytes."""
         if self._stream is not None:
             _fail(errno.EBADF)
-        return read_line(self._ocalls, self._policy, size)
+        return self._lines.read(size)
 
     def write(self, data: memoryview) -> int:
         """Print."""

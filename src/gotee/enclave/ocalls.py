@@ -57,7 +57,7 @@ class Pending(Generic[T]):
         self.check = check
         self.unwanted = unwanted  # told of an answer that came after its routine was told to stop
         self.ticket: Ticket[Any] = Ticket()
-        self.ready: Callable[[T], None] | None = None  # of a notice: told of the answer where it arrives
+        self.ready: Callable[[T | None, int], None] | None = None  # of a notice: told of the answer where it arrives
         self.left = False
         self.value: T | None = None
         self.error = 0
@@ -159,14 +159,22 @@ class Ocalls:
         """A block of shared memory that nobody uses; `begin` takes it over. None if there is none now."""
         return self._free_blocks.pop() if self._free_blocks else None
 
-    def notify(self, kind: Ocall, request: bytes, check: Callable[[bytes], int], ready: Callable[[int], None]) -> int:
-        """Ask without waiting; `ready` gets the answer where it arrives, or -1 for an error. `forget` calls it off."""
+    def notify(
+        self, kind: Ocall, request: bytes, check: Callable[[bytes], T], ready: Callable[[T | None, int], None]
+    ) -> int:
+        """Ask without waiting; `ready` gets the answer where it arrives, with 0, or None with an errno."""
         number = self.begin(kind, request, check)
         self._pending[number].ready = ready
         return number
 
+    def call_off(self, number: int) -> None:
+        """Tell the host that a notice is not needed any more; its `ready` gets whatever the host then answers."""
+        pending = self._pending.get(number)
+        if pending is not None and not pending.left:
+            self.leave(number)
+
     def forget(self, number: int) -> None:
-        """The answer of a notice is not wanted any more."""
+        """Call a notice off; its `ready` is not told of anything any more."""
         pending = self._pending.get(number)
         if pending is not None:
             pending.ready = None
@@ -226,14 +234,13 @@ class Ocalls:
             self._release(pending.bulk)
         if pending.block is not None:
             self._free_blocks.append(pending.block)
+        if pending.left or pending.ready is not None:
+            self._left -= pending.left
+            del self._pending[message.id]
         if pending.ready is not None:
-            del self._pending[message.id]
-            pending.ready(-1 if pending.error else pending.value)
-        elif pending.left:
-            self._left -= 1
-            del self._pending[message.id]
-            if not pending.error and pending.unwanted is not None:
-                pending.unwanted(pending.value)
+            pending.ready(pending.value, pending.error)
+        elif pending.left and not pending.error and pending.unwanted is not None:
+            pending.unwanted(pending.value)
         pending.ticket.give(None)
 
     def _checked(self, pending: Pending[T], payload: bytes) -> T:

@@ -14,7 +14,7 @@ from typing import Any
 from gotee.boundary.policy import Policy
 from gotee.enclave import clock, environment, later
 from gotee.enclave.imagefiles import ImageFiles
-from gotee.enclave.keyboard import ConsoleFile, standard_input
+from gotee.enclave.keyboard import ConsoleFile, Lines, standard_input
 from gotee.enclave.memoryfiles import MemoryFiles
 from gotee.enclave.networking import prepare
 from gotee.enclave.replacing import replace, replace_files
@@ -27,9 +27,9 @@ def install(server: Server, policy: Policy) -> System:
     ocalls = server.ocalls
     importer: Any = sys.meta_path[-1]
     system = System(ocalls, policy, ImageFiles(importer), MemoryFiles())
-    system.descriptors.put(0, ConsoleFile(ocalls, policy, None))
-    system.descriptors.put(1, ConsoleFile(ocalls, policy, sys.__stdout__))
-    system.descriptors.put(2, ConsoleFile(ocalls, policy, sys.__stderr__))
+    lines = Lines(ocalls, policy)
+    for number, stream in enumerate((None, sys.__stdout__, sys.__stderr__)):
+        system.descriptors.put(number, ConsoleFile(lines, stream))
     replace_files(system)
     os.putenv("TZ", "UTC0")  # else the C library reads a file of the host for it; a TZ that the policy names wins
     environment.install(ocalls, policy)
@@ -38,6 +38,6 @@ def install(server: Server, policy: Policy) -> System:
     replace(clock.functions(timing))
     clock.set_datetime(timing)
     later.install(importer)
-    sys.stdin = sys.__stdin__ = standard_input(ocalls, policy)  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = standard_input(lines)  # type: ignore[misc]
     prepare(importer, policy, ocalls, system.descriptors)
     return system

@@ -270,7 +270,7 @@ class Files:
 
     def _begin(self, request: Request, handle: Handle, direction: int) -> None:
         if handle.waits:
-            request.when_abandoned = lambda: abandoned(request)
+            request.when_abandoned = lambda: _leave(request, handle.waiting[direction])
             handle.waiting[direction].append(request)
             self._wait(handle, direction)
         else:
@@ -300,8 +300,10 @@ class Files:
         """Serve those who wait for a descriptor in their turn, on the one thread that waits for all descriptors."""
         left = 0
         for direction, waiting in handle.waiting.items():
-            while waiting and (not waiting[0].open or self._served_one(waiting[0], handle, direction)):
-                waiting.popleft()
+            while request := _first(waiting):
+                if not self._served_one(request, handle, direction):
+                    waiting.appendleft(request)
+                    break
             left |= direction if waiting else 0
         if left:
             self._wait(handle, left)
@@ -318,6 +320,23 @@ class Files:
         except OSError as error:
             request.refuse(error)
         return True
+
+
+def _first(waiting: deque[Request]) -> Request | None:
+    """Who is next. From now on its abandoning comes too late: what is read for it is not lost."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None  # it was abandoned meanwhile
+
+
+def _leave(request: Request, waiting: deque[Request]) -> None:
+    """Stop waiting, but not in the midst of being served."""
+    try:
+        waiting.remove(request)
+    except ValueError:
+        return
+    abandoned(request)
 
 
 def _ready_now(descriptor: int, direction: int) -> bool:
