@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +37,26 @@ if __name__ == "__main__":
 """
 
 
+LIBC = ctypes.CDLL(None)
+ADA, BOB = 61001, 61002  # users of hosts; they need no entry anywhere
+
+
+def _slot() -> tuple[int, socket.socket]:
+    """A number that no other test process of this machine has until the socket is closed: it stands for users.
+
+    Suites that share users would find, kill and count each other's enclaves.
+    """
+    for number in range(14):
+        taken = socket.socket(socket.AF_UNIX)
+        try:
+            taken.bind(f"\0service-of-gotee-{number}")
+        except OSError:
+            taken.close()
+        else:
+            return number, taken
+    pytest.fail("fourteen suites test the service of this machine already")
+
+
 class Service:
     """One running daemon; several can share an installation."""
 
@@ -47,6 +69,7 @@ class Service:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: LIBC.prctl(1, signal.SIGTERM, 0, 0, 0),  # it ends with a test process that is killed
         )
         assert self.process.stdout is not None
         assert "ready" in self.process.stdout.readline()
@@ -88,10 +111,6 @@ def _real_uid(name: str) -> int:
     return int(next(line for line in lines if line.startswith("Uid:")).split()[1])
 
 
-def _number() -> int:
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-
-
 @pytest.fixture(scope="session")
 def installation() -> Iterator[Settings]:
     """An installation that all tests of this process share."""
@@ -99,12 +118,13 @@ def installation() -> Iterator[Settings]:
         pytest.skip("level service is installed and run by root")
     folder = Path(tempfile.mkdtemp(prefix="service-of-gotee-", dir="/tmp"))
     folder.chmod(0o755)
-    first = 60720 + 32 * (_number() % 7)
+    slot, held = _slot()
+    first = 60720 + 16 * slot
     settings = Settings(
         prefix=f"{folder}/opt",
         state=f"{folder}/state",
         socket=f"{folder}/run/platform.sock",
-        user=60706 + _number() % 7,
+        user=60706 + slot,
         enclave_uids=(first, first + 15),
         enclaves_per_user=4,
         patience=3,
@@ -117,6 +137,7 @@ def installation() -> Iterator[Settings]:
     done = subprocess.run([*GOTEE, "platform", "uninstall", "--yes", "--config", str(file)], check=False)
     left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
     shutil.rmtree(folder)
+    held.close()
     assert (done.returncode, left) == (0, ["run"])  # the folder that only held the socket was named by nobody but us
 
 

@@ -22,9 +22,8 @@ from gotee.host.start import Image
 from gotee.platform.service import wire
 from gotee.platform.service.settings import Settings, require_safe
 
-from .conftest import GOTEE, PROGRAM, Service
+from .conftest import ADA, BOB, GOTEE, PROGRAM, Service
 
-ADA, BOB = 61001, 61002  # users of hosts; they need no entry anywhere
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 LIBC = ctypes.CDLL(None, use_errno=True)
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import GOTEE, Service
+from .conftest import ADA, GOTEE, Service
 
-ADA = 61001
 THIEF = Path(__file__).parents[2] / "examples" / "thief" / "thief.py"
 ATTEMPTS = 19
 # Reading any file: a checkout and an interpreter in root's home are not open to ADA. It opens no memory of a process,
