@@ -100,6 +100,13 @@ ARGUMENTS = [
     ("socketpair", (2, 1, 0), False),  # AF_INET
     ("sendto", (3, 0, 1, 0, 0, 0), True),
     ("sendto", (3, 0, 1, 0, 0x7FFF00000000, 16), False),
+    ("getsockopt", (3, 1, 3), True),  # SO_TYPE
+    ("getsockopt", (3, 1, 77), False),  # SO_PEERPIDFD
+    ("getsockopt", (3, 1, 17), False),  # SO_PEERCRED
+    ("getsockopt", (3, 6, 3), False),  # of TCP
+    ("madvise", (0, 4096, 4), True),
+    ("madvise", (0, 4096, 12), False),  # MADV_MERGEABLE
+    ("madvise", (0, 4096, 100), False),  # MADV_HWPOISON
     ("prlimit64", (0, 7, 0, 1), True),
     ("prlimit64", (0, 7, 1, 0), False),
     ("prlimit64", (1, 7, 0, 1), False),

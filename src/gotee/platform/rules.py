@@ -39,7 +39,7 @@ _ALLOWED = """
     epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait eventfd eventfd2 exit exit_group faccessat faccessat2
     fadvise64 fstat fstatfs futex futex_waitv get_robust_list getcpu getcwd getdents64 getegid geteuid getgid getgroups
     getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid getresuid getrusage getsid
-    getsockname getsockopt gettid gettimeofday getuid lseek lstat madvise membarrier mlock mlock2 mremap msync munlock
+    getsockname gettid gettimeofday getuid lseek lstat membarrier mlock mlock2 mremap msync munlock
     munmap nanosleep newfstatat pause pipe pipe2 poll ppoll pread64 preadv preadv2 pselect6 pwrite64 read readlink
     readlinkat readv recvfrom restart_syscall rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rt_sigsuspend
     rt_sigtimedwait sched_get_priority_max sched_get_priority_min sched_getparam sched_getscheduler sched_yield select
@@ -87,6 +87,11 @@ _FCNTL = (0, 1, 2, 3, 4, 1030, 1034)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SE
 _IOCTL = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS (isatty), FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 _PRCTL = (3, 15, 16, 0x53564D41)  # PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_SET_VMA (malloc names its memory)
 
+_GETSOCKOPT = (3, 4, 7, 8, 30, 38, 39)  # SO_TYPE, _ERROR, _SNDBUF, _RCVBUF, _ACCEPTCONN, _PROTOCOL, _DOMAIN
+# NORMAL to DONTNEED, FREE, DONTFORK, DOFORK, (NO)HUGEPAGE, DONTDUMP, DODUMP, WIPE- and KEEPONFORK, COLD, PAGEOUT,
+# POPULATE_READ and _WRITE, COLLAPSE, GUARD_INSTALL and _REMOVE
+_MADVISE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 25, 102, 103)
+
 
 def _one_of(argument: int, values: tuple[int, ...]) -> Rule:
     return tuple((Test(argument, ALL, value),) for value in values)
@@ -120,6 +125,10 @@ CHECKED: Final[dict[str, Rule]] = {
     # A pair of stream sockets, for an event loop's own wake-ups. Datagram ones could send to any path.
     "socketpair": ((Test(0, ALL, 1), Test(1, 0xF, _STREAM)),),
     "sendto": (_null(4),),
+    # What kind of socket one's own is; not a handle of the process at its other end (SO_PEERPIDFD), nor who that is.
+    "getsockopt": tuple((Test(1, ALL, 1), Test(2, ALL, option)) for option in _GETSOCKOPT),
+    # Not MADV_MERGEABLE: pages are shared with other processes, and time tells which are equal. Nor faults of memory.
+    "madvise": _one_of(2, _MADVISE),
     # Limits are read, not changed, and only one's own.
     "prlimit64": ((Test(0, ALL, 0), *_null(2)),),
     "sched_getaffinity": _one_of(0, (0, OWN_PID)),
