@@ -208,7 +208,8 @@ def test_a_lying_host_ends_the_enclave(tmp_path: Path) -> None:
                 from gotee.host.files import Files
                 open("x", "w").write("some text")
                 print(gosecure(read).result())
-                Files._move = lambda self, request, handle, direction: request.answer(b"more than four")
+                lie = lambda self, request, handle, direction: request.answer(b"more than four")
+                Files._moved_at_once = Files._move = lie
                 try:
                     gosecure(read).result()
                 except EnclaveLost as error:

@@ -11,6 +11,7 @@ import os
 import select
 import stat
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from gotee.boundary.blocks import BLOCK_BYTES, BLOCKS
 from gotee.boundary.frames import LinkError
 from gotee.boundary.ocalls import HEAD, MOST_NAMES, PIECE_BYTES, Ocall, Stat, encode
 from gotee.boundary.policy import Place
+from gotee.host import mounts
 from gotee.host.ocalls import Request, Served, abandoned
 
 if TYPE_CHECKING:
@@ -25,15 +27,18 @@ if TYPE_CHECKING:
 
 _FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
 _OWN_FLAGS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_AT_ONCE = 64 << 10  # bytes: what is larger may wait for the disk, or for memory
+_SLOW = 0.005  # seconds: a file that once took longer is left to threads that can wait
 _AGAIN = 0.02  # seconds between two looks whether a FIFO has a reader
 
 
 class Handle:
     """An open file. It is closed when nobody uses it any more."""
 
-    def __init__(self, descriptor: int, waits: bool) -> None:
+    def __init__(self, descriptor: int, waits: bool, prompt: bool = False) -> None:
         self.descriptor = descriptor
         self.waits = waits
+        self.prompt = prompt  # the kernel answers from its memory, as far as we have seen
         self.waiting: dict[int, deque[Request]] = {select.EPOLLIN: deque(), select.EPOLLOUT: deque()}
         self._users = 1
         self._lock = threading.Lock()
@@ -76,7 +81,7 @@ class Files:
             Ocall.WRITE: Served(self._write),
             Ocall.READ_BLOCK: Served(self._read_block, tuple[int, int, int, int]),
             Ocall.WRITE_BLOCK: Served(self._write_block, tuple[int, int, int, int], True),
-            Ocall.HANDLE_STAT: Served(self._handle_stat, at, True),
+            Ocall.HANDLE_STAT: Served(self._handle_stat, at),
             Ocall.TRUNCATE: Served(self._truncate, tuple[int, int], True),
             Ocall.SYNC: Served(self._sync, at, True),
             Ocall.STAT: Served(self._stat, tuple[bytes, bool], True),
@@ -169,7 +174,8 @@ class Files:
                 return
             raise
         found = os.fstat(descriptor)
-        handle = Handle(descriptor, _can_wait(descriptor, found.st_mode))
+        prompt = stat.S_ISREG(found.st_mode) and not flags & os.O_SYNC and mounts.is_local(found.st_dev)
+        handle = Handle(descriptor, _can_wait(descriptor, found.st_mode), prompt)
         with self._lock:
             self._last += 1
             number = self._last
@@ -206,8 +212,18 @@ class Files:
         return handle
 
     def _handle_stat(self, request: Request, number: int) -> None:
-        with self._handle(number) as descriptor:
-            request.answer(encode(described(os.fstat(descriptor))))
+        handle = self._handle(number)
+        if handle.prompt:
+            request.answer(encode(described(os.fstat(handle.descriptor))))
+        else:
+            self._service.pool.submit(lambda: self._stat_waiting(request, handle))
+
+    def _stat_waiting(self, request: Request, handle: Handle) -> None:
+        try:
+            with handle as descriptor:
+                request.answer(encode(described(os.fstat(descriptor))))
+        except OSError as error:
+            request.refuse(error)
 
     def _truncate(self, request: Request, number: int, size: int) -> None:
         with self._handle(number) as descriptor:
@@ -273,8 +289,33 @@ class Files:
             request.when_abandoned = lambda: _leave(request, handle.waiting[direction])
             handle.waiting[direction].append(request)
             self._wait(handle, direction)
-        else:
+        elif not (handle.prompt and self._moved_at_once(request, handle, direction)):
             self._service.pool.submit(lambda: self._finish(request, handle, direction))
+
+    def _moved_at_once(self, request: Request, handle: Handle, direction: int) -> bool:
+        """Read or write where the message was received, if that is a matter of microseconds; whether it is answered.
+
+        A hand-over to another thread and back costs ten times what it takes. A read is tried, and fails if the kernel
+        has not all of it in memory; a small write goes to the kernel's memory, which may have to be made free first:
+        where that once took long, it is not tried again.
+        """
+        _, offset, size = HEAD.unpack_from(request.payload)
+        if size > _AT_ONCE:
+            return False
+        if direction == select.EPOLLIN:
+            data = bytearray(size)
+            try:
+                got = os.preadv(handle.descriptor, [data], offset, os.RWF_NOWAIT) if offset >= 0 else -1
+            except OSError:
+                return False
+            if got == size:
+                request.answer(bytes(data))
+            return bool(got == size)
+        start = time.monotonic()
+        self._move(request, handle, direction)
+        if time.monotonic() - start > _SLOW:
+            handle.prompt = False
+        return True
 
     def _finish(self, request: Request, handle: Handle, direction: int) -> None:
         try:

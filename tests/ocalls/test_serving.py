@@ -1,0 +1,125 @@
+"""Which ocalls are served where their message is received: those that wait for nobody. The rest goes to threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gotee.boundary.messages import FROM_ENCLAVE, Kind, Message, pack, unpack
+from gotee.boundary.ocalls import HEAD, Ocall, encode
+from gotee.boundary.policy import Policy
+from gotee.host import files, mounts
+from gotee.host.ocalls import Service
+
+
+class Wire:
+    """Keeps the answers."""
+
+    blocks = None
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, bytes]] = []
+
+    def post(self, kind: int, id: int, argument: int, payload: bytes) -> None:
+        assert kind == Kind.ANSWER
+        self.answers.append((argument, payload))
+
+
+class Host:
+    """A service whose pool only keeps what it is given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.wire = Wire()
+        policy = Policy({"files": [f"{folder}/*:rw"]})
+        self.service = Service(self.wire, policy, folder)  # type: ignore[arg-type]
+        self.pooled: list[Any] = []
+        self.service.pool.submit = self.pooled.append  # type: ignore[method-assign]
+        self._last = 0
+
+    def ask(self, kind: Ocall, payload: bytes) -> tuple[int, bytes] | None:
+        """The answer, if it came at once."""
+        self._last += 1
+        before = len(self.wire.answers)
+        self.service.on_ocall(message(self._last, kind, payload))
+        return self.wire.answers[-1] if len(self.wire.answers) > before else None
+
+    def run_pooled(self) -> tuple[int, bytes]:
+        self.pooled.pop()()
+        return self.wire.answers[-1]
+
+
+def message(number: int, kind: Ocall, payload: bytes) -> Message:
+    return unpack(pack(Kind.OCALL, number, kind, payload), FROM_ENCLAVE)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    one = Host(tmp_path)
+    yield one
+    one.service.close()
+
+
+@pytest.fixture
+def local(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "is_local", lambda device: True)
+
+
+def opened(host: Host, path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> None:
+    """Open as the first handle."""
+    assert host.ask(Ocall.OPEN, encode((os.fsencode(path), flags, 0o600))) is None
+    assert host.run_pooled()[0] == 0
+
+
+def test_a_small_write_to_a_local_file_is_answered_at_once(host: Host, tmp_path: Path, local: None) -> None:
+    opened(host, tmp_path / "x")
+    assert host.ask(Ocall.WRITE, HEAD.pack(1, 0, 3) + b"abc") == (0, encode(3))
+    assert host.ask(Ocall.HANDLE_STAT, encode((1,))) is not None
+    assert (tmp_path / "x").read_bytes() == b"abc"
+    assert host.pooled == []
+
+
+@pytest.mark.parametrize("why", ["large", "remote", "synchronous"])
+def test_a_write_that_may_take_long_is_left_to_a_thread(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(mounts, "is_local", lambda device: why != "remote")
+    opened(host, tmp_path / "x", os.O_RDWR | os.O_CREAT | (os.O_SYNC if why == "synchronous" else 0))
+    data = bytes(files._AT_ONCE + 1) if why == "large" else b"abc"
+    assert host.ask(Ocall.WRITE, HEAD.pack(1, 0, len(data)) + data) is None
+    assert host.run_pooled() == (0, encode(len(data)))
+    assert (tmp_path / "x").read_bytes() == data
+
+
+def test_a_file_that_once_was_slow_is_left_to_threads(
+    host: Host, tmp_path: Path, local: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(host, tmp_path / "x")
+    monkeypatch.setattr(files, "_SLOW", -1.0)
+    assert host.ask(Ocall.WRITE, HEAD.pack(1, 0, 1) + b"a") == (0, encode(1))
+    assert host.ask(Ocall.WRITE, HEAD.pack(1, 1, 1) + b"b") is None
+    assert host.run_pooled() == (0, encode(1))
+    assert (tmp_path / "x").read_bytes() == b"ab"
+
+
+def test_a_read_gets_what_there_is_whoever_serves_it(host: Host, tmp_path: Path, local: None) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    opened(host, tmp_path / "x")
+    for size, due in ((2, b"ab"), (9, b"abc")):
+        answer = host.ask(Ocall.READ, HEAD.pack(1, 0, size)) or host.run_pooled()
+        assert answer == (0, due)
+
+
+def test_an_error_of_a_write_is_its_answer(host: Host, tmp_path: Path, local: None) -> None:
+    (tmp_path / "x").touch()
+    opened(host, tmp_path / "x", os.O_RDONLY)
+    assert host.ask(Ocall.WRITE, HEAD.pack(1, 0, 1) + b"a") == (9, b"")  # EBADF
+
+
+def test_a_file_system_in_memory_is_local_and_proc_is_not() -> None:
+    assert not mounts.is_local(os.stat("/proc").st_dev)
+    if os.path.ismount("/dev/shm"):
+        assert mounts.is_local(os.stat("/dev/shm").st_dev)
