@@ -144,9 +144,9 @@ def _assigns(node: ast.stmt, name: str) -> bool:
 def _attach_comments(source: str, units: list[Unit]) -> None:
     for number, line in enumerate(source.splitlines(), 1):
         for module, name in _COMMENT.findall(line):
-            own = [unit for unit in units if unit.first_line - 1 <= number <= unit.last_line]
-            if own:
-                own[-1 if number < own[-1].first_line or len(own) == 1 else 0].includes.append((module, name, number))
+            own = [unit for unit in units if unit.first_line <= number <= unit.last_line]
+            for unit in (own or [unit for unit in units if unit.first_line - 1 == number])[:1]:
+                unit.includes.append((module, name, number))
 
 
 def _exports(tree: ast.Module) -> tuple[frozenset[str] | None, bool]:
