@@ -6,10 +6,12 @@ Each function gets a module that has just been imported, before anybody else has
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from gotee.enclave import numpyfiles
 from gotee.enclave.descriptors import FIRST
 from gotee.enclave.memoryfiles import ROOT
 from gotee.errors import NotInside
@@ -32,6 +34,7 @@ def install(importer: Importer) -> None:
         ("fcntl", _fcntl),
         ("_sqlite3", _sqlite),
         ("_ctypes", _ctypes),
+        ("numpy", numpyfiles.change),
     ):
         _when_imported(importer, name, change)
 
@@ -88,15 +91,19 @@ def _mmap(module: Any) -> None:
 
 
 def _fcntl(module: Any) -> None:
-    for name in ("fcntl", "ioctl", "flock", "lockf"):
-        setattr(module, name, _of_the_kernel(name, getattr(module, name)))
+    for name in ("fcntl", "ioctl"):
+        setattr(module, name, _of_the_kernel(name, getattr(module, name), "leave it out"))
+    for name in ("flock", "lockf"):
+        setattr(module, name, _of_the_kernel(name, getattr(module, name), "lock with threading.Lock, or outside"))
 
 
-def _of_the_kernel(name: str, real: Any) -> Any:
+def _of_the_kernel(name: str, real: Any, instead: str) -> Any:
     def checked(fd: Any, *args: Any) -> Any:
         number = fd if isinstance(fd, int) else fd.fileno()
         if number >= FIRST or number <= 2:
-            raise NotInside(f"fcntl.{name} does not work on files inside: they are no files of the kernel")
+            raise NotInside(
+                f"fcntl.{name} does not work on files inside, as they are no files of the kernel: {instead}"
+            )
         return real(number, *args)
 
     checked.__name__ = checked.__qualname__ = name
@@ -108,7 +115,7 @@ def _sqlite(module: Any) -> None:
     real = module.connect
 
     def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
-        text = database if isinstance(database, str) else "a file"
+        text = os.fsdecode(database) if isinstance(database, str | bytes | os.PathLike) else repr(database)
         if text != ":memory:" and not (text.startswith("file:") and ("mode=memory" in text or ":memory:" in text)):
             raise NotInside(
                 f"SQLite opens {text!r} itself, which does not work inside: connect to ':memory:', and move its "

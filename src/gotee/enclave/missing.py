@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -50,7 +51,9 @@ def _refusing(name: str, reason: str) -> Callable[..., NoReturn]:
 
 
 def _sendfile(*args: object, **kwargs: object) -> NoReturn:
-    raise OSError(88, "no sockets of the kernel")  # ENOTSOCK: shutil then copies with read and write
+    error = NotInside("os.sendfile does not work inside, as its files are no files of the kernel: use socket.sendfile")
+    error.errno = errno.ENOTSOCK  # shutil then copies with read and write
+    raise error
 
 
 def _no_attributes(*args: object, **kwargs: object) -> list[str]:

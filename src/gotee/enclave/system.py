@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 from gotee.boundary.ocalls import Ocall, encode
@@ -59,6 +60,7 @@ class System:
 
     def read(self, fd: int, length: int) -> bytes:
         """os.read."""
+        length = index(length)
         if length < 0:
             raise _error(errno.EINVAL)
         return self.descriptors.get(fd).read(length)
@@ -81,12 +83,14 @@ class System:
 
     def pread(self, fd: int, length: int, offset: int) -> bytes:
         """os.pread."""
+        length, offset = index(length), index(offset)
         if length < 0 or offset < 0:
             raise _error(errno.EINVAL)
         return self.descriptors.get(fd).pread(length, offset)
 
     def pwrite(self, fd: int, data: Any, offset: int) -> int:
         """os.pwrite."""
+        offset = index(offset)
         if offset < 0:
             raise _error(errno.EINVAL)
         with memoryview(data) as view:
@@ -109,7 +113,7 @@ class System:
 
     def lseek(self, fd: int, position: int, whence: int) -> int:
         """os.lseek."""
-        return self.descriptors.get(fd).seek(position, whence)
+        return self.descriptors.get(fd).seek(index(position), whence)
 
     def fstat(self, fd: int) -> os.stat_result:
         """os.fstat."""
@@ -117,7 +121,7 @@ class System:
 
     def ftruncate(self, fd: int, length: int) -> None:
         """os.ftruncate."""
-        self.descriptors.get(fd).truncate(length)
+        self.descriptors.get(fd).truncate(index(length))
 
     def fsync(self, fd: Any) -> None:
         """os.fsync and os.fdatasync."""
