@@ -15,7 +15,8 @@ import secrets
 import socket
 import sys
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from io import BufferedRWPair
+from typing import Any
 
 from box import ONCE, Box, der
 from cryptography.exceptions import InvalidTag
@@ -27,7 +28,7 @@ from gotee.errors import EvidenceError
 LONGEST = 1 << 20  # bytes of a line
 
 
-def ask(lines: BinaryIO, message: dict[str, str]) -> dict[str, Any]:
+def ask(lines: BufferedRWPair, message: dict[str, str]) -> dict[str, Any]:
     """One message, and what comes back. ConnectionError if it is no answer."""
     lines.write(json.dumps(message).encode() + b"\n")
     lines.flush()
@@ -37,7 +38,7 @@ def ask(lines: BinaryIO, message: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-def accepted_key(lines: BinaryIO, policy_file: str) -> bytes:
+def accepted_key(lines: BufferedRWPair, policy_file: str) -> bytes:
     """The public key of the enclave that the policy accepts. Raises EvidenceError."""
     nonce = secrets.token_bytes(32)
     proof = ask(lines, {"nonce": nonce.hex()})
@@ -49,7 +50,7 @@ def accepted_key(lines: BinaryIO, policy_file: str) -> bytes:
     return key
 
 
-def mean_of(numbers: list[float], lines: BinaryIO, key: bytes) -> float:
+def mean_of(numbers: list[float], lines: BufferedRWPair, key: bytes) -> float:
     """The mean, computed by the enclave that holds the key."""
     own = X25519PrivateKey.generate()
     box = Box(own, key, der(own))

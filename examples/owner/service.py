@@ -12,8 +12,8 @@ import argparse
 import json
 import socket
 from dataclasses import dataclass
+from io import BufferedRWPair
 from statistics import fmean
-from typing import BinaryIO
 
 from box import ONCE, Box, der
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -60,7 +60,7 @@ def reply(message: dict[str, str]) -> dict[str, str]:
     return {"answer": gosecure(mean, owner, question).result().hex()}
 
 
-def serve(lines: BinaryIO) -> None:
+def serve(lines: BufferedRWPair) -> None:
     """Answer one owner until it goes."""
     while line := lines.readline(LONGEST):
         try:
