@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import dcap_qvl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.attestation.samples import EVIDENCE, moment, read
 
+from gotee import attestation
 from gotee.attestation import Collateral, Policy, verify
 from gotee.attestation.simulation import Simulation
 from gotee.attestation.trust import INTEL
@@ -204,6 +209,40 @@ def test_collateral_signed_by_the_pck_key_or_of_another_root_is_refused(simulati
     for name in ("tcb_info", "qe_identity"):
         forged = dataclasses.replace(good, **{name: getattr(good, name) + " "})
         assert code(simulation, made(simulation), collateral=forged) == "collateral-signature"
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(st.integers(-2 * 86_400, 11 * 86_400), min_size=1, max_size=3), st.integers(-23, 23))
+def test_a_verdict_depends_on_the_moment_and_on_nothing_before_it(
+    short: Simulation, seconds: list[int], zone: int
+) -> None:
+    """Certificates hold for ten days, statements for seven from the second on."""
+    quote, policy, collateral = made(short), wanting(short), short.collateral()
+    end = START + timedelta(days=8)
+    for second in (*seconds, 86_399, 86_400, 8 * 86_400, 8 * 86_400 + 1, *reversed(seconds)):
+        moment = (START + timedelta(seconds=second)).astimezone(timezone(timedelta(hours=zone)))
+        found = []
+        for _ in range(2):
+            try:
+                found.append(verify(quote, policy, now=moment, collateral=collateral).valid_until)
+            except EvidenceError as refused:
+                found.append(refused.code)
+        first, again = found
+        assert first == again
+        assert (first == end) is (START + timedelta(days=1) <= moment <= end)
+        assert first in (end, "certificate-window", "crl-window", "collateral-window")
+
+
+@pytest.fixture(scope="module")
+def short() -> Simulation:
+    return Simulation(START, days=10, issued=START + timedelta(days=1), statement_days=7)
+
+
+def test_nothing_of_the_verifier_reads_a_clock_or_opens_a_connection() -> None:
+    folder = Path(attestation.__file__).parent
+    reads = re.compile(r"\.(now|utcnow|today|time|monotonic)\(|import (time|socket|urllib|http)\b")
+    found = [path.name for path in folder.glob("*.py") if reads.search(path.read_text(encoding="utf-8"))]
+    assert found == []
 
 
 def test_every_bit_of_a_quote_counts(simulation: Simulation) -> None:

@@ -90,6 +90,25 @@ def test_no_bytes_break_a_parser(name: str, data: bytes) -> None:
     only_refuses(lambda: PARSERS[name](data))
 
 
+LIMIT = 1 << 20  # bytes, which the verifier reads at most
+LONG = {
+    "lines without a certificate": b"-----BEGIN CERTIFICATE-----" + b"\n" * (LIMIT - 27),
+    "a certificate without end": b"-----BEGIN CERTIFICATE-----\n" + b"A" * (LIMIT - 28),
+    "a key without end": b"-----BEGIN PUBLIC KEY-----\n" + b"AAAA\n" * ((LIMIT - 27) // 5),
+    "lists in lists": b"[" * LIMIT,
+    "CBOR in CBOR": b"\x81" * LIMIT,
+    "a table of many certificates": b"\x03\0\0\0" + bytes(1180) + (b"x" * 16 + b"\x18\0\0\0\x09\0\0\0") * 43_000,
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("parser", ["detect", "pem", "tpm key", "cbor", "collateral", "certificate table"])
+def test_the_longest_input_ends_in_a_refusal(name: str, parser: str) -> None:
+    """Quadratic time would be hours here."""
+    with pytest.raises(EvidenceError):
+        PARSERS[parser](LONG[name])
+
+
 @settings(max_examples=40)
 @given(
     text=st.recursive(

@@ -13,8 +13,8 @@ from typing import Any
 
 from gotee.attestation.refusals import refuse
 
-_PEM = re.compile(
-    rb"-----BEGIN (CERTIFICATE|X509 CRL)-----[\r\n]+([A-Za-z0-9+/=\r\n]+?)-----END \1-----[\r\n]*", re.ASCII
+_PEM = re.compile(  # possessive: an attempt that fails is not tried again with fewer of a million line ends
+    rb"-----BEGIN (CERTIFICATE|X509 CRL)-----[\r\n]++([A-Za-z0-9+/=\r\n]++)-----END \1-----[\r\n]*+", re.ASCII
 )
 JSON_LIMIT = 4 << 20  # characters; real collateral is about 20,000
 

@@ -28,7 +28,7 @@ _CURVES: dict[int, type[ec.EllipticCurve]] = {0x0003: ec.SECP256R1, 0x0004: ec.S
 _FIXED_TPM, _RESTRICTED, _DECRYPT, _SIGN = 1 << 1, 1 << 16, 1 << 17, 1 << 18
 _WHAT = "part `key`"
 _PEM = re.compile(  # its lines and nothing else: loaders skip what they do not understand
-    rb"-----BEGIN ((?:RSA )?PUBLIC KEY)-----\r?\n(?:[A-Za-z0-9+/]+={0,2}\r?\n)+-----END \1-----(?:\r?\n)*"
+    rb"-----BEGIN ((?:RSA )?PUBLIC KEY)-----\r?\n(?:[A-Za-z0-9+/]++={0,2}\r?\n)++-----END \1-----(?:\r?\n)*+"
 )
 
 
