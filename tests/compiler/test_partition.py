@@ -140,7 +140,7 @@ def test_every_code_has_its_place_in_the_documentation() -> None:
 def test_an_override_comment_is_recorded(tmp_path: Path) -> None:
     (tmp_path / "ops.py").write_text("def g():\n    return 1\n")
     (tmp_path / "m.py").write_text(
-        "import importlib\ndef f(n):\n    return importlib.import_module(n).g()  # gotee: include=ops:g\ndef h(): pass\n"
+        "import importlib\ndef f(n):\n    return importlib.import_module(n).g()  # gotee: include=ops:g\ndef h(): 0\n"
     )
     trusted = slice_of(tmp_path, "m", "f").partition
     assert trusted.overrides == ["m.py:3: ops:g"]
