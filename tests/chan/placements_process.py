@@ -19,7 +19,7 @@ import gotee
 
 HERE = Path(__file__).parent
 MODULES = (
-    "doubleselect", "fifo", "nonblock", "ours", "perm", "powser", "races", "random_program", "runtime_cases",
+    "doubleselect", "fifo", "hard", "nonblock", "ours", "perm", "powser", "races", "random_program", "runtime_cases",
     "select_forms", "selects", "sieve", "zerosize",
 )  # fmt: skip
 PLACEMENTS = ("all-in", "sender-in", "receiver-in", "alternating")

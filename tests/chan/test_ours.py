@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from .programs import ours, races
+from .programs import hard, ours, races
 from .world import World, programs_of
 
-PROGRAMS = programs_of(ours, races)
+PROGRAMS = programs_of(hard, ours, races)
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())

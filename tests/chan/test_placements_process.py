@@ -16,6 +16,7 @@ from .placements_process import PLACEMENTS, Runner, write_program
 from .programs import (
     doubleselect,
     fifo,
+    hard,
     nonblock,
     ours,
     perm,
@@ -31,7 +32,7 @@ from .programs.random_program import Case, Op, Outcome
 from .world import programs_of
 
 PROGRAMS = programs_of(
-    doubleselect, fifo, nonblock, ours, perm, powser, races, runtime_cases, select_forms, selects, sieve, zerosize
+    doubleselect, fifo, hard, nonblock, ours, perm, powser, races, runtime_cases, select_forms, selects, sieve, zerosize
 )
 RANDOM_PROGRAMS = 150
 

@@ -55,6 +55,10 @@ class World:
         """Let the routines go on until each is done or waits for something that only main can do."""
         self._placement.settle()
 
+    def forget(self, routine: Routine[Any]) -> None:
+        """It has failed, as it was meant to."""
+        self._routines.remove(routine)
+
     def finish(self) -> None:
         """Cancel what still waits, and raise the failure of any routine: none of these programs has one."""
         for routine in self._routines:
