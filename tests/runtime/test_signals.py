@@ -269,8 +269,8 @@ say("consistent")
             "assert (len(a.receivers), len(b.receivers), here.live_timers) == (0, 0, 0)",
         ),
         (
-            # The first report imports modules. An interrupt that cuts off an eval() of theirs, and is caught, would still
-            # be Python's exit status.
+            # The first report imports modules. An interrupt that cuts off an eval() of theirs, and is caught, would
+            # still be the exit status of Python.
             "def fail(): raise KeyError\ngo(fail); yield_now()",
             "r = go(fail)\n        try: r.result()\n        except KeyError: pass",
             "os.dup2(os.open(os.devnull, os.O_WRONLY), 2)",

@@ -209,6 +209,9 @@ def test_a_killed_enclave_is_enclave_lost_for_every_waiter_at_once(tmp_path: Pat
             waiters.append(go(outcome, other.recv))
             waiters.append(go(outcome, full.send, 1))
             waiters.append(go(outcome, lambda: select(Recv(other), Recv(None))))
+            past = Chan[int]()
+            gosecure(glance, past).result()  # and has no handle of it any more
+            waiters.append(go(outcome, past.recv))
             threads = []
             answers: list[str] = []
             for what in (routines[0].result, other.recv):
@@ -229,6 +232,9 @@ def test_a_killed_enclave_is_enclave_lost_for_every_waiter_at_once(tmp_path: Pat
         def hold(channel: Chan[int]) -> None:
             wait(Chan[int]())
             channel.close()
+
+        def glance(channel: Chan[int]) -> int:
+            return len(channel)
         """,
     )
     with started(main) as program:

@@ -193,12 +193,17 @@ cdef class Home:
         self.wire.post(CODE_LENGTH, message.id, len(channel), pack_capacity(channel.room))
 
     def lose(self):
-        """The enclave is gone: its operations leave all queues, then its channels drain and raise EnclaveLost."""
+        """The enclave is gone: its operations leave all queues, then its channels drain and raise EnclaveLost.
+
+        These are all that have ever crossed: whether a handle had just been released is no difference to who waits here.
+        """
         for waiter in list(self.waiting.values()):
             waiter.withdraw()
         self.waiting.clear()
-        for channel in list(self.channels.values()):
-            channel.lose()
+        for reference in self.numbers.keyrefs():
+            channel = reference()
+            if channel is not None:
+                channel.lose()
         self.channels.clear()
         self.handles.clear()
 
