@@ -9,6 +9,7 @@ core each is theirs. `answer` and `drain` are the other side.
 import msgspec
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
 
 from gotee.boundary.ring cimport Ring
 from gotee.boundary.system cimport pause_cpu
@@ -29,14 +30,19 @@ cdef int send(Ring ring, bytes data) except -1:
                 return 0
         else:
             pause_cpu()
+            PyErr_CheckSignals()
 
 
 cdef bytes receive(Ring ring):
     cdef unsigned char head[1]
     cdef object frame
+    cdef unsigned int looks = 0
     while True:
         while ring.nothing():
             pause_cpu()
+            looks += 1
+            if looks & 0xFFFFF == 0:  # some tens of ms: the suite ends a turn that takes too long
+                PyErr_CheckSignals()
         frame = ring.take_parts(head, 0)
         if frame is None:
             frame = ring.try_recv()

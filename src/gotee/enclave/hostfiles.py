@@ -169,6 +169,9 @@ class HostFile:
 
     def _pwrite(self, data: memoryview, offset: int) -> int:
         self._check(self._writable)
+        if len(data) < _WORTH_A_BLOCK:
+            count: int = self._ocalls.finish(self._begin_write(data, offset, None))
+            return count
         written = 0
         for asked, some in self._in_pieces(
             len(data), lambda at, some, block: self._begin_write(data[at : at + some], offset + at, block)

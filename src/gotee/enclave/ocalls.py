@@ -36,7 +36,7 @@ class Door(Protocol):
     @property
     def blocks(self) -> Blocks | None: ...
     def post(self, kind: int, id: int, argument: int, payload: bytes) -> None: ...
-    def room(self) -> None: ...
+    def room(self) -> None: ...  # parks while too much waits to be sent, where `may_park` says so
     def wait_alone(self, ticket: Ticket[Any]) -> None: ...
 
 
@@ -112,7 +112,7 @@ class Ocalls:
         """
         if bulk:
             self._reserve(bulk)
-        if check_routine() and may_park():
+        if check_routine():
             self._door.room()
         self._last += 1
         number = self._last
