@@ -6,10 +6,10 @@ A rule with a name allows the addresses that were resolved for that name; a rule
 from __future__ import annotations
 
 from _socket import SOCK_DGRAM, SOCK_STREAM
+from collections.abc import Iterable
 
 from gotee.boundary.network import Address, packed
 from gotee.boundary.network_rules import NetworkRule
-from gotee.boundary.policy import Policy
 
 MOST_BOUND = 10_000  # addresses that are remembered for names
 PROTOCOLS = {SOCK_STREAM: "tcp", SOCK_DGRAM: "udp"}
@@ -18,8 +18,8 @@ PROTOCOLS = {SOCK_STREAM: "tcp", SOCK_DGRAM: "udp"}
 class Peers:
     """The network rules of a policy, and which addresses belong to which of their names."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._rules = policy.network
+    def __init__(self, rules: Iterable[NetworkRule]) -> None:
+        self._rules = tuple(rules)
         self._bound: dict[bytes, set[str]] = {}  # by the bytes of an address
 
     def allows(self, direction: str, kind: int, address: Address) -> bool:

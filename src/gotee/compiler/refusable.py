@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from gotee.boundary.policy import Place, Policy
 from gotee.compiler.closure import Analysis
 from gotee.compiler.findings import Finding, found
 from gotee.compiler.program import Module
+from gotee.compiler.refusable_network import refused_peer, socket_method
 
 # By name: the mode that the path in the first argument needs; `list` and `folder` as the policy has them.
 _PATHS = {
@@ -89,8 +90,11 @@ def _calls(analysis: Analysis) -> Iterator[_Call]:
 def _call(analysis: Analysis, module: Module, node: ast.Call) -> Iterator[_Call]:
     keywords = {keyword.arg: keyword.value for keyword in node.keywords}
     name = analysis.graph.purity.dotted(module, node.func)
+    binders = analysis.graph.resolver.table(module).binders
+    if (method := socket_method(node)) is not None and not _root(node.func, binders):
+        name = method
     if name is None and isinstance(node.func, ast.Name) and node.func.id in _BUILTINS:
-        bound = analysis.graph.resolver.table(module).binders.get(node.func.id)  # a star import of gotee binds none
+        bound = binders.get(node.func.id)  # a star import of gotee binds none
         name = None if bound else f"builtins.{node.func.id}"
     if name is not None:
         yield _Call(module, node, name, node.args, keywords)
@@ -98,6 +102,13 @@ def _call(analysis: Analysis, module: Module, node: ast.Call) -> Iterator[_Call]
         made = node.func.value
         if analysis.graph.purity.dotted(module, made.func) == "pathlib.Path" and len(made.args) == 1:
             yield _Call(module, node, f"pathlib.Path.{node.func.attr}", [made.args[0], *node.args], keywords)
+
+
+def _root(node: ast.expr, binders: Mapping[str, object]) -> bool:
+    """Whether an attribute begins at a name that the module binds."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and bool(binders.get(node.id))
 
 
 def _text(node: ast.expr | None) -> str | None:
@@ -143,6 +154,7 @@ def _refused(call: _Call, policy: Policy, home: Path, measured: Callable[[str], 
         if not policy.console and (call.name == "builtins.input" or "file" not in call.keywords):
             yield "the console", "console = true"
     else:
+        yield from refused_peer(call.name, call.arguments, call.keywords, policy)
         mode = _mode(call)
         path = _text(call.arguments[0]) if call.arguments and mode else None
         if path and mode and "\0" not in path:

@@ -52,7 +52,7 @@ class Network:
 
     def __init__(self, policy: Policy, ocalls: Ocalls) -> None:
         self._policy = policy
-        self._peers = Peers(policy)
+        self._peers = Peers(policy.network)
         self._ocalls = ocalls
 
     # -- what is allowed ---------------------------------------------------------------------------------------

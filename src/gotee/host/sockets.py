@@ -51,7 +51,7 @@ class Sockets:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._peers = Peers(service.policy)
+        self._peers = Peers(service.policy.network)
         self._open: dict[int, _Open] = {}
         self._last = 0
         self._lock = threading.RLock()  # of who waits: readiness comes on a thread of its own
