@@ -14,6 +14,8 @@ from plots import draw
 Results = list[tuple[Line, dict[str, Figures]]]
 Table = list[list[str]]
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+_GOAL = ("over", "under", "goal", "least", "at_most")
+_FIGURES = ("median", "low", "high", "p50", "p99")
 SAID = "The secured figures are of process enclaves at level development, on ordinary processors."
 
 
@@ -131,11 +133,26 @@ def write_json(results: Results, about: str, file: Path) -> None:
                 "bytes": line.size or None,
                 "goals": asked,
                 "notes": line.notes,
+                "at": line.at,
+                "axis": line.axis,
+                "curves": line.curves,
                 "contestants": contestants,
             }
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"machine": about, "about": SAID, "lines": lines}, indent=1) + "\n")
+
+
+def read_json(file: Path) -> Results:
+    """What `write_json` wrote."""
+    results: Results = []
+    for found in json.loads(file.read_text())["lines"]:
+        line = Line(found["line"], found["title"], [], found["base"], found["unit"], found["bytes"] or 0)
+        line.notes, line.at, line.axis, line.curves = found["notes"], found["at"], found["axis"], found["curves"]
+        line.goals = [Goal(*(goal[name] for name in _GOAL)) for goal in found["goals"]]
+        figures = {name: Figures(*(one[part] for part in _FIGURES)) for name, one in found["contestants"].items()}
+        results.append((line, figures))
+    return results
 
 
 def write_page(results: Results, about: str, page: Path) -> None:

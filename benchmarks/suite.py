@@ -1,6 +1,6 @@
 """`make bench`: what the crossing costs, beside what Python users have otherwise, in one run on one machine.
 
-    suite.py [--only 1,2,...] [--short] [--rounds N] [--json FILE] [--page FILE]
+    suite.py [--only 1,2,...] [--short] [--rounds N] [--json FILE [--add]] [--page FILE]
 
 The lines are those of docs/performance.md. The secured figures are of process enclaves at level development.
 """
@@ -21,6 +21,7 @@ from others import OTHERS
 from secured import secured_spawn
 
 ORDER = ("1", "1b", "2", "3", "4", "5", "6", "7", "7m", "8", "9", "10", "11")
+PLACES = {number: place for place, number in enumerate((*ORDER[:6], "5w", *ORDER[6:]))}  # of the tables
 Results = list[tuple[Line, dict[str, Figures]]]
 
 
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a tenth of the work: to see that it runs, not to quote")
     parser.add_argument("--rounds", type=int, help="turns of each contestant (9; 3 with --short)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures there")
+    parser.add_argument("--add", action="store_true", help="keep the other lines of that file: a run in parts")
     parser.add_argument("--page", metavar="FILE", type=Path, help="write tables into this page, and plots beside it")
     options = parser.parse_args()
     os.environ.setdefault("GOTEE_TEE", "process")
@@ -66,6 +68,10 @@ def main() -> None:
     about, begun = report.machine(), time.monotonic()
     print(about, flush=True)
     results, failed = run(chosen, rounds, 0.1 if options.short else 1.0)
+    if options.add and options.json and options.json.exists():
+        measured = {line.number for line, _ in results}
+        results += [one for one in report.read_json(options.json) if one[0].number not in measured]
+        results.sort(key=lambda one: PLACES[one[0].number])
     report.show_goals(results)
     if options.json:
         report.write_json(results, about, options.json)
