@@ -133,6 +133,17 @@ def test_a_zone_that_only_bears_a_name_is_refused() -> None:
             codec_for(annotation).encode(value)
 
 
+def test_a_zone_that_this_world_does_not_have_is_refused_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = codec_for(dt.datetime).encode(dt.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Paris")))
+
+    def unknown(key: str) -> zoneinfo.ZoneInfo:
+        raise zoneinfo.ZoneInfoNotFoundError(key)
+
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", unknown)
+    with pytest.raises(BoundaryTypeError, match="not known in this world: inside, zones come from the package tzdata"):
+        codec_for(dt.datetime).decode(sent)
+
+
 def test_the_format_of_a_memoryview_stays_as_it_is_spelled() -> None:
     for code in ("i", "@i"):
         view = copied(memoryview, memoryview(bytearray(8)).cast(code))  # type: ignore[call-overload]

@@ -258,6 +258,8 @@ REFUSED = {
     "generator": ("gosecure(count)", "count", "GT207", "generator"),
     "async generator": ("gosecure(acount)", "acount", "GT207", "generator"),
     "method of an object": ("gosecure(thing.method)", "thing.method", "GT208", "method"),
+    "method of a new object": ("gosecure(Thing().method)", "Thing().method", "GT208", "method"),
+    "method of a literal": ("gosecure([].append, 1)", "[].append", "GT208", "method"),
     "method of a class": ("gosecure(Thing.method, 1)", "Thing.method", "GT208", "method"),
     "nothing": ("gosecure()", "gosecure()", "GT201", "no function"),
 }

@@ -148,15 +148,33 @@ def _yields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return False
 
 
+_LITERALS = (
+    ast.Constant,
+    ast.JoinedStr,
+    ast.List,
+    ast.Tuple,
+    ast.Dict,
+    ast.Set,
+    ast.ListComp,
+    ast.DictComp,
+    ast.SetComp,
+)
+
+
 def _is_method(module: Module, node: ast.Attribute) -> bool:
-    """Whether an attribute is plainly a method: of a class of this module, or of an object that is made of one."""
-    if not isinstance(node.value, ast.Name):
-        return False
+    """Whether an attribute is plainly a method: of a class of this module, of an object that is made of one, or of a
+    literal."""
+    if isinstance(node.value, _LITERALS):
+        return True
     methods = {
         each.name: {inner.name for inner in each.body if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))}
         for each in ast.walk(module.tree)
         if isinstance(each, ast.ClassDef)
     }
+    if isinstance(node.value, ast.Call):
+        return node.attr in methods.get(ast.unparse(node.value.func), ())
+    if not isinstance(node.value, ast.Name):
+        return False
     name = node.value.id
     if node.attr in methods.get(name, ()):
         return True
