@@ -16,6 +16,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# Where PYTHONDONTWRITEBYTECODE is set, each start of a program would compile the package anew.
+BYTECODE = $(BIN)/python -m compileall -q src/gotee
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
 BUILT_FROM := pyproject.toml setup.py $(COMPILED)
 
@@ -40,16 +42,19 @@ $(VENV)/made:
 $(VENV)/for-demo: $(VENV)/made $(BUILT_FROM)
 	@echo "Installing gotee and what the examples need into $(VENV) ..."
 	@$(PIP) -e '.[examples]'
+	@$(BYTECODE)
 	@touch $@
 
 $(VENV)/for-work: $(VENV)/made $(BUILT_FROM)
 	@echo "Installing gotee and its development tools into $(VENV) ..."
 	@$(PIP) -e '.[dev]'
+	@$(BYTECODE)
 	@touch $@ $(VENV)/for-demo
 
 $(VENV)/for-bench: $(VENV)/made $(BUILT_FROM)
 	@echo "Installing gotee and its rivals of the benchmarks into $(VENV) ..."
 	@$(PIP) -e '.[bench]'
+	@$(BYTECODE)
 	@touch $@
 
 demo: $(VENV)/for-demo

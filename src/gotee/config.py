@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from gotee.errors import UsageError
 from gotee.platform.required import required
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 TEE: Final = "GOTEE_TEE"
 LEVEL: Final = "GOTEE_LEVEL"

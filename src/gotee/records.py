@@ -34,6 +34,7 @@ class Record(tuple):  # type: ignore[type-arg]
 
     def __init_subclass__(cls) -> None:
         cls._fields = tuple(cls.__annotations__)
+        type.__setattr__(cls, "__match_args__", cls._fields)
         cls._defaults = {name: cls.__dict__[name] for name in cls._fields if name in cls.__dict__}
         for place, name in enumerate(cls._fields):
             setattr(cls, name, property(itemgetter(place)))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from copy_samples import Item
 
+from gotee.boundary.channelkind import channel_kind, register_channel_type
 from gotee.boundary.copy import codec_for
 from gotee.boundary.entries import entry_codec
 from gotee.boundary.limits import FrameError
-from gotee.boundary.types import channel_kind, register_channel_type
 from gotee.errors import BoundaryTypeError, UsageError
 
 
@@ -125,7 +125,7 @@ class Hooks:
 
 @pytest.fixture
 def pipes(monkeypatch: pytest.MonkeyPatch) -> None:
-    import gotee.boundary.types as room
+    import gotee.boundary.channelkind as room
 
     monkeypatch.setattr(room, "_channel", channel_kind())
     register_channel_type(Pipe, lambda pipe: pipe.element)

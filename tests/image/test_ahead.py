@@ -56,7 +56,7 @@ def test_a_hint_that_leads_to_another_file_ends_in_a_refusal(run: Run, tmp_path:
     other = tmp_path / "decoder.txt"
     shutil.copyfile(os.path.join(os.path.dirname(os.__file__), "json", "decoder.py"), other)
     other.write_text(other.read_text() + "# changed\n")
-    from gotee.image import plain_json
+    from gotee.boundary import plain_json
 
     table = plain_json.loads(places)
     table["/standard/json/decoder.py"] = str(other)
@@ -80,6 +80,31 @@ def test_a_hint_that_is_out_of_date_is_not_used(run: Run, tmp_path: Path, damage
     done = run("doubling.py", GOTEE_IMAGE="doubling.sgxs")
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
     assert hint.read_bytes() == b"\n".join((known, stamps, places))
+
+
+LISTENING = """
+from gotee import gosecure
+
+def double(x: int) -> int:
+    return 2 * x
+
+def main() -> None:
+    from gotee.host import ahead
+    print(ahead._begun and ahead._begun.link.wait(0.5), flush=True)
+    print(gosecure(double, 21).result())
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_an_enclave_that_was_started_ahead_runs_no_code_of_the_program_before_it_is_asked(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "doubling.py").write_text(LISTENING)
+    assert run("-m", "gotee", "build", "doubling.py").returncode == 0
+    said = [run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout for _ in range(2)]
+    assert said == ["None\n42\n", "False\n42\n"]  # nothing came over the link, not even that it is ready
 
 
 def test_a_program_that_asks_for_no_enclave_leaves_no_process(run: Run, tmp_path: Path) -> None:

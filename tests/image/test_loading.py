@@ -15,6 +15,7 @@ from gotee.image import load as loading_module
 from gotee.image import sigstruct
 from gotee.image.build import Built
 from gotee.image.load import Loaded, load
+from gotee.image.manifest import Listed
 from gotee.image.sign import for_development, signed, unsigned
 
 
@@ -55,6 +56,51 @@ def test_symbols_for_debuggers_are_compared_and_not_loaded(built: Built, signatu
     loading.finish(loading_module.LOADED)
     with pytest.raises(ImageError, match=file.path):
         loading.finish(loading_module.NAMED)
+
+
+def test_what_is_never_loaded_is_compared_again_only_when_it_has_changed(
+    built: Built, signature: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = next(file for file in built.manifest.files if file.path == "/standard/json/decoder.py")
+    copy = tmp_path / "decoder.py"
+    shutil.copyfile(built.places[source.path], copy)
+    before = copy.stat()
+    places = {**built.places, source.path: str(copy)}
+    monkeypatch.setattr(loading_module, "_SETTLED", 0)
+    compared: list[str] = []
+    real = loading_module._compare
+
+    def compare(file: Any, *rest: Any) -> None:
+        compared.append(file.path)
+        real(file, *rest)
+
+    monkeypatch.setattr(loading_module, "_compare", compare)
+
+    def all_of_it(stamps: dict[str, str]) -> dict[str, str]:
+        loading = loading_module.Loading(built.stream, signature, places, recall=lambda _: stamps)
+        for stage in (loading_module.FIRST, loading_module.LOADED, loading_module.NAMED):
+            loading.finish(stage)
+        for descriptor in loading.loaded.descriptors:
+            os.close(descriptor)
+        return loading.stamps
+
+    stamps = all_of_it({})
+    assert set(compared) == set(stamps) >= {file.path for file in built.manifest.files if file.role == "source"}
+    compared.clear()
+    assert all_of_it(stamps) == stamps
+    assert compared == []
+    copy.write_bytes(copy.read_bytes().replace(b"import", b"Import", 1))
+    os.utime(copy, ns=(before.st_atime_ns, before.st_mtime_ns))  # size, inode and time are the old ones: not the change
+    with pytest.raises(ImageError, match=source.path):
+        all_of_it(stamps)
+    assert compared == [source.path]
+
+
+def test_a_file_that_was_changed_just_now_is_compared_the_next_time_too(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"new")
+    listed = Listed("/standard/file", 3, "", "source")
+    assert loading_module._stamp(listed, str(file)) is None
 
 
 def test_a_signature_of_another_image_is_refused(built: Built) -> None:

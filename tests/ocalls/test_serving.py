@@ -36,6 +36,7 @@ class Host:
         self.wire = Wire()
         policy = Policy({"files": [f"{folder}/*:rw"]})
         self.service = Service(self.wire, policy, folder)  # type: ignore[arg-type]
+        self.service.open()
         self.pooled: list[Any] = []
         self.service.pool.submit = self.pooled.append  # type: ignore[method-assign]
         self._last = 0

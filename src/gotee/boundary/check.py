@@ -12,11 +12,11 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from gotee.boundary.channelkind import channel_kind
 from gotee.boundary.types import (
     Scope,
     Shape,
     bind,
-    channel_kind,
     class_hints,
     name_of,
     same_type,

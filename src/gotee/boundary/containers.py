@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.canonical import Elements, literal_text
+from gotee.boundary.channelkind import ChannelKind
 from gotee.boundary.check import at, check_element, expected, key_place
 from gotee.boundary.nodes import LeafNode, Node
-from gotee.boundary.types import ChannelKind, Scope
+from gotee.boundary.types import Scope
 from gotee.errors import BoundaryTypeError, UsageError
 
 if TYPE_CHECKING:

@@ -8,10 +8,12 @@ cdef class Crossed:
 
 cdef class CallCodec:
     cdef object _end
-    cdef object _codec
+    cdef object _function
+    cdef object _codec               # None until it is needed
     cdef object _limits
     cdef FastLane _call_lane
     cdef FastLane _result_lane
+    cdef object codec(self)
     cpdef object encode_arguments(self, tuple args, dict kwargs)
     cpdef tuple arguments(self, bytes payload)
     cpdef object encode_result(self, value)

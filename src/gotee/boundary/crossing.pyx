@@ -9,12 +9,18 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from gotee.runtime.channel cimport Encoded, encoded
 
-from gotee.boundary.entries import entry_codec
+import builtins
+import types
+
+from gotee.boundary.lane import FastLane as Lane
 from gotee.boundary.limits import in_force
 from gotee.errors import BoundaryTypeError
 
 cdef enum:
     GENERAL_BYTE = 0xC1          # as `copy.GENERAL`
+
+cdef enum:
+    CO_VARIABLE = 0x04 | 0x08    # inspect.CO_VARARGS, CO_VARKEYWORDS
 
 cdef dict _NO_KEYWORDS = {}
 cdef dict _NO_CHANNELS = {}
@@ -141,15 +147,69 @@ cdef class ValueCodec:
         return self._codec.decode(payload, self._limits, channels=arriving, given=True)
 
 
+cdef tuple _SCALARS = (bool, int, float, str, bytes, type(None))
+
+
+cdef object _scalar(annotation, dict names):
+    """The class that an annotation names at once; None if it has to be read as `gotee.boundary.types` does it."""
+    if annotation is None:
+        return type(None)
+    if type(annotation) is str:
+        if annotation == "None":
+            return type(None)
+        if annotation in names:
+            return None
+        annotation = getattr(builtins, annotation, None)
+    for cls in _SCALARS:
+        if annotation is cls:
+            return cls
+    return None
+
+
+cdef tuple _scalar_lanes(function):
+    """The lanes of the arguments and the result of a function of a few scalars, as `entry_codec` would find them.
+
+    None for any other. Most entries are such, and reading annotations takes longer to import than starting Python.
+    """
+    if type(function) is not types.FunctionType or hasattr(function, "__wrapped__"):
+        return None
+    code, hints = function.__code__, function.__annotations__
+    if code.co_flags & CO_VARIABLE or code.co_kwonlyargcount or getattr(function, "__type_params__", ()):
+        return None
+    names = code.co_varnames[:code.co_argcount]
+    if len(hints) != len(names) + 1:
+        return None
+    classes = [_scalar(hints.get(name, Lane), function.__globals__) for name in (*names, "return")]
+    if None in classes:
+        return None
+    result = classes.pop()
+    told = [None if cls is type(None) else cls for cls in (*classes, result)]
+    return (
+        Lane(tuple[tuple(told[:-1])], None, "fixed", tuple(classes)),
+        Lane(told[-1], None, "fixed", None, result),
+    )
+
+
 cdef class CallCodec:
     """Moves the arguments and the result of one entry."""
 
     def __init__(self, function, end):
         self._end = end
-        self._codec = entry_codec(function)
         self._limits = in_force()
-        self._call_lane = self._codec.fast
-        self._result_lane = self._codec.result.fast
+        self._function = function
+        lanes = _scalar_lanes(function)
+        if lanes is None:
+            codec = self.codec()
+            lanes = (codec.fast, codec.result.fast)
+        self._call_lane, self._result_lane = lanes
+
+    cdef object codec(self):
+        """What moves whatever the lanes do not."""
+        if self._codec is None:
+            from gotee.boundary.entries import entry_codec
+
+            self._codec = entry_codec(self._function)
+        return self._codec
 
     cpdef object encode_arguments(self, tuple args, dict kwargs):
         """The call, as it travels; BoundaryTypeError if an argument is missing, wrong or cannot cross.
@@ -162,7 +222,7 @@ cdef class CallCodec:
             if data is not None:
                 return data
         leaving = _Leaving(self._end)
-        frame = self._codec.gather_call(args, kwargs, self._limits, leaving)
+        frame = self.codec().gather_call(args, kwargs, self._limits, leaving)
         if isinstance(frame, bytes):
             return self._end.crosses(crossed(frame, leaving.channels))
         self._end.crosses(crossed(b"", leaving.channels))
@@ -173,7 +233,7 @@ cdef class CallCodec:
         if self._call_lane is not None and not general(payload):
             return self._call_lane.decode(payload, self._limits, "args", "args"), _NO_KEYWORDS
         arriving = _Arriving(self._end.channel, self._end.refuse)
-        return self._codec.decode_call(payload, self._limits, channels=arriving, given=True)
+        return self.codec().decode_call(payload, self._limits, channels=arriving, given=True)
 
     cpdef object encode_result(self, value):
         """The result, as it travels; a Gather as of arguments."""
@@ -182,11 +242,11 @@ cdef class CallCodec:
             data = self._result_lane.encode(value, self._limits, "result")
             if data is not None:
                 return data
-        return self._codec.result.gathered(value, "result", self._limits, _Leaving(self._end))
+        return self.codec().result.gathered(value, "result", self._limits, _Leaving(self._end))
 
     cpdef object result(self, bytes payload):
         """The result from the other world, checked against the entry's annotation."""
         if self._result_lane is not None and not general(payload):
             return self._result_lane.decode(payload, self._limits, "result", "result")
         arriving = _Arriving(self._end.channel, self._end.refuse)
-        return self._codec.result.decode(payload, self._limits, "result", channels=arriving, given=True)
+        return self.codec().result.decode(payload, self._limits, "result", channels=arriving, given=True)

@@ -13,6 +13,7 @@ import msgspec
 from gotee.boundary import nodes, objects
 from gotee.boundary.blobs import NO_BLOBS, Blobs
 from gotee.boundary.canonical import Elements, canonical
+from gotee.boundary.channelkind import channel_kind
 from gotee.boundary.check import typed_dict_fields
 from gotee.boundary.containers import (
     ChannelNode,
@@ -33,7 +34,6 @@ from gotee.boundary.types import (
     Scope,
     Shape,
     bind,
-    channel_kind,
     class_hints,
     evaluate,
     name_of,

@@ -5,7 +5,6 @@ What comes from there is hostile: ids are looked up, values validated, before an
 docs/explanation/protocol.md.
 """
 
-import random
 import threading
 import weakref
 
@@ -20,7 +19,6 @@ from gotee.runtime.channel cimport Chan, Encoded, Outcome
 from gotee.runtime.partners cimport RemoteWaiter
 from gotee.runtime.waiting cimport Node
 
-from gotee.boundary.canonical import same_elements
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.messages import pack_capacity, pack_error, unpack_cases
 from gotee.errors import BoundaryTypeError, ChannelClosed
@@ -29,7 +27,18 @@ from gotee.runtime.partners import attempt
 cdef enum:
     MOST_CASES = 65_536
 
-_random = random.SystemRandom()
+cdef object _random = None
+
+
+cdef int _shuffle(list cases) except -1:
+    """Put cases in a random order: fair among the ready."""
+    global _random
+    if _random is None:
+        import random  # most programs never come here
+
+        _random = random.SystemRandom()
+    _random.shuffle(cases)
+    return 0
 
 
 cdef class Operation(RemoteWaiter):
@@ -59,6 +68,8 @@ cdef class Home:
         if channel.outside is not None:
             raise BoundaryTypeError(f"{channel} belongs to another world")
         if channel.codec is None:
+            from gotee.boundary.canonical import same_elements    # msgspec, which most programs do without
+
             known = channel.element is None or same_elements(channel.element, elements.annotation)
             channel.cross(ValueCodec(elements, self, None if known else channel.check))
         cdef ValueCodec crossed = channel.codec
@@ -226,7 +237,7 @@ cdef class Home:
         except BoundaryTypeError as error:
             return self.error(op, "BoundaryTypeError", error)
         if len(placed) > 1:
-            _random.shuffle(placed)  # fair among the ready
+            _shuffle(placed)
         if wait:
             waiter = Operation.__new__(Operation)
             waiter.what = "the other world"

@@ -3,7 +3,8 @@ cdef enum:
 
 
 cdef class FastLane:
-    cdef object _decode
+    cdef object _annotation      # what msgspec is told
+    cdef object _decode          # None until it is needed
     cdef object _exact
     cdef tuple _classes
     cdef bint _many              # `_classes` are those of a tuple

@@ -8,14 +8,26 @@ from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZ
 
 from gotee.boundary.scalars cimport UNUSUAL, code_of, decode_scalars, encode_scalars
 
-import msgspec
-
 from gotee.boundary.limits import FrameError, array_items, scan
 from gotee.errors import BoundaryTypeError, Overloaded
 
-cdef object _encode = msgspec.msgpack.Encoder().encode
-cdef object _Validation = msgspec.ValidationError
-cdef object _Malformed = (msgspec.DecodeError, ValueError, RecursionError)
+cdef object _Decoder = None
+cdef object _encode = None
+cdef object _Validation = None
+cdef object _Malformed = None
+
+
+cdef int _load() except -1:
+    """Import msgspec, for the first value that `scalars` leaves to it: that takes as long as all else here."""
+    global _Decoder, _encode, _Validation, _Malformed
+    if _Decoder is None:
+        import msgspec
+
+        _encode = msgspec.msgpack.Encoder().encode
+        _Validation = msgspec.ValidationError
+        _Malformed = (msgspec.DecodeError, ValueError, RecursionError)
+        _Decoder = msgspec.msgpack.Decoder
+    return 0
 
 
 cdef class FastLane:
@@ -27,7 +39,7 @@ cdef class FastLane:
     """
 
     def __init__(self, annotation, exact, str items, tuple classes=None, single=None):
-        self._decode = msgspec.msgpack.Decoder(annotation).decode
+        self._annotation = annotation
         self._exact = exact
         self._classes = classes if single is None else (single,)
         self._many = single is None
@@ -61,6 +73,7 @@ cdef class FastLane:
         if self._plain:
             data = encode_scalars(value, self._codes, self._count, self._many)
         if data is None:
+            _load()
             try:
                 data = _encode(value)
             except (OverflowError, UnicodeEncodeError):
@@ -90,6 +103,9 @@ cdef class FastLane:
             value = decode_scalars(data, self._codes, self._count, self._many)
             if value is not UNUSUAL:
                 return value
+        if self._decode is None:
+            _load()
+            self._decode = _Decoder(self._annotation).decode
         try:
             return self._decode(data)
         except _Validation as error:

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from gotee.errors import GoteeError, Overloaded
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 
 class Limits(NamedTuple):

@@ -7,8 +7,7 @@ how either side learns that the other is gone: a ring alone has no end of file.
 from __future__ import annotations
 
 import os
-import socket
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from gotee.boundary.blocks import BLOCK_BYTES, BLOCKS, Blocks
 from gotee.boundary.frames import LinkError
@@ -16,6 +15,12 @@ from gotee.boundary.link import LANES, MAX_FRAME_BYTES
 from gotee.boundary.memory import create_region, region_size
 from gotee.boundary.ring import INDEX_BYTES, Ring, region_bytes
 from gotee.errors import UsageError
+
+if TYPE_CHECKING:
+    import socket
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 _BLOCKS_BYTES = BLOCKS * BLOCK_BYTES
 
@@ -38,11 +43,15 @@ class RingDescriptors(NamedTuple):
 
     def send_to(self, peer: socket.socket) -> None:
         """Pass them over a connected Unix socket, with one byte."""
+        import socket
+
         socket.send_fds(peer, [b"r"], list(self))
 
     @classmethod
     def receive_from(cls, peer: socket.socket) -> RingDescriptors:
         """Receive what `send_to` passed. Raises LinkError if anything else comes."""
+        import socket
+
         data, descriptors, flags, _ = socket.recv_fds(peer, 1, len(cls._fields), socket.MSG_CMSG_CLOEXEC)
         if data == b"r" and len(descriptors) == len(cls._fields) and not flags & socket.MSG_CTRUNC:
             return cls(*descriptors)
@@ -78,9 +87,11 @@ class RingLink(Ring):
         """Make a region with rings of `capacity` bytes (a power of two, 4 KiB to 1 GiB), and, behind them, blocks if
         they are wanted; return one side of it and the descriptors of the other. `max_frame` (bytes) and `lanes` must
         be the same on both sides."""
+        import _socket  # not inside, where it would bring all that sockets of the program need
+
         region = create_region(region_bytes(capacity) + (_BLOCKS_BYTES if with_blocks else 0))
         bells = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(2)]
-        near, far = (end.detach() for end in socket.socketpair())
+        near, far = (end.detach() for end in _socket.socketpair())
         descriptors = RingDescriptors(region, os.dup(bells[1]), os.dup(bells[0]), far)
         try:
             link = cls(region, capacity, True, bells[0], bells[1], near, max_frame=max_frame, lanes=lanes)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Sequence
 from typing import Final
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.link import Link
 from gotee.boundary.link_ring import RingDescriptors, RingLink
-from gotee.boundary.link_stream import StreamLink
 
 RING: Final = "ring"
 STREAM: Final = "stream"
@@ -31,6 +29,10 @@ def create(kind: str = RING) -> tuple[Link, tuple[int, ...]]:
     """
     if kind == RING:
         return RingLink.create(with_blocks=True)
+    import socket
+
+    from gotee.boundary.link_stream import StreamLink
+
     near, far = socket.socketpair()
     return StreamLink(near), (far.detach(),)
 
@@ -43,6 +45,10 @@ def attach(descriptors: Sequence[int]) -> Link:
     if len(descriptors) == len(RingDescriptors._fields):
         return RingLink.attach(RingDescriptors(*descriptors))
     if len(descriptors) == 1:
+        import socket
+
+        from gotee.boundary.link_stream import StreamLink
+
         return StreamLink(socket.socket(fileno=descriptors[0]))
     raise LinkError(f"{len(descriptors)} descriptors make no link")
 

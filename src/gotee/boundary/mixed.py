@@ -8,7 +8,6 @@ answer is acted on where it is delivered (rule 1).
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -32,7 +31,6 @@ from gotee.runtime.selecting import (
 
 Cases = tuple[Recv[Any] | Send[Any], ...]
 Ask = Callable[["MixedSelect", list[int], bool], int]
-_random = random.SystemRandom()
 NOTHING = Selected(-1, None, None, False)
 
 
@@ -91,7 +89,9 @@ class MixedSelect:
     def _begin(self) -> None:
         """Rule 8: crossing cases that a random order puts before the first ready trusted one are tried first."""
         if self.crossing and _can_go(self.trusted):
-            order = _random.sample(range(len(self.cases)), len(self.cases))
+            import random  # most programs never come here
+
+            order = random.SystemRandom().sample(range(len(self.cases)), len(self.cases))
             first = next(place for place, i in enumerate(order) if _can_go((self.trusted[i],)))
             drawn = [i for i in order[:first] if i in self.crossing]
             if drawn:

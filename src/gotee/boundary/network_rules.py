@@ -7,12 +7,15 @@ connect:tcp:[2001:db8::]/32:443    connect:udp:*:53
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from gotee.errors import UsageError
 
 if TYPE_CHECKING:
     import ipaddress
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 DIRECTIONS: Final = ("connect", "listen")
 PROTOCOLS: Final = ("tcp", "udp")

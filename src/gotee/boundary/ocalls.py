@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import enum
 import errno
-import stat
 import struct
-from typing import Annotated, Final
-
-import msgspec
+from collections.abc import Callable
+from typing import Final
 
 PIECE_BYTES: Final = 240 << 10
 """The most data of one READ or WRITE: with its head it goes through the default ring as one piece."""
@@ -73,31 +71,15 @@ class Ocall(enum.IntEnum):
 HEAD: Final = struct.Struct("<QqQ")
 """Of READ and WRITE: handle, offset or NOWHERE, and the bytes wanted (READ) or the bytes that follow (WRITE)."""
 
-_Whole = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-_Unsigned = Annotated[int, msgspec.Meta(ge=0)]
-_Moment = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
-
-
-class Stat(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What the host says of a file: the fields of stat(2), times in ns."""
-
-    mode: Annotated[int, msgspec.Meta(ge=0, le=0o177777)]
-    inode: _Unsigned  # of 64 bits, as MessagePack's are
-    device: _Unsigned
-    links: Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
-    user: Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
-    group: Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
-    size: _Whole
-    accessed: _Moment
-    modified: _Moment
-    changed: _Moment
-
-    def __post_init__(self) -> None:
-        if stat.S_IFMT(self.mode) not in _TYPES:
-            raise ValueError(f"{self.mode:#o} is no mode of a file")
-
-
-_TYPES = {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK}
 KNOWN_ERRORS: Final = frozenset(errno.errorcode)
+_encode: Callable[[object], bytes] | None = None
 
-encode = msgspec.msgpack.encode
+
+def encode(value: object) -> bytes:
+    """The MessagePack of a question or an answer."""
+    global _encode
+    if _encode is None:
+        from msgspec.msgpack import encode as found  # slow to import, and many programs ask for nothing
+
+        _encode = found
+    return _encode(value)

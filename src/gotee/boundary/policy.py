@@ -6,17 +6,22 @@ trusted code *asks*; what a hostile host does with a request, or answers, no pol
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from gotee.boundary.network_rules import NetworkRule
 from gotee.errors import UsageError
+
+if TYPE_CHECKING:
+    import re
+    from typing import NamedTuple
+
+    from gotee.boundary.network_rules import NetworkRule
+else:
+    from gotee.records import Record as NamedTuple
 
 KEYS: Final = ("console", "files", "network", "env", "time")
 _MODES: Final = ("r", "w", "rw")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Place(NamedTuple):
@@ -129,6 +134,8 @@ def _closed(parts: tuple[str, ...], positions: Iterable[int]) -> set[int]:
 @cache
 def _pattern(part: str) -> re.Pattern[str]:
     """`*` and `?` within one name; everything else stands for itself."""
+    import re
+
     pieces = {"*": ".*", "?": "."}
     return re.compile("".join(pieces.get(char, re.escape(char)) for char in part), re.DOTALL)
 
@@ -156,7 +163,7 @@ class Policy:
         self.time = _flag(table, "time", False)
         self.env = tuple(_texts(table, "env"))
         for name in self.env:
-            if not _NAME.fullmatch(name):
+            if not (name.isascii() and name.isidentifier()):
                 raise UsageError(f"env: {name!r} is no name of a variable: use letters, digits and _, without *")
         self._texts = {key: tuple(_texts(table, key)) for key in ("files", "network", "env")}
         self.files = tuple(_rule("files", number, text) for number, text in enumerate(self._texts["files"], 1))
@@ -239,6 +246,8 @@ def _rule(key: str, number: int, text: str) -> FileRule:
 
 
 def _network(number: int, text: str) -> NetworkRule:
+    from gotee.boundary.network_rules import NetworkRule  # most programs have none
+
     try:
         return NetworkRule.parse(text)
     except UsageError as error:

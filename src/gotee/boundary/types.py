@@ -208,13 +208,6 @@ def _bind_class(
             _bind_class(origin, [bind(arg, inner) for arg in typing.get_args(base)], scope, into)
 
 
-class ChannelKind(NamedTuple):
-    """The runtime's channel class, and how to ask a channel for its element's annotation."""
-
-    cls: type
-    element_of: Callable[[Any], Any]
-
-
 class Registered(NamedTuple):
     """How a registered class crosses: as a value of `plain_annotation`."""
 
@@ -223,19 +216,7 @@ class Registered(NamedTuple):
     plain_annotation: Any
 
 
-_channel: ChannelKind | None = None
 _registered: dict[type, Registered] = {}
-
-
-def register_channel_type(cls: type, element_of: Callable[[Any], Any]) -> None:
-    """Tell this room what a channel is. The runtime calls it once, when it is imported."""
-    global _channel
-    _channel = ChannelKind(cls, element_of)
-
-
-def channel_kind() -> ChannelKind | None:
-    """What `register_channel_type` was told."""
-    return _channel
 
 
 def register_type(

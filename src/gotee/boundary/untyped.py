@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from gotee.boundary.channelkind import ChannelKind
 from gotee.boundary.check import expected, kind_name
 from gotee.boundary.containers import ChannelNode, DictNode, ManyNode
 from gotee.boundary.nodes import ComplexNode, IntNode, Node, StrNode, is_loaded
 from gotee.boundary.standard import STANDARD
-from gotee.boundary.types import ChannelKind, Scope
+from gotee.boundary.types import Scope
 from gotee.errors import BoundaryTypeError
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ by hash, and from native files that the platform has verified and sealed. Nothin
 
 from __future__ import annotations
 
+import gc
 import marshal
 import posix
 import sys
@@ -278,6 +279,7 @@ def start(argv: Sequence[str]) -> None:
     At GATE it waits: what is not in the pages may still be being verified. The order of archives and natives is that of
     the part `loading`, which is measured.
     """
+    gc.disable()  # until the program's own code: what is imported until then stays
     pages = Block(int(argv[0]))
     gate = int(argv[6])
     wait_at(gate)

@@ -26,7 +26,7 @@ _SECOND = 1_000_000_000  # ns
 EARLIEST, LATEST = 946_684_800 * _SECOND, 7_258_118_400 * _SECOND  # the years 2000 to 2199
 _NO_DAY = 315_532_800 * _SECOND  # 1980 began
 ASKED_AGAIN = 10 * _SECOND
-_moment = decoder(int)
+_moment = decoder(lambda: int)
 _monotonic_ns = time.monotonic_ns
 
 

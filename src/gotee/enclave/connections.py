@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from gotee.boundary.filestat import Stat
 from gotee.boundary.network import EVENTS, PEEK, POLL, RECEIVE, SEND, WAIT, Accepted, Address, Option
-from gotee.boundary.ocalls import PIECE_BYTES, Ocall, Stat, encode
+from gotee.boundary.ocalls import PIECE_BYTES, Ocall, encode
 from gotee.enclave.ocalls import Ocalls, decoder, nothing
 
 IN, PRIORITY, OUT, ERROR, HANGUP, INVALID = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20  # poll(2)
@@ -26,11 +27,11 @@ _PAIR_BYTES = 64 << 10  # how much one end of a pair takes before it is full
 Ready = Callable[[int], None]
 Cancel = Callable[[], None]
 
-_address = decoder(Address)
-_accepted = decoder(Accepted)
+_address = decoder(lambda: Address)
+_accepted = decoder(lambda: Accepted)
 _option: Callable[[bytes], int | bytes] = msgspec.msgpack.Decoder(Option).decode
-_count = decoder(int)
-_handle = decoder(int)
+_count = decoder(lambda: int)
+_handle = decoder(lambda: int)
 
 
 class Connection(Protocol):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from gotee.boundary.ocalls import Stat
 from gotee.errors import Overloaded
+
+if TYPE_CHECKING:
+    from gotee.boundary.filestat import Stat
 
 FIRST = 1 << 16
 MOST = 1 << 16

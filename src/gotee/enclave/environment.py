@@ -13,7 +13,7 @@ from gotee.enclave.callers import library_asks
 from gotee.enclave.ocalls import Ocalls, decoder
 from gotee.errors import OcallRefused
 
-_values = decoder(dict[str, bytes])
+_values = decoder(lambda: dict[str, bytes])
 _policy = Policy({})
 
 

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.public_errors import public_error
 from gotee.enclave.statement import digest_of, report_data
 from gotee.errors import GoteeError, UsageError
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 _MOST_ANSWER = 1 << 20  # bytes
 MOST_NONCE = 1024  # bytes, as in a policy

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -63,6 +62,8 @@ class Failures:
     def _sealed(self, name: bytes, error: BaseException, where: str) -> bytes:
         if not self._modulus:
             return b""
+        import traceback  # and with it a tokenizer: failures are rare
+
         from gotee.enclave.details import BODY, seal
 
         told = "".join(traceback.format_exception(error))

@@ -11,15 +11,18 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gotee.boundary.blocks import BLOCK_BYTES
-from gotee.boundary.ocalls import HEAD, MOST_NAMES, MOST_PATH, NOWHERE, PIECE_BYTES, Ocall, Stat, encode
+from gotee.boundary.ocalls import HEAD, MOST_NAMES, MOST_PATH, NOWHERE, PIECE_BYTES, Ocall, encode
 from gotee.boundary.policy import Place, Policy
 from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.locks import Lock
 from gotee.enclave.ocalls import Ocalls, decoder, nothing
 from gotee.errors import OcallRefused
+
+if TYPE_CHECKING:
+    from gotee.boundary.filestat import Stat
 
 T = TypeVar("T")
 BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
@@ -27,12 +30,25 @@ _AT_ONCE = 2  # pieces of one read or write that are on their way at the same ti
 _WORTH_A_BLOCK = 32 << 10  # bytes; what is smaller goes with its message
 _FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
 
-_stat = decoder(Stat)
-_opened = decoder(tuple[int, Stat])
-_names = decoder(list[tuple[bytes, str]])
-_bytes = decoder(bytes)
-_flag = decoder(bool)
-_whole = decoder(int)
+
+def _stat_form() -> type[Stat]:
+    from gotee.boundary.filestat import Stat
+
+    return Stat
+
+
+def _opened_form() -> type[tuple[int, Stat]]:
+    from gotee.boundary.filestat import Stat
+
+    return tuple[int, Stat]
+
+
+_stat = decoder(_stat_form)
+_opened = decoder(_opened_form)
+_names = decoder(lambda: list[tuple[bytes, str]])
+_bytes = decoder(lambda: bytes)
+_flag = decoder(lambda: bool)
+_whole = decoder(lambda: int)
 
 
 def stat_result(found: Stat) -> os.stat_result:

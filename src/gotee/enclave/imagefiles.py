@@ -8,10 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from typing import TYPE_CHECKING
 
-from gotee.boundary.ocalls import Stat
 from gotee.boundary.policy import Place
 from gotee.enclave.boot import Importer
+
+if TYPE_CHECKING:
+    from gotee.boundary.filestat import Stat
 
 _FILE, _FOLDER = stat.S_IFREG | 0o444, stat.S_IFDIR | 0o555
 
@@ -70,6 +73,8 @@ class Contents:
 
 def described(mode: int, size: int) -> Stat:
     """Of a file that no host has; times are not told."""
+    from gotee.boundary.filestat import Stat
+
     return Stat(mode, 0, 0, 1, 0, 0, size, 0, 0, 0)
 
 

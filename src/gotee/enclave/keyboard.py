@@ -9,14 +9,17 @@ import errno
 import io
 import os
 import stat
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from gotee.boundary.ocalls import MOST_LINE, Ocall, Stat, encode
+from gotee.boundary.ocalls import MOST_LINE, Ocall, encode
 from gotee.boundary.policy import Policy
 from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.ocalls import Ocalls
 from gotee.enclave.streams import BufferedReader, TextIOWrapper
 from gotee.errors import OcallRefused
+
+if TYPE_CHECKING:
+    from gotee.boundary.filestat import Stat
 
 
 class Lines:
@@ -92,6 +95,8 @@ class ConsoleFile:
 
     def stat(self) -> Stat:
         """fstat(2): a pipe."""
+        from gotee.boundary.filestat import Stat
+
         return Stat(stat.S_IFIFO | 0o600, 0, 0, 1, 0, 0, 0, 0, 0, 0)
 
     def truncate(self, size: int) -> None:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import signal
+from _signal import SIGKILL  # type: ignore[import-not-found]  # `signal` imports `enum` to name it
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from gotee.enclave import confine
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 INSIDE_ID = 1000  # what user and group of an enclave are called inside
 _UNUSED_IDS = 2_000_000_000  # above this no system gives ids to anybody; plus a process number, which is below 2**22
@@ -186,7 +191,7 @@ def _become_first(stay_behind: Callable[[int, int], None]) -> None:
         os.close(asks)
         stay_behind(child, lives)
     os.close(lives)
-    confine.die_with_parent(signal.SIGKILL)
+    confine.die_with_parent(SIGKILL)
     try:
         os.write(asks, b"!")
     except BrokenPipeError:  # the parent has ended before we asked to end with it

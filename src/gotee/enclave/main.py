@@ -5,17 +5,15 @@ Everything comes from the image (see gotee.enclave.boot), in memory that the pla
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import gc
 import importlib
-import json
 import os
-import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from gotee.boundary import links
+from gotee.boundary import links, plain_json
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
@@ -34,11 +32,11 @@ def main(
     `sealed` are the descriptors of the image, `platform_fd` asks the platform, `debug` says how it is signed. The
     platform keeps the other end of `gate` open until everything that the image names is verified.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # `signal` imports `enum` to name these
     os.putenv("OPENSSL_CONF", "/dev/null")  # OpenSSL would load what a file of the host's names, even libraries
     # If the platform has ended before the sandbox binds this process to it, `gate` has ended too.
     sandbox.enter((*link_fds, *sealed, platform_fd, gate))
-    program = json.loads(pages.read("manifest"))["program"]
+    program = plain_json.loads(pages.read("manifest"))["program"]
     evidence.install(platform_fd, program)
     wire = Wire(links.attach(link_fds))
     threads.install()
@@ -50,6 +48,8 @@ def main(
     install(server, policy)
     if not debug:
         hide_reports(failures, wire.send)
+    gc.freeze()
+    gc.enable()
     wait_at(gate)
     try:
         if f"module {program['main']} /program/{program['main']}.py" in pages.places:
@@ -58,6 +58,8 @@ def main(
         table.append(evidence.for_nonce)  # behind the program's own, in every image
     except BaseException as error:
         if debug:
+            import traceback
+
             traceback.print_exc()
         server.fail(error)
         os._exit(1)

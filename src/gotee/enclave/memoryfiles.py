@@ -9,10 +9,12 @@ import errno
 import os
 import stat
 import time
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from gotee.boundary.ocalls import Stat
 from gotee.boundary.policy import Place
+
+if TYPE_CHECKING:
+    from gotee.boundary.filestat import Stat
 
 ROOT = "memory"
 _numbers = iter(range(1, 1 << 62))
@@ -30,6 +32,8 @@ class Node:
 
     def describe(self) -> Stat:
         """stat(2)."""
+        from gotee.boundary.filestat import Stat
+
         kind = stat.S_IFREG if self.names is None else stat.S_IFDIR
         links = 1 if self.names is None else 2
         times = (self.accessed, self.modified, self.modified)

@@ -16,8 +16,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-import msgspec
-
 from gotee.boundary.blocks import BLOCKS, Blocks
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.messages import Kind, Message
@@ -246,7 +244,7 @@ class Ocalls:
     def _checked(self, pending: Pending[T], payload: bytes) -> T:
         try:
             return pending.check(payload)
-        except (ValueError, TypeError, UnicodeError, msgspec.DecodeError) as error:
+        except (ValueError, TypeError, UnicodeError) as error:
             raise LinkCorrupt(f"the host's answer to {pending.kind.name} cannot be: {error}") from None
 
 
@@ -299,6 +297,23 @@ def nothing(payload: bytes) -> None:
         raise ValueError(f"{len(payload)} bytes where none are due")
 
 
-def decoder(form: type[T]) -> Callable[[bytes], T]:
-    """The check that an answer is a MessagePack value of this form."""
-    return msgspec.msgpack.Decoder(form).decode
+def decoder(form: Callable[[], type[T]]) -> Callable[[bytes], T]:
+    """The check that an answer is a MessagePack value of the form that `form` gives, when it is first needed.
+
+    It raises ValueError. Made late, because msgspec is slow to import, and many programs ask for nothing.
+    """
+    made: tuple[Callable[[bytes], T], type[Exception]] | None = None
+
+    def check(payload: bytes) -> T:
+        nonlocal made
+        if made is None:
+            import msgspec
+
+            made = msgspec.msgpack.Decoder(form()).decode, msgspec.DecodeError
+        decode, refused = made
+        try:
+            return decode(payload)
+        except refused as error:
+            raise ValueError(str(error)) from None
+
+    return check

@@ -10,8 +10,8 @@ from __future__ import annotations
 import marshal
 import os
 import resource
-import signal
 import struct
+from _signal import SIGKILL  # type: ignore[import-not-found]  # `signal` imports `enum` to name these
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -91,7 +91,7 @@ def _stay_behind(child: int, alive: int, parent: int, program: bytes) -> NoRetur
 
 def _end_with(parent: int) -> None:
     """Be killed when the platform ends. The kernel forgets it at every change of user."""
-    confine.die_with_parent(signal.SIGKILL)
+    confine.die_with_parent(SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -20,7 +20,6 @@ from gotee.runtime.scheduler cimport Scheduler, Sleeper
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
-from gotee.boundary.observed import DEBUG
 from gotee.boundary.link import INBOX_BYTES
 from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.outside import OutsideChannels
@@ -106,7 +105,9 @@ cdef class Server(Sleeper):
 
     def serve(self, table):
         """Answer the host until the link ends; `table` is the image's fixed table of entries."""
-        self.entries = [self._entry(function) for function in table]
+        self.entries = list(table)
+        for number in range(len(self.entries) - 1):   # the last is gotee's own, which few programs' hosts call
+            self.entry(number)
         selecting.set_hooks(self.channels.select)
         self.scheduler = scheduler_of_this_thread()
         self.scheduler.sleep_with(self)
@@ -117,17 +118,26 @@ cdef class Server(Sleeper):
             self.observer.tell(last=True)
         self.wire.drain()
 
-    def _entry(self, function):
-        """An entry that nobody can call, because its annotations mean nothing, does not stop the others."""
-        try:
-            return _Entry(function, CallCodec(function, self.channels))
-        except UsageError as error:
-            return error
+    cdef object entry(self, Py_ssize_t number):
+        """An entry, as it is needed for calls.
+
+        One that nobody can call, because its annotations mean nothing, does not stop the others: it is the UsageError.
+        """
+        cdef object found = self.entries[number]
+        if not isinstance(found, (_Entry, UsageError)):
+            try:
+                found = _Entry(found, CallCodec(found, self.channels))
+            except UsageError as error:
+                found = error
+            self.entries[number] = found
+        return found
 
     def observe(self, wanted):
         """The host wants to know what happens here; an image for release does not say."""
         if not self.failures.debug:
             return
+        from gotee.boundary.observed import DEBUG    # msgspec, which most programs do without
+
         if wanted & DEBUG:
             self.debug()
         elif self.observer is None:
@@ -141,7 +151,8 @@ cdef class Server(Sleeper):
 
         cdef _Entry one
         debugger = Debugger()
-        for entry in self.entries:
+        for number in range(len(self.entries)):
+            entry = self.entry(number)
             if isinstance(entry, _Entry):
                 one = entry
                 one.function = debugger.debugged(one.function)
@@ -286,7 +297,7 @@ cdef class Server(Sleeper):
         if message.id <= self.last_call or message.argument >= <uint64_t> len(self.entries):
             raise LinkCorrupt(f"call {message.id} of entry {message.argument} cannot be")
         self.last_call = message.id
-        found = self.entries[message.argument]
+        found = self.entry(message.argument)
         if not isinstance(found, _Entry):
             self.send(pack(Kind.FAILED, message.id, 0, pack_error("UsageError", str(found))))
             return 0

@@ -22,7 +22,7 @@ from gotee.enclave.ocalls import Ocalls, decoder
 from gotee.enclave.paths import Paths, as_text, checked_home
 from gotee.errors import NotInside
 
-_bytes = decoder(bytes)
+_bytes = decoder(lambda: bytes)
 
 
 class System:

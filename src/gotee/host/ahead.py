@@ -1,7 +1,8 @@
 """A platform that is started before anything else of gotee is imported: it verifies while the host goes on. Host world.
 
-gotee/__init__ calls `begin` when GOTEE_IMAGE names an image. The platform verifies it and waits for the link of an
-enclave; a program that never asks for one ends it by ending. This module imports nothing that is not there already.
+gotee/__init__ calls `begin` when GOTEE_IMAGE names an image. The platform verifies it, and starts an enclave, which
+waits before the program's own code until the first `gosecure`; a program that never comes there ends both by ending.
+Until the platform has been started, this module imports nothing that is not there already.
 
 Where the files of the image lie is remembered in the user's cache. That is a hint for the platform, which verifies all
 that it finds there; a hint that is out of date is not used.
@@ -16,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
     from collections.abc import Iterable
+
+    from gotee.boundary.link import Link
 
 _BOOT = (
     "import sys,types\n"
@@ -46,7 +49,10 @@ class Platform:
 
 
 class Begun:
-    """A platform that verifies `image`, whose files lie at `places`, as far as `stamps` are still those of these."""
+    """A platform that starts an enclave of `image`, and our end of the `link` to it, which is of a `kind`.
+
+    The image's files lie at `places`, as far as `stamps` are still those of these.
+    """
 
     def __init__(self, image: str, stream: bytes, stamps: bytes, places: bytes, platform: Platform) -> None:
         self.image = image
@@ -55,10 +61,17 @@ class Begun:
         self.process = os.getpid()
         self._stamps = stamps
         self._places = places
+        self.kind = os.environ.get("GOTEE_LINK") or "ring"
+        try:
+            self.link = offer(platform.control, self.kind)
+        except OSError:
+            platform.control.close()
+            platform.wait()
+            raise
 
     def still_right(self) -> bool:
         """Whether no file has changed since it was remembered where it lies."""
-        from gotee.image import plain_json
+        from gotee.boundary import plain_json
 
         try:
             return self._stamps == stamps_of(plain_json.loads(self._places).values())
@@ -68,6 +81,7 @@ class Begun:
     def end(self) -> None:
         """It is not wanted."""
         self.platform.control.close()
+        self.link.close()
         self.platform.wait()
 
 
@@ -95,13 +109,13 @@ def begin() -> None:
         pass  # the usual way says what is the matter
 
 
-def take(image: str) -> Begun | None:
-    """The platform that was begun for this image, once, if its files are where they were."""
+def take(image: str, kind: str) -> Begun | None:
+    """The platform that was begun for this image and kind of link, once, if its files are where they were."""
     global _begun
     begun, _begun = _begun, None
     if begun is None or begun.process != os.getpid():
         return None
-    if begun.image != image or not begun.still_right():
+    if begun.image != image or begun.kind != kind or not begun.still_right():
         begun.end()
         return None
     return begun
@@ -128,6 +142,31 @@ def launch(stream: bytes, signature: bytes, places: bytes) -> Platform:
         for number in inputs:
             os.close(number)
     return Platform(pid, control)
+
+
+def offer(control: _socket.socket, kind: str) -> Link:
+    """Our side of a new link, of which a platform is given the other: with it, it starts an enclave."""
+    import _socket
+
+    from gotee.boundary import links
+
+    link, theirs = links.create(kind)
+    try:
+        rights = b"".join(number.to_bytes(4, sys.byteorder) for number in theirs)
+        control.sendmsg([b"l"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+    except OSError:
+        pass  # it has refused the image and ended: what it said is still in the socket
+    finally:
+        links.close(theirs)
+    return link
+
+
+def ask(control: _socket.socket) -> None:
+    """Have the enclave go on with the program's own code."""
+    try:
+        control.send(b"g")
+    except OSError:
+        pass  # as above
 
 
 def interpreter() -> str:

@@ -11,14 +11,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message, pack, unpack_error
-from gotee.boundary.observed import DEBUG
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
 from gotee.errors import EnclaveLost, GoteeError
@@ -42,7 +40,7 @@ GOODBYE = 2.0  # seconds that an enclave gets at exit to send what it has printe
 class Enclave:
     """One running enclave and everything of this process that waits for it."""
 
-    def __init__(self, started: Started, policy: Policy, home: Path) -> None:
+    def __init__(self, started: Started, policy: Policy, home: str) -> None:
         """`policy` is that of its image; relative paths of its files begin in `home`."""
         self._started = started
         self._wire = Wire(started.link)
@@ -94,6 +92,8 @@ class Enclave:
 
     def debug(self) -> None:
         """Have a debugger stop inside."""
+        from gotee.boundary.observed import DEBUG
+
         self._wire.post(Kind.OBSERVE, DEBUG)
 
     # -- calls ----------------------------------------------------------------------------------------

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gotee.errors import EnclaveLost, GoteeError, ImageError, SandboxError
+
+if TYPE_CHECKING:
+    import _socket
 
 NO_REASON = "the enclave ended"
 PATIENCE = 1.0  # seconds for the platform to say it; it knows as soon as the kernel does
 
 
-def why(control: socket.socket) -> GoteeError:
+def why(control: _socket.socket) -> GoteeError:
     """Read the platform's last line: ImageError or SandboxError if nothing was started, else EnclaveLost."""
     try:
         control.settimeout(PATIENCE)
@@ -35,6 +35,8 @@ def meaning(data: bytes) -> GoteeError:
     >>> meaning(b'{"status": 3}')
     EnclaveLost('the enclave ended: exit status 3')
     """
+    import json
+
     try:
         news: Any = json.loads(data)
     except (ValueError, RecursionError):
@@ -54,6 +56,8 @@ def meaning(data: bytes) -> GoteeError:
 
 
 def _killed_by(number: int) -> str:
+    import signal
+
     try:
         name = signal.Signals(number).name
     except ValueError:
@@ -61,7 +65,7 @@ def _killed_by(number: int) -> str:
     return f"killed by {name}" + (", for a system call that its sandbox forbids" if name == "SIGSYS" else "")
 
 
-def _line(control: socket.socket) -> bytes:
+def _line(control: _socket.socket) -> bytes:
     data = b""
     while not data.endswith(b"\n") and len(data) < 1 << 16 and (more := control.recv(1 << 16)):
         data += more

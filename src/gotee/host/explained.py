@@ -6,12 +6,13 @@ They lie as files of their id in `gotee/failures` of the user's state directory,
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gotee.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 MOST_KEPT = 1000  # files: the oldest go first
@@ -20,6 +21,8 @@ _SPARE = 100  # files: so many more may lie there until the oldest go
 
 def folder() -> Path:
     """Where they are kept."""
+    from pathlib import Path
+
     base = os.environ.get("XDG_STATE_HOME", "")
     return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "gotee" / "failures"
 

@@ -16,8 +16,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from gotee.boundary.blocks import BLOCK_BYTES, BLOCKS
+from gotee.boundary.filestat import Stat
 from gotee.boundary.frames import LinkError
-from gotee.boundary.ocalls import HEAD, MOST_NAMES, PIECE_BYTES, Ocall, Stat, encode
+from gotee.boundary.ocalls import HEAD, MOST_NAMES, PIECE_BYTES, Ocall, encode
 from gotee.boundary.policy import Place
 from gotee.host import mounts
 from gotee.host.ocalls import Request, Served, abandoned

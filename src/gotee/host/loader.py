@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gotee import config
+from gotee.boundary import plain_json
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
 from gotee.errors import EnclaveLost, ImageError, SecuredRoutineError
@@ -16,7 +17,10 @@ from gotee.host import ahead
 from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
 from gotee.host.start import Image, Started, connect, start
-from gotee.image import contents, plain_json
+from gotee.image import contents
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEBUGGER = ("pdb", "bdb", "cmd", "code", "codeop", "rlcompleter")  # what an image of `gotee debug` has as well
 BANNER = (
@@ -32,7 +36,7 @@ SERVICE_BANNER = (
 class Loaded:
     """An image's table of entries and the enclave that runs it."""
 
-    def __init__(self, program: Mapping[str, Any], started: Started, home: Path) -> None:
+    def __init__(self, program: Mapping[str, Any], started: Started, home: str) -> None:
         """`program` is what the image's manifest says of it; relative paths of files begin in `home`."""
         main, entries = program["main"], program["entries"]
         put_in_force(program["limits"])
@@ -66,24 +70,28 @@ class Loaded:
         return cls(built.manifest.program, _start(image, link), _home(file, settings.file))
 
     @classmethod
-    def of_image(cls, file: Path, link: str) -> Loaded:
+    def of_image(cls, file: str, link: str) -> Loaded:
         """Start an image that was built before. Its platform may have been started already."""
-        begun = ahead.take(str(file))
+        begun = ahead.take(file, link)
         if begun is not None and config.from_environment().level == "service":
             begun.end()  # that would be a platform of this user
             begun = None
         if begun is not None:
-            started = connect(begun.platform, link)
+            started = connect(begun.platform, begun.link)
             program = contents.manifest_of(begun.stream).program
         else:
-            program, image = _read(file)
+            from pathlib import Path
+
+            program, image = _read(Path(file))
             started = _start(image, link)
         main = _main_file()
         if set(program["policy"]["ocalls"]) <= {"console"}:
-            return cls(program, started, main.resolve().parent)
+            return cls(program, started, os.path.dirname(os.path.realpath(main)))
+        from pathlib import Path
+
         from gotee.image.settings import find
 
-        return cls(program, started, _home(main, find(main).file))
+        return cls(program, started, _home(Path(main), find(Path(main)).file))
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
@@ -128,9 +136,9 @@ def _read(file: Path) -> tuple[dict[str, Any], Image]:
     return manifest.program, Image(image.stream, image.signature, places)
 
 
-def _home(main: Path, settings: Path | None) -> Path:
+def _home(main: Path, settings: Path | None) -> str:
     """The program's folder: that of its pyproject.toml, or of its main file."""
-    return (settings or main.resolve()).parent
+    return str((settings or main.resolve()).parent)
 
 
 def _start(image: Image, link: str) -> Started:
@@ -155,9 +163,11 @@ def load() -> Loaded:
             if _loaded is None:
                 chosen = config.from_environment()
                 if chosen.image is not None:
-                    loaded = Loaded.of_image(Path(chosen.image), chosen.link)
+                    loaded = Loaded.of_image(chosen.image, chosen.link)
                 else:
-                    loaded = Loaded.of_program(_main_file(), chosen.link)
+                    from pathlib import Path
+
+                    loaded = Loaded.of_program(Path(_main_file()), chosen.link)
                 if sys.stderr is not None:
                     sys.stderr.write(SERVICE_BANNER if chosen.level == "service" else BANNER)
                 loaded.enclave.wait_ready()
@@ -165,7 +175,7 @@ def load() -> Loaded:
     return _loaded
 
 
-def _main_file() -> Path:
+def _main_file() -> str:
     main = sys.modules.get("__main__")
     file = getattr(main, "__file__", None)
     if file is None:  # Python forgets that when main's last line is done; a thread of the program may go on
@@ -175,4 +185,4 @@ def _main_file() -> Path:
             "the program has no main file, so there is nothing to build an enclave from; in an interactive session, "
             "or with python -c, set GOTEE_TEE=inline, which protects nothing"
         )
-    return Path(file)
+    return str(file)

@@ -12,18 +12,23 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import Kind, Message
 from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
-from gotee.host.pool import Pool, Readiness
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+
+    from gotee.host.files import Files
+    from gotee.host.sockets import Sockets
+    from gotee.host.stdin import Input
+else:
+    from gotee.records import Record as NamedTuple
 
 MOST_WAITING = 1_000_000  # ocalls of one enclave at the same time
 
@@ -68,29 +73,33 @@ class Served(NamedTuple):
 class Service:
     """The ocalls of one enclave: `policy` is that of its image, relative paths of its files begin in `home`."""
 
-    def __init__(self, wire: Wire, policy: Policy, home: Path) -> None:
-        from gotee.host.files import Files  # they need this module
-        from gotee.host.sockets import Sockets
-        from gotee.host.stdin import Input
-
+    def __init__(self, wire: Wire, policy: Policy, home: str) -> None:
         self._post = wire.post
         self.blocks = wire.blocks
         self.policy = policy
         self.home = os.fsencode(home)
-        self.pool = Pool()
-        self.ready = Readiness()
         self.requests: dict[int, Request] = {}
         self._last = 0
         self._lock = threading.Lock()
-        self._rooms = (Files(self), Input(), Sockets(self))
+        self._rooms: tuple[Files, Input, Sockets] | None = None
         self._kinds: dict[int, tuple[Served, Callable[[bytes], tuple[Any, ...]] | None]] = {}
-        for kinds in (self.served(), *(room.served() for room in self._rooms)):
-            self._add(kinds)
 
-    def _add(self, kinds: Mapping[Ocall, Served]) -> None:
-        for kind, served in kinds.items():
-            decode = None if served.form is None else msgspec.msgpack.Decoder(served.form).decode
-            self._kinds[kind] = (served, decode)
+    def open(self) -> None:
+        """Make ready what serves, for the first ocall: it is slow to import, and many programs ask for nothing."""
+        from msgspec.msgpack import Decoder
+
+        from gotee.host.files import Files  # they need this module
+        from gotee.host.pool import Pool, Readiness
+        from gotee.host.sockets import Sockets
+        from gotee.host.stdin import Input
+
+        self.pool = Pool()
+        self.ready = Readiness()
+        rooms = (Files(self), Input(), Sockets(self))
+        for kinds in (self.served(), *(room.served() for room in rooms)):
+            for kind, served in kinds.items():
+                self._kinds[kind] = (served, None if served.form is None else Decoder(served.form).decode)
+        self._rooms = rooms
 
     def served(self) -> dict[Ocall, Served]:
         """Those that need nothing but this module."""
@@ -107,13 +116,19 @@ class Service:
         if message.id <= self._last or len(self.requests) >= MOST_WAITING:
             raise LinkError(f"the enclave asked ocall {message.id} out of order, or too many")
         self._last = message.id
+        if self._rooms is None:
+            self.open()
         found = self._kinds.get(message.argument)
         if found is None:
             raise LinkError(f"the enclave asked an ocall of kind {message.argument}, which is none")
         served, decode = found
         try:
             arguments = () if decode is None else decode(message.payload)
-        except (msgspec.DecodeError, ValueError) as error:
+        except Exception as error:
+            import msgspec
+
+            if not isinstance(error, (msgspec.DecodeError, ValueError)):
+                raise
             name = Ocall(message.argument).name
             raise LinkError(f"the enclave asked {name} in a form that is none: {error}") from None
         request = self.requests[message.id] = Request(self, message.id, message.payload if decode is None else b"")
@@ -139,10 +154,11 @@ class Service:
     def close(self) -> None:
         """The enclave is gone."""
         self.requests.clear()
-        self.pool.close()
-        self.ready.close()
-        for room in self._rooms:
-            room.close()
+        if self._rooms is not None:
+            self.pool.close()
+            self.ready.close()
+            for room in self._rooms:
+                room.close()
 
     # -- the small kinds ----------------------------------------------------------------------------------
 

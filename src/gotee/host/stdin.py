@@ -6,7 +6,6 @@ line, or a part of a long one: nothing is read ahead that somebody else might wa
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import threading
 from collections import deque
@@ -70,6 +69,8 @@ def _line() -> bytes:
     if id(stream) not in _kept:
         # A thread that hangs in a read holds the stream's lock, which the interpreter's end wants when it closes the
         # stream, and then aborts. So the stream is never closed.
+        import ctypes
+
         _kept.add(id(stream))
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(stream))
     try:

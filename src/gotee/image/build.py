@@ -19,7 +19,7 @@ from gotee.image.bytecode import compiled, read_source
 from gotee.image.manifest import NATIVE, SOURCE, Listed, Manifest
 
 PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
-ROOMS = ("errors.py", "runtime", "boundary", "enclave")
+ROOMS = ("errors.py", "records.py", "runtime", "boundary", "enclave")
 """gotee's trusted rooms; beside them only what makes `from gotee import ...` work inside."""
 OWN_FILES = ("__init__.py", "tee/__init__.py")
 COMPLETING = ("gotee.enclave.tls", "gotee.enclave.debugger")

@@ -17,6 +17,7 @@ from __future__ import annotations
 import _thread
 import fcntl
 import os
+import time
 
 from gotee.errors import ImageError
 from gotee.image import manifest as manifests
@@ -27,7 +28,7 @@ from gotee.image.sigstruct import DEBUG, SigStruct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, NamedTuple
 else:
     from gotee.records import Record as NamedTuple
@@ -35,6 +36,7 @@ else:
 FIRST, LOADED, NAMED = range(3)
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 CHECKSUM = 32  # bytes, see gotee.image.cache
+_SETTLED = 1_000_000_000  # ns since the last change: far more than the steps of a file system's clock
 _PIECE = 256 << 10  # bytes read, hashed and written at a time: they stay in the processor's cache
 
 
@@ -74,8 +76,20 @@ class Loading:
     and each is filled and sealed in its stage. After an ImageError all of them are closed.
     """
 
-    def __init__(self, stream: bytes, signature: bytes, places: Mapping[str, str], *, sources: bool = True) -> None:
-        """Without `sources`, files that are only named are not looked at; what is loaded has hashes of its own."""
+    def __init__(
+        self,
+        stream: bytes,
+        signature: bytes,
+        places: Mapping[str, str],
+        *,
+        sources: bool = True,
+        recall: Callable[[bytes], Mapping[str, str]] | None = None,
+    ) -> None:
+        """Without `sources`, files that are only named are not looked at; what is loaded has hashes of its own.
+
+        `recall(measurement)` gives the stamps that files had when they were last compared: what is only named and has
+        the same stamp is not compared again. `stamps` are those of this time, once all is finished.
+        """
         manifest, contents, found = verify(stream, signature)
         block = parts.unpack(contents, padded=True)
         boot = _place_of(contents, block)
@@ -92,8 +106,10 @@ class Loading:
             raise
         archives = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == ARCHIVE}
         natives = {path: number for path, number in sealed.items() if path not in archives}
-        self.loaded = Loaded(manifest, found, sha256(stream).digest(), held, boot, early, archives, natives)
+        self.loaded = Loaded(manifest, found, found.enclave_hash, held, boot, early, archives, natives)
         self._places = places
+        self._compared = {} if recall is None else recall(found.enclave_hash)
+        self.stamps: dict[str, str] = {}
         self._digests: dict[str, Any] = {}  # of natives, as far as they are loaded
         self._tasks = _tasks([file for file in manifest.files if sources or file.role != SOURCE], first)
         self._left = [len(tasks) for tasks in self._tasks]
@@ -102,6 +118,11 @@ class Loading:
         self._finished = [_taken_lock() for _ in self._tasks]
         self._helped = _taken_lock()
         _thread.start_new_thread(self._help, ())
+
+    @property
+    def changed(self) -> bool:
+        """Whether stamps are others than those that were recalled."""
+        return self.stamps != self._compared
 
     def finish(self, stage: int) -> None:
         """Return when a stage is done; stages are finished in their order. Raises ImageError."""
@@ -152,7 +173,11 @@ class Loading:
             raise ImageError(f"nobody says where {file.path} lies, which the image names")
         try:
             if rest or file.role == SOURCE:
-                _compare(file, place, self._digests.pop(file.path, None), buffer)
+                stamp = _stamp(file, place)
+                if stamp != self._compared.get(file.path, ""):
+                    _compare(file, place, self._digests.pop(file.path, None), buffer)
+                if stamp is not None:
+                    self.stamps[file.path] = stamp
             else:
                 number = (self.loaded.archives if file.role == ARCHIVE else self.loaded.natives)[file.path]
                 self._digests[file.path] = _copy(file, place, number, buffer)
@@ -211,6 +236,14 @@ def _place_of(contents: bytes, block: Mapping[str, memoryview]) -> tuple[int, in
             return start, len(part)
         start += len(part)
     raise ImageError("the image has nothing to begin with")
+
+
+def _stamp(file: Listed, place: str) -> str | None:
+    """What tells that a file is no more the one that was compared; None right behind a change, which hides another."""
+    seen = os.stat(place)
+    if time.time_ns() - seen.st_ctime_ns < _SETTLED:
+        return None
+    return f"{file.sha256} {seen.st_dev} {seen.st_ino} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}"
 
 
 def _compare(file: Listed, place: str, digest: Any, buffer: bytearray) -> None:

@@ -5,9 +5,8 @@ Everything that can run inside and does not lie in the pages is named here by pa
 
 from __future__ import annotations
 
+from gotee.boundary import plain_json
 from gotee.errors import ImageError
-from gotee.image import plain_json
-from gotee.image.hashing import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ class Manifest(NamedTuple):
     @property
     def digest(self) -> bytes:
         """The program digest: the same on every machine for the same program."""
+        from gotee.image.hashing import sha256  # OpenSSL, which not everybody who reads a manifest needs
+
         return sha256(canonical(self.program)).digest()
 
     def encode(self) -> bytes:

@@ -3,9 +3,10 @@
     python -I -S -c "..." CONTROL STREAM,SIGNATURE,PLACES
 
 All of them are descriptors. CONTROL is a socket to the host: its end means that the host is gone, and then the enclave
-is killed. The host sends the descriptors of the enclave's side of the link there, when it wants the enclave to start.
-What the host wants to know (a refusal, how the enclave ended) goes there as one line of JSON. STREAM, SIGNATURE and
-PLACES (JSON: where each file that the image names lies) are hostile, and so is what comes from the socket.
+is killed. The host sends the descriptors of the enclave's side of the link there, with which the enclave is started,
+and another byte when it wants the program's own code to run in it. What the host wants to know (a refusal, how the
+enclave ended) goes there as one line of JSON. STREAM, SIGNATURE and PLACES (JSON: where each file that the image names
+lies) are hostile, and so is what comes from the socket.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from __future__ import annotations
 import os
 import sys
 
+from gotee.boundary import plain_json
 from gotee.errors import ImageError
-from gotee.image import plain_json
 from gotee.image.load import FIRST, LOADED, NAMED, Loading
 from gotee.image.sgxs import MOST_BYTES
+from gotee.platform import compared
 from gotee.platform.answers import Answers
 from gotee.platform.identity import einit
 from gotee.platform.news import drain, tell, watch
@@ -33,16 +35,20 @@ def main(control: int, inputs: tuple[int, int, int]) -> None:
     """Run the platform process until the enclave or the host ends."""
     _ignore_interrupts()  # the terminal's Ctrl-C is the host's business
     try:
-        loading = Loading(_taken(inputs[0], MOST_BYTES), _taken(inputs[1], 1 << 16), _places(inputs[2]))
+        folder = directory(os.environ)
+        stream, signature, places = _taken(inputs[0], MOST_BYTES), _taken(inputs[1], 1 << 16), _places(inputs[2])
+        loading = Loading(stream, signature, places, recall=lambda image: compared.recall(folder, image))
         found = loading.loaded
-        answers = Answers(einit(found.measurement, found.signature, LEVEL), directory(os.environ))
+        answers = Answers(einit(found.measurement, found.signature, LEVEL), folder)
         loading.finish(FIRST)
         link_fds = _link(control)
-        enclave = _start(loading, link_fds, answers.inside.fileno())
+        enclave = _start(loading, link_fds, answers.inside.fileno(), control)
     except (ImageError, OSError) as error:
         tell(control, {"refused": str(error)})
         return
     answers.inside.close()
+    if loading.changed:
+        compared.keep(folder, found.measurement, loading.stamps)
     process = os.pidfd_open(enclave.pid)
     words = Words(_pass_on, debug=found.signature.debug)
     try:
@@ -57,8 +63,8 @@ def main(control: int, inputs: tuple[int, int, int]) -> None:
     os.close(control)
 
 
-def _start(loading: Loading, link_fds: tuple[int, ...], answers: int) -> Child:
-    """Start the interpreter, which is verified; it waits where it would use what is not yet."""
+def _start(loading: Loading, link_fds: tuple[int, ...], answers: int, control: int) -> Child:
+    """Start the interpreter, which is verified; it waits where it would use what is not yet, or is not asked for."""
     waiting, gate = os.pipe()
     try:
         enclave = spawn(loading.loaded, link_fds, answers, waiting)
@@ -68,11 +74,15 @@ def _start(loading: Loading, link_fds: tuple[int, ...], answers: int) -> Child:
         loading.finish(LOADED)
         _open(gate)
         loading.finish(NAMED)
-        _open(gate)
     except BaseException:
         enclave.kill()
         enclave.wait()
         raise
+    if not os.read(control, 1):  # the host has gone without asking for the program
+        enclave.kill()
+        enclave.wait()
+        os._exit(0)
+    _open(gate)
     os.close(gate)
     for descriptor in (*loading.loaded.descriptors, *link_fds):
         os.close(descriptor)

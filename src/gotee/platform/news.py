@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gotee.image import plain_json
+from gotee.boundary import plain_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from gotee.boundary.types import register_channel_type
+from gotee.boundary.channelkind import register_channel_type
 from gotee.runtime import channel, deadlock, elements, lifecycle, routine, scheduler
 
 

@@ -8,8 +8,8 @@ is not at rest.
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum` to name these
 import _thread
-import signal
 import sys
 import threading
 from collections import Counter

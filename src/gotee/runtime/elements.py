@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from gotee.boundary.check import checker_for
 from gotee.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from gotee.records import Record as NamedTuple
 
 _KEPT = 1024  # annotations remembered: programs make many channels of few types
 
@@ -28,9 +32,14 @@ def element_check(element: Any) -> ElementCheck:
         found = _known.get(element)
     except TypeError:  # an annotation that cannot be hashed, such as Annotated[int, []]
         return _make(element)
+    exact = _exact(element)
+    if found is None and exact is not None:
+        found = _known[exact] = ElementCheck(exact, _late(exact))
     if found is None:
+        from gotee.boundary.check import checker_for  # reading annotations takes long to import
+
         try:
-            found = ElementCheck(_exact(element), checker_for(element))
+            found = ElementCheck(None, checker_for(element))
         except UsageError:
             return _make(element)
         if len(_known) >= _KEPT:
@@ -40,10 +49,31 @@ def element_check(element: Any) -> ElementCheck:
 
 
 def _make(element: Any) -> ElementCheck:
+    from gotee.boundary.check import checker_for
+
     caller = sys._getframe(2)  # compiled code has no frame, so this is where Chan[T]() was called
     check = checker_for(element, globalns=caller.f_globals, localns=caller.f_locals)
-    return ElementCheck(_exact(element), check)
+    return ElementCheck(None, check)
+
+
+_EXACT: tuple[type, ...] = (bool, int, float, str, bytes, bytearray)
 
 
 def _exact(element: Any) -> type | None:
-    return element if element in (bool, int, float, str, bytes, bytearray) else None
+    return next((cls for cls in _EXACT if element is cls), None)
+
+
+def _late(cls: type) -> Callable[[Any], None]:
+    """The check of values that are not exactly of a simple class, made for the first of them."""
+    check: Callable[[Any], None] | None = None
+
+    def checked(value: Any) -> None:
+        nonlocal check
+        if check is None:
+            from gotee.boundary.check import checker_for
+
+            check = checker_for(cls)
+        if check is not None:
+            check(value)
+
+    return checked

@@ -5,11 +5,10 @@ Host world. Installed by the package when the runtime is first used on the main 
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum` to name these
 import atexit
 import os
-import signal
 import sys
-import traceback
 from collections.abc import Callable
 from types import FrameType
 
@@ -48,6 +47,8 @@ def report_failure(routine: Routine[object]) -> None:
     error = routine.failure()
     if error is None or sys.stderr is None:
         return
+    import traceback  # and with it a tokenizer
+
     lines = "".join(traceback.format_exception(error))
     sys.stderr.write(f"gotee: routine {routine} failed and nobody asked for its result:\n{lines}")
 
