@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .go_model import Outcome, outcomes
 from .model_enclave import Enclave, EnclaveState, ProtocolError
-from .model_host import Host, HostChan, HostState, Message
+from .model_host import Host, HostChan, HostState, Message, Words
 from .program import Program
 from .search import Picker, replays, trace, visit
 
@@ -26,6 +26,7 @@ class WorldState(NamedTuple):
     to_enclave: tuple[Message, ...] = ()
     noticed: bool = False  # the host knows that the enclave is lost
     error: str = ""
+    words: tuple[tuple[str, tuple[int, int]], ...] = ()  # shared memory, see `loans`
 
 
 class Report(NamedTuple):
@@ -41,8 +42,10 @@ class World:
     def __init__(self, p: Program, s: WorldState, mutants: frozenset[str], picker: Picker) -> None:
         self.p, self.noticed, self.error = p, s.noticed, s.error
         self.to_host, self.to_enclave = list(s.to_host), list(s.to_enclave)
-        self.host = Host(p, s.host, mutants, self.send_in, picker)
-        self.enclave = Enclave(p, s.enclave, mutants, self.to_host.append, picker) if s.enclave else None
+        self.words: Words = dict(s.words)
+        self.host = Host(p, s.host, mutants, self.send_in, picker, self.words)
+        send = self.to_host.append
+        self.enclave = Enclave(p, s.enclave, mutants, send, picker, self.words) if s.enclave else None
 
     def send_in(self, message: Message) -> None:
         if self.enclave:
@@ -51,7 +54,7 @@ class World:
     def state(self) -> WorldState:
         inside = self.enclave.state() if self.enclave else None
         links = tuple(self.to_host), tuple(self.to_enclave)
-        return WorldState(self.host.state(), inside, *links, self.noticed, self.error)
+        return WorldState(self.host.state(), inside, *links, self.noticed, self.error, tuple(self.words.items()))
 
     def enabled(self, features: frozenset[str]) -> list[tuple[str, Callable[[World], None]]]:
         """Labels, and what each does to a copy."""
@@ -129,6 +132,7 @@ def _inside(act: Callable[[Enclave], None]) -> Callable[[World], None]:
     def move(world: World) -> None:
         assert world.enclave is not None
         act(world.enclave)
+        world.enclave.rest()
         world.enclave.answer_held_probe()
 
     return move
@@ -143,7 +147,8 @@ def start(p: Program) -> WorldState:
     none: tuple[tuple[str, ...], ...] = tuple(() for _ in p.routines)
     zeros, nobody = tuple(0 for _ in none), tuple(None for _ in none)
     inside = EnclaveState(tuple(((), False) for _ in p.caps[crossing:]), none, nobody, ops=zeros)
-    return WorldState(HostState(tuple(HostChan() for _ in range(crossing)), none), inside)
+    words = tuple((ch, (0, 0)) for ch, _ in p.caps[:crossing])
+    return WorldState(HostState(tuple(HostChan() for _ in range(crossing)), none), inside, words=words)
 
 
 def check(

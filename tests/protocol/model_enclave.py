@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from itertools import combinations
 from typing import NamedTuple
 
-from .model_host import Message, OpId
+from .model_host import Message, OpId, Words
 from .program import Case, Op, Program, crossing_cases, trusted_cases
 from .search import Picker
 
@@ -44,13 +44,21 @@ class EnclaveState(NamedTuple):
     ops: tuple[int, ...] = ()  # how many outside ops each routine has had
     held_probe: int | None = None
     mail: tuple[Message, ...] = ()  # only for the mutant of rule 1
+    loans: tuple[tuple[str, tuple[int, int, tuple[int, ...]]], ...] = ()  # by channel: turn, next, values left
+    owes: frozenset[str] = frozenset()  # channels whose home has to be told that something was taken
 
 
 class Enclave:
     def __init__(
-        self, p: Program, s: EnclaveState, mutants: frozenset[str], send: Callable[[Message], None], picker: Picker
+        self,
+        p: Program,
+        s: EnclaveState,
+        mutants: frozenset[str],
+        send: Callable[[Message], None],
+        picker: Picker,
+        words: Words,
     ) -> None:
-        self.p, self.mutants, self.send, self.picker = p, mutants, send, picker
+        self.p, self.mutants, self.send, self.picker, self.words = p, mutants, send, picker, words
         self.names = [ch for ch, _ in p.caps if ch in "tuv"]
         self.caps = dict(p.caps)
         self.buf = {ch: list(c[0]) for ch, c in zip(self.names, s.chans, strict=True)}
@@ -58,12 +66,16 @@ class Enclave:
         self.done = [list(d) for d in s.done]
         self.waits, self.queue, self.ops, self.mail = list(s.waits), list(s.queue), list(s.ops), list(s.mail)
         self.held_probe = s.held_probe
+        self.loans, self.owes = dict(s.loans), set(s.owes)
 
     def state(self) -> EnclaveState:
         chans = tuple((tuple(self.buf[ch]), ch in self.closed) for ch in self.names)
         done = tuple(tuple(d) for d in self.done)
         waits, queue, ops = tuple(self.waits), tuple(self.queue), tuple(self.ops)
-        return EnclaveState(chans, done, waits, queue, ops, self.held_probe, tuple(self.mail))
+        loans = tuple(sorted(self.loans.items()))
+        return EnclaveState(
+            chans, done, waits, queue, ops, self.held_probe, tuple(self.mail), loans, frozenset(self.owes)
+        )
 
     def op(self, r: int) -> Op | None:
         ops = self.p.routines[r]
@@ -86,6 +98,8 @@ class Enclave:
         op = self.op(r)
         assert op is not None
         if op.kind == "select":
+            if not op.ends and len(op.cases) == 1 and not op.cases[0].send and self.borrow(r, op.cases[0].ch):
+                return
             self.waits[r] = Wait()
             self.advance(r, first=True)
         elif op.ch in "xyz":
@@ -95,6 +109,25 @@ class Enclave:
             self.done[r].append(f"len {len(self.buf[op.ch])}")
         else:
             self.close(r, op.ch)
+
+    def borrow(self, r: int, ch: str) -> bool:
+        """A plain receive takes what was lent, if that loan still stands: one atomic step on the shared word."""
+        turn, n, values = self.loans.pop(ch, (0, 0, ()))
+        if not values or self.words[ch] != (turn, n):
+            return False
+        self.words[ch] = (turn, n + 1)
+        self.loans[ch] = (turn, n + 1, values[1:])
+        self.owes.add(ch)
+        self.done[r].append(f"0:{values[0]}")
+        return True
+
+    def rest(self) -> None:
+        """After every step: an enclave in which nothing can run tells what it has taken."""
+        runnable = any(self.op(r) and self.waits[r] is None for r in range(len(self.waits)))
+        if not runnable and "rest_says_nothing" not in self.mutants:
+            for ch in sorted(self.owes):
+                self.send(("TOOK", ch))
+            self.owes.clear()
 
     def advance(self, r: int, refused: tuple[int, ...] = (), *, first: bool = False) -> None:
         """`r` has no outside op and no claim: decide what it does now.
@@ -166,6 +199,8 @@ class Enclave:
     def send_request(self, r: int, cases: tuple[int, ...], *, nonblocking: bool) -> None:
         indexed = tuple((i, self.case(r, i)) for i in cases)
         kind = "SELECT" if nonblocking or len(cases) > 1 else "OFFER" if indexed[0][1].send else "WANT"
+        if kind == "WANT":
+            self.owes.discard(indexed[0][1].ch)  # the question says it too
         self.send((kind, self.new_op(r, cases), indexed, nonblocking))
 
     def new_op(self, r: int, covers: tuple[int, ...]) -> OpId:
@@ -358,7 +393,9 @@ class Enclave:
     # -- What the dispatcher does on each message (rule 1: before the next frame). ----------------------------------
 
     def dispatch(self, message: Message) -> None:
-        if message[0] == "PROBE":
+        if message[0] == "LEND":
+            self.loans[message[1]] = (message[2], 0, message[3])
+        elif message[0] == "PROBE":
             self.on_probe(message[1])
         elif "answers_wait_for_their_routine" in self.mutants:
             self.mail.append(message)

@@ -19,6 +19,7 @@ Message = tuple[Any, ...]
 OpId = tuple[int, int]  # (routine, count): never repeats
 Who = int | OpId
 Indexed = tuple[int, Case]
+Words = dict[str, tuple[int, int]]  # shared memory: of each crossing channel the turn of its loans, and what was taken
 REQUESTS = {"WANT", "OFFER", "SELECT"}
 
 
@@ -26,6 +27,7 @@ class HostChan(NamedTuple):
     buf: tuple[int, ...] = ()
     closed: bool = False
     lost: bool = False
+    loan: tuple[int, int, int] | None = None  # turn, how many were lent, how many of them are known to be taken
 
 
 class HostState(NamedTuple):
@@ -40,9 +42,15 @@ class HostState(NamedTuple):
 
 class Host:
     def __init__(
-        self, p: Program, state: HostState, mutants: frozenset[str], send: Callable[[Message], None], picker: Picker
+        self,
+        p: Program,
+        state: HostState,
+        mutants: frozenset[str],
+        send: Callable[[Message], None],
+        picker: Picker,
+        words: Words,
     ) -> None:
-        self.p, self.mutants, self.send, self.picker = p, mutants, send, picker
+        self.p, self.mutants, self.send, self.picker, self.words = p, mutants, send, picker, words
         self.names = [ch for ch, _ in p.caps if ch in "xyz"]
         self.caps = dict(p.caps)
         self.chans = dict(zip(self.names, state.chans, strict=True))
@@ -69,7 +77,7 @@ class Host:
         assert op is not None
         self.moved()
         if op.kind == "len":
-            self.done[r].append(f"len {len(self.chans[op.ch].buf)}")
+            self.done[r].append(f"len {self.length(op.ch)}")
         elif op.kind == "close":
             self.done[r].append(self.close(op.ch))
         else:
@@ -93,13 +101,15 @@ class Host:
         if not (kind in ("LEN", "CANCEL") and "len_and_cancel_do_not_move" in self.mutants):
             self.moved()
         if kind in REQUESTS:
-            self.arrive(op, message[2], nonblocking=message[3])
+            self.arrive(op, message[2], nonblocking=message[3], lends=kind == "WANT")
         elif kind == "CANCEL":
             self.on_cancel(op)
         elif kind == "CLOSE":
             self.send(("OK" if self.close(message[2]) == "ok" else "ERROR", op))
         elif kind == "LEN":
-            self.send(("LEN", op, len(self.chans[message[2]].buf)))
+            self.send(("LEN", op, self.length(message[2])))
+        elif kind == "TOOK":
+            self.settle(op)
 
     def on_cancel(self, op: OpId) -> None:
         waiting = any(who == op for who, _ in self.waiters)
@@ -111,10 +121,14 @@ class Host:
 
     # -- Arbitration: one place for host routines and remote ops. ---------------------------------------------------
 
-    def arrive(self, who: Who, cases: tuple[Indexed, ...], *, nonblocking: bool) -> None:
+    def arrive(self, who: Who, cases: tuple[Indexed, ...], *, nonblocking: bool, lends: bool = False) -> None:
+        for _, case in cases:
+            self.before(case)
         ready = [i for i, case in cases if self.ready(case)]
         if ready:
             self.complete(who, cases, self.picker.pick(ready))
+            if lends:
+                self.lend(cases[0][1].ch)
         elif not nonblocking:
             self.waiters.append((who, cases))
         elif isinstance(who, int):
@@ -171,6 +185,7 @@ class Host:
         self.waiters = [w for w in self.waiters if w[0] != who]
 
     def close(self, ch: str) -> str:
+        self.settle(ch)  # no outcome tells: a sender that is refused may as well have come after the close
         chan = self.chans[ch]
         if chan.closed or chan.lost:
             return "closed" if chan.closed else "lost"
@@ -183,6 +198,42 @@ class Host:
             hit = [i for i, case in cases if case.ch in chans]
             if hit:
                 self.tell(who, hit[0], what)
+
+    # -- Loans: what stands in a buffer, and may be taken inside without a question. ---------------------------------
+
+    def lend(self, ch: str) -> None:
+        chan = self.chans[ch]
+        if chan.buf:
+            turn = self.words[ch][0] + 1
+            self.words[ch] = (turn, 0)
+            self.chans[ch] = chan._replace(loan=(turn, len(chan.buf), 0))
+            self.send(("LEND", ch, turn, chan.buf))
+
+    def before(self, case: Case) -> None:
+        """Who takes a value ends the loan; who finds no room looks whether some has been taken."""
+        if not case.send:
+            self.settle(case.ch, end="takers_do_not_end_loans" not in self.mutants)
+        elif "full_is_believed" not in self.mutants:
+            self.settle(case.ch)
+
+    def length(self, ch: str) -> int:
+        if "len_does_not_look" not in self.mutants:
+            self.settle(ch)
+        return len(self.chans[ch].buf)
+
+    def settle(self, ch: str, *, end: bool = False) -> None:
+        """What was taken leaves the buffer, and senders follow; with `end` nothing more can be taken."""
+        chan = self.chans[ch]
+        if chan.loan is None:
+            return
+        turn, count, known = chan.loan
+        taken = self.words[ch][1]
+        if end:
+            self.words[ch] = (turn + 1, 0)
+        self.chans[ch] = chan._replace(buf=chan.buf[taken - known :], loan=None if end else (turn, count, taken))
+        while len(self.chans[ch].buf) < self.caps[ch] and (sender := self.first(ch, sends=True)):
+            self.chans[ch] = self.chans[ch]._replace(buf=(*self.chans[ch].buf, sender[2].value))
+            self.tell(sender[0], sender[1], "sent")
 
     # -- Deadlock probe. --------------------------------------------------------------------------------------------
 
@@ -217,6 +268,8 @@ class Host:
         """Remote waiters go; crossed channels keep what is buffered, then raise; every caller waiting there wakes."""
         self.moved()
         self.probing = None
+        for ch in crossed(self.p):
+            self.settle(ch, end=True)
         remote = [w for w in self.waiters if not isinstance(w[0], int)]
         self.waiters = [w for w in self.waiters if isinstance(w[0], int)]
         for ch in crossed(self.p):

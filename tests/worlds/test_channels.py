@@ -36,6 +36,27 @@ def test_values_go_in_and_out_in_order_through_any_buffer(tmp_path: Path) -> Non
     )
 
 
+def test_takers_of_both_worlds_get_each_value_of_a_buffer_once_and_in_order(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        def drain(numbers: Chan[int]) -> list[int]:
+            return list(numbers)
+
+        def main() -> None:
+            numbers, outside = Chan[int](64), []
+            inside = [gosecure(drain, numbers) for _ in range(2)]
+            taker = go(outside.extend, numbers)
+            for number in range(3000):
+                numbers.send(number)
+            numbers.close()
+            taker.result()
+            parts = [outside, *(routine.result() for routine in inside)]
+            print(sorted(sum(parts, [])) == list(range(3000)), all(part == sorted(part) for part in parts))
+        """,
+    ) == ["True True"]
+
+
 def test_two_secured_routines_talk_through_a_crossing_channel(tmp_path: Path) -> None:
     assert lines_of(
         tmp_path,

@@ -1,5 +1,6 @@
 from libc.stdint cimport uint64_t
 
+from gotee.boundary.loans cimport Lender
 from gotee.boundary.messages cimport Message
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.channel cimport Chan, Encoded
@@ -19,6 +20,8 @@ cdef class Home:
     cdef uint64_t next_number
     cdef dict waiting
     cdef uint64_t last_op
+    cdef Lender lender           # None on a link without shared memory
+    cdef bint lends(self) noexcept
     cpdef bytes crosses(self, Encoded value)
     cdef Chan known(self, uint64_t number)
     cdef int new_op(self, uint64_t op) except -1

@@ -11,6 +11,7 @@ import weakref
 from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport Crossed, ValueCodec
+from gotee.boundary.loans cimport Lender
 from gotee.boundary.messages cimport (
     CODE_CANCELLED, CODE_CLOSED, CODE_ERROR, CODE_GRANT, CODE_LENGTH, CODE_NONE, CODE_OK, CODE_TAKEN, Message,
 )
@@ -60,6 +61,7 @@ cdef class Home:
         self.numbers = weakref.WeakKeyDictionary()
         self.next_number = 1
         self.waiting = {}
+        self.lender = None if wire.ring is None else Lender(wire)
 
     # -- handles ----------------------------------------------------------------------------------
 
@@ -116,6 +118,7 @@ cdef class Home:
             if left:
                 self.handles[message.id] = left
             else:
+                self.known(message.id).end_loan()
                 del self.handles[message.id], self.channels[message.id]
 
     # -- operations ---------------------------------------------------------------------------------
@@ -131,9 +134,26 @@ cdef class Home:
         waiter, node = self._operation(message.id, None)
         if channel.try_recv(out):
             self._drop(waiter)
+            if self.lender is not None and channel.room > 0:
+                self.lender.lend(message.argument, channel)
             self.answer(message.id, 0, out.value, out.ok)
         else:
             channel.receivers.push(node)
+
+    def on_took(self, Message message):
+        """TOOK(ch): of what was lent; how much is in the loan's own word. Nothing, if the handle is gone already."""
+        channel = self.channels.get(message.id)
+        if channel is not None:
+            (<Chan> channel).look()
+
+    cdef bint lends(self) noexcept:
+        """Whether anything is lent."""
+        return self.lender is not None and len(self.lender.channels) > 0
+
+    def look(self):
+        """Act on what has been taken without a word so far: the enclave may compute for long before it says so."""
+        if self.lends():
+            self.lender.look()
 
     cpdef on_offer(self, Message message):
         """OFFER(op, ch, value): likewise."""

@@ -19,6 +19,7 @@ cdef enum Code:      # of the kinds that compiled code acts on; the others are i
     CODE_ERROR = 9
     CODE_LENGTH = 10
     CODE_PROBE = 12
+    CODE_LEND = 13
     CODE_ANSWER = 16
     CODE_RESULT = 33
     CODE_WANT = 36
@@ -29,6 +30,7 @@ cdef enum Code:      # of the kinds that compiled code acts on; the others are i
     CODE_LEN = 41
     CODE_RELEASE = 42
     CODE_PASSIVE = 45
+    CODE_TOOK = 51
 
 
 cdef class Message:

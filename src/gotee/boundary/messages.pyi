@@ -14,6 +14,7 @@ class Kind(enum.IntEnum):
     LENGTH = 10
     STOP = 11
     PROBE = 12
+    LEND = 13
     ANSWER = 16
     READY = 32
     RESULT = 33
@@ -31,6 +32,7 @@ class Kind(enum.IntEnum):
     OVERLOADED = 46
     UNREADY = 47
     OBSERVE = 17
+    TOOK = 51
     OBSERVED = 50
     PUBLIC_FAILED = 56
     HIDDEN = 57

@@ -11,9 +11,10 @@ from typing import Any
 from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport Crossed, ValueCodec
+from gotee.boundary.loans cimport Borrowed, borrowed
 from gotee.boundary.messages cimport (
     CODE_CANCEL, CODE_CANCELLED, CODE_CLOSE, CODE_CLOSED, CODE_ERROR, CODE_GRANT, CODE_LEN, CODE_LENGTH, CODE_NONE,
-    CODE_OFFER, CODE_OK, CODE_RELEASE, CODE_SELECT, CODE_TAKEN, CODE_WANT, Message,
+    CODE_OFFER, CODE_OK, CODE_RELEASE, CODE_SELECT, CODE_TAKEN, CODE_TOOK, CODE_WANT, Message,
 )
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.channel cimport Chan, Encoded, Outcome, Outside
@@ -46,11 +47,6 @@ cdef uint64_t answers_to(int kind) except 0:
 cdef class Question:
     """What the host was asked and has not answered: `deliver(answer)` is called, or `waiter` fires."""
 
-    cdef uint64_t answers
-    cdef object deliver
-    cdef Message answer
-    cdef GWaiter waiter
-
 
 cdef class End(Outside):
     """The inner end of one channel of the host."""
@@ -60,6 +56,8 @@ cdef class End(Outside):
     cdef ValueCodec codec
     cdef Py_ssize_t times        # how often it has crossed: RELEASE tells
     cdef Py_ssize_t room         # the channel's capacity; -1 before it was asked
+    cdef Borrowed loan           # what stands next in its buffer, if the home lent that
+    cdef bint owes               # to tell the home that some of it was taken
 
     cdef int send(self, Chan channel, object value) except -1:
         cdef bytes payload = (<Crossed> (<Encoded> self.codec.encode(value)).data).payload
@@ -72,9 +70,36 @@ cdef class End(Outside):
         return 0
 
     cdef int recv(self, Chan channel, Outcome out) except -1:
-        cdef Message answer = self.world.ask(CODE_WANT, self.number, b"", "recv", channel)
+        cdef Message answer
+        cdef bytes payload
+        if self.loan is not None:
+            payload = self.lent()
+            if payload is not None:
+                out.ok = True
+                out.value = self.codec.arrived(payload)
+                return 0
+        self.owes = False          # the question says it too
+        answer = self.world.ask(CODE_WANT, self.number, b"", "recv", channel)
         out.ok = answer.code != CODE_CLOSED
         out.value = self.codec.arrived(answer.payload) if out.ok else None
+        return 0
+
+    cdef bytes lent(self):
+        """The next value of the loan. Its home hears of it halfway, or when this world has nothing else to do."""
+        cdef Borrowed loan = self.loan
+        cdef bytes payload = loan.take()
+        if payload is None:
+            self.loan = None
+        elif not self.owes:
+            self.owes = True
+            self.world.untold.append(self)
+        elif len(loan.values) == loan.half:
+            self.tell()
+        return payload
+
+    cdef int tell(self) except -1:
+        self.owes = False
+        self.world.wire.post(CODE_TOOK, self.number)
         return 0
 
     cpdef int close(self, Chan channel) except -1:
@@ -104,16 +129,11 @@ cdef class OutsideChannels:
     `room()` parks until there is room for an operation that carries a value.
     """
 
-    cdef Wire wire
-    cdef object room
-    cdef dict questions          # by number
-    cdef uint64_t last_question
-    cdef object ends             # by number, weakly: the channels
-
     def __init__(self, Wire wire, room):
         self.wire = wire
         self.room = room
         self.questions = {}
+        self.untold = []
         self.ends = weakref.WeakValueDictionary()
 
     # -- handles ------------------------------------------------------------------------------------
@@ -197,7 +217,7 @@ cdef class OutsideChannels:
 
     # -- questions and answers ------------------------------------------------------------------------
 
-    def on_answer(self, Message message):
+    cpdef on_answer(self, Message message):
         """An answer of the host: to a question that is open, and of its kind, or the link is corrupt."""
         cdef object found = self.questions.pop(message.id, None)
         cdef Question question
@@ -209,6 +229,21 @@ cdef class OutsideChannels:
             question.deliver(message)
         elif question.waiter is not None and not question.waiter.fired:
             question.waiter.fire(0, None, True)
+
+    cpdef on_lend(self, Message message):
+        """LEND: what may be taken without a question. The end may be gone; then nobody takes it."""
+        cdef Borrowed loan = borrowed(self.wire.ring, message.argument, message.payload)
+        channel = self.ends.get(message.id)
+        if channel is not None:
+            (<End> (<Chan> channel).outside).loan = loan
+
+    cpdef tell(self):
+        """Before this world rests: a sender outside may wait for the room."""
+        cdef End end
+        while self.untold:
+            end = self.untold.pop()
+            if end.owes:
+                end.tell()
 
     cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload) except 0:
         """Ask; the number by which the answer will come."""

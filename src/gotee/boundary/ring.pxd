@@ -4,6 +4,10 @@ from gotee.boundary.frames cimport Assembler, Gather
 from gotee.boundary.system cimport shared_u64
 
 
+cdef enum:
+    LOANS = 64                   # places for loans, see gotee.boundary.loans
+
+
 cdef class Ring:
     cdef unsigned char *base
     cdef size_t size
@@ -44,6 +48,7 @@ cdef class Ring:
     cdef readonly Py_ssize_t capacity
     cdef readonly Py_ssize_t piece
 
+    cdef shared_u64 *loan_word(self, Py_ssize_t place) noexcept
     cdef bint put_parts(self, const unsigned char *head, size_t head_size, const unsigned char *data, size_t size) noexcept
     cdef Py_ssize_t put_gather(self, Gather frame, Py_ssize_t offset) except -2
     cdef bint await_room(self, int64_t patience) noexcept

@@ -11,8 +11,9 @@ The region is one page of indices, then the bytes of direction 0 (from the side 
     0x080 + 0x400 * direction   head: bytes ever taken out, by the consumer
     0x800 + 0x080 * side        sleep word of a side: 0 awake, 1 asleep, 1 + n asleep and wanting n bytes of room
     0x808 + 0x080 * side        1 + the processor on which that side last waited: a hint, for speed only
+    0xC00 + 0x010 * place       the word of a loan: see gotee.boundary.loans
 
-Each stands on a cache line (and its neighbour, which processors fetch too) of its own. Indices are multiples of 8.
+Each but the last stands on a cache line (and its neighbour, which processors fetch too) of its own. Indices are multiples of 8.
 
 Sleeping: a side stores its sleep word, fences, looks once more, sleeps. The other side stores its index, fences, reads
 the word. Both fences are sequentially consistent: with acquire and release alone both reads may miss both stores,
@@ -62,6 +63,8 @@ cdef enum:
     SLEEP = 0x800
     SIDE = 0x080
     PLACE = 0x808
+    LOAN = 0xC00
+    LOAN_BYTES = 0x010
     INDICES = 0x1000
 
 cdef enum State:
@@ -242,6 +245,12 @@ cdef class Ring:
         fence()
         if load_relaxed(self.peer_sleep) and swap(self.peer_sleep, 0):
             ring_bell(self.peer_bell)
+
+    cdef shared_u64 *loan_word(self, Py_ssize_t place) noexcept:
+        """The word of a loan, by its place; NULL when the region is gone."""
+        if self.base is NULL:
+            return NULL
+        return <shared_u64 *> (self.base + LOAN + place * LOAN_BYTES)
 
     cdef inline uint64_t room(self) noexcept nogil:
         return self.capacity - (self.tail - self.freed)

@@ -21,6 +21,12 @@ cdef extern from *:
     #define store_release(place, value) atomic_store_explicit(place, value, memory_order_release)
     #define store_relaxed(place, value) atomic_store_explicit(place, value, memory_order_relaxed)
     #define swap(place, value) atomic_exchange_explicit(place, value, memory_order_acq_rel)
+
+    static inline int compare_swap(shared_u64 *place, uint64_t known, uint64_t value) {
+        return atomic_compare_exchange_strong_explicit(
+            place, &known, value, memory_order_acq_rel, memory_order_acquire);
+    }
+
     #define fence() atomic_thread_fence(memory_order_seq_cst)
 
     #if defined(__x86_64__)
@@ -98,6 +104,7 @@ cdef extern from *:
     void store_release(shared_u64 *place, uint64_t value) nogil
     void store_relaxed(shared_u64 *place, uint64_t value) nogil
     uint64_t swap(shared_u64 *place, uint64_t value) nogil
+    bint compare_swap(shared_u64 *place, uint64_t known, uint64_t value) nogil
     void fence() nogil
     void pause_cpu() nogil
     int sched_getcpu() nogil

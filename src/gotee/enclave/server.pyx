@@ -12,8 +12,9 @@ from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport CallCodec
 from gotee.boundary.messages cimport (
-    CODE_ANSWER, CODE_CALL, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack,
+    CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack,
 )
+from gotee.boundary.outside cimport OutsideChannels
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.routine cimport Routine, next_number
 from gotee.runtime.scheduler cimport Scheduler, Sleeper
@@ -22,7 +23,6 @@ from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
 from gotee.boundary.link import INBOX_BYTES
 from gotee.boundary.messages import Kind, pack_error
-from gotee.boundary.outside import OutsideChannels
 from gotee.boundary.room import wait_for_room
 from gotee.enclave.console import Console
 from gotee.enclave.ocalls import Ocalls, may_park
@@ -75,7 +75,7 @@ cdef class Server(Sleeper):
 
     cdef Wire wire
     cdef object console
-    cdef object channels
+    cdef OutsideChannels channels
     cdef list entries
     cdef dict calls
     cdef uint64_t last_call
@@ -169,6 +169,8 @@ cdef class Server(Sleeper):
         """Sleep until the host sends something."""
         if self.wire.ahead is not None:
             self.wire.go_ahead()
+        if self.channels.untold:
+            self.channels.tell()
         if not self.dispatch_all():
             if (
                 self.probed
@@ -184,6 +186,8 @@ cdef class Server(Sleeper):
 
     cpdef int poll(self) except -1:
         """Act on what has arrived."""
+        if self.channels.untold:
+            self.channels.tell()
         self.dispatch_all()
         return 0
 
@@ -286,6 +290,8 @@ cdef class Server(Sleeper):
             call = self.calls.get(message.id)
             if call is not None:  # else its result is on its way
                 (<_Call> call).cancel()
+        elif message.code == CODE_LEND:
+            self.channels.on_lend(message)
         else:
             self.channels.on_answer(message)
         return 0

@@ -66,6 +66,7 @@ class Enclave:
             Kind.CLOSE: self._home.on_close,
             Kind.LEN: self._home.on_length,
             Kind.RELEASE: self._home.on_release,
+            Kind.TOOK: self._home.on_took,
             Kind.PASSIVE: self._probe.on_passive,
             Kind.OCALL: self._ocalls.on_ocall,
             Kind.ABANDON: self._ocalls.on_abandon,
@@ -76,7 +77,7 @@ class Enclave:
         self._stopping = False
         self._observer: Observer | None = None
         self._process = os.getpid()
-        self._lead = Lead(self._wire, self._calls, actions, self._on_lost)
+        self._lead = Lead(self._wire, self._calls, self._home, actions, self._on_lost)
         self._service = threading.Thread(target=self._serve, name="gotee-link", daemon=True)
         deadlock.remotes.append(self._probe)
         self._service.start()

@@ -1,5 +1,6 @@
 from cpython.pythread cimport PyThread_type_lock
 
+from gotee.boundary.home cimport Home
 from gotee.boundary.wire cimport Wire
 from gotee.host.calls cimport Calls
 from gotee.runtime.routine cimport Routine
@@ -9,6 +10,7 @@ from gotee.runtime.scheduler cimport Scheduler, Sleeper
 cdef class Lead:
     cdef readonly Wire wire
     cdef Calls calls
+    cdef Home home
     cdef list actions                # by the number of the message's kind
     cdef object lost
     cdef PyThread_type_lock baton

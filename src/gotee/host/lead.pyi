@@ -1,5 +1,6 @@
 from collections.abc import Callable, Mapping
 
+from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message
 from gotee.boundary.wire import Wire
 from gotee.host.calls import Calls
@@ -10,6 +11,7 @@ class Lead:
         self,
         wire: Wire,
         calls: Calls,
+        home: Home,
         actions: Mapping[Kind, Callable[[Message], None]],
         lost: Callable[[str | None], None],
     ) -> None: ...

@@ -20,6 +20,7 @@ from cpython.pythread cimport (
 )
 from posix.time cimport nanosleep, timespec
 
+from gotee.boundary.home cimport Home
 from gotee.boundary.messages cimport CODE_PASSIVE, CODE_RESULT, Message, OF_ENCLAVE
 from gotee.boundary.wire cimport Wire
 from gotee.host.calls cimport Calls
@@ -37,6 +38,7 @@ cdef enum:
     KINDS = 64           # numbers that a message can have
 
 cdef double NO_END = -1.0
+cdef double LOOK = 0.05              # seconds between looks at what is lent
 cdef double FIRST_JUDGEMENT = 0.02   # seconds of silence, the next time twice as many, up to the last
 cdef double LAST_JUDGEMENT = 0.5
 
@@ -61,9 +63,10 @@ cdef class Lead:
         if self.baton is not NULL:
             PyThread_free_lock(self.baton)
 
-    def __init__(self, Wire wire, Calls calls, actions, lost):
+    def __init__(self, Wire wire, Calls calls, Home home, actions, lost):
         self.wire = wire
         self.calls = calls
+        self.home = home
         self.actions = [_unasked] * KINDS
         for kind, action in actions.items():
             self.on(kind, action)
@@ -93,7 +96,12 @@ cdef class Lead:
                     return 0
             elif scheduler is not None:
                 left = judgement
-            if not self.wire.wait_for(left) and seconds < 0:
+            if self.home.lends():
+                left = LOOK if left < 0 else min(left, LOOK)
+            if self.wire.wait_for(left):
+                continue
+            self.home.look()
+            if seconds < 0 and scheduler is not None:
                 judge(scheduler)       # nothing happens: is everybody asleep for ever?
                 judgement = min(2 * judgement, LAST_JUDGEMENT)
 

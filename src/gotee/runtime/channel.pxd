@@ -8,6 +8,10 @@ cdef class Outside:
     cpdef Py_ssize_t capacity(self, Chan channel) except -1
 
 
+cdef class Loan:
+    cdef Py_ssize_t taken(self, bint end) except -1
+
+
 cdef class Chan:
     cdef Py_ssize_t room              # its capacity
     cdef readonly Py_ssize_t number
@@ -17,6 +21,7 @@ cdef class Chan:
     cdef object exact                 # a class whose own instances need no check
     cdef readonly object check        # raises for a value that is no T, or None
     cdef object buffer
+    cdef Loan loan                    # of the first values of the buffer to the other world, or None
     cdef readonly object codec        # outside, once it has crossed: makes Encoded of values, and values of those
     cdef readonly Outside outside     # inside: the end that speaks to the world where this channel lives
     cdef object gone(self, str closed)
@@ -26,11 +31,12 @@ cdef class Chan:
     cdef readonly WaitQueue senders
     cdef object __weakref__
     cdef int vet(self, object value) except -1
+    cdef int settle(self, bint end) except -1
     cdef int try_send(self, object value) except -1
     cdef int try_recv(self, Outcome out) except -1
     cpdef give_back(self, object value)
-    cpdef bint can_send(self)
-    cpdef bint can_recv(self)
+    cpdef bint can_send(self) except -1
+    cpdef bint can_recv(self) except -1
 
 
 cdef class Encoded:

@@ -63,6 +63,14 @@ cdef class Outside:
         raise NotImplementedError
 
 
+cdef class Loan:
+    """The first values of a channel's buffer, which the other world may take by itself; see gotee.boundary.loans."""
+
+    cdef Py_ssize_t taken(self, bint end) except -1:
+        """How many have been taken since this was last asked; with `end`, no more will be."""
+        raise NotImplementedError
+
+
 cdef class Chan:
     """A channel of values of type T, as in Go.
 
@@ -117,6 +125,8 @@ cdef class Chan:
     def __len__(self):
         if self.outside is not None:
             return self.outside.length(self)
+        if self.loan is not None:
+            self.settle(False)
         return min(len(self.buffer), self.room)   # a value that was given back may stand beyond it
 
     def __repr__(self):
@@ -173,6 +183,24 @@ cdef class Chan:
 
     # -- one attempt, atomic ------------------------------------------------------------------------
 
+    cdef int settle(self, bint end) except -1:
+        """What the other world has taken of its loan leaves the buffer, as if it had just now; senders follow.
+
+        Whoever takes a value ends the loan first: two takers would be two orders.
+        """
+        cdef Py_ssize_t taken = self.loan.taken(end)
+        cdef Node node
+        if end:
+            self.loan = None
+        while taken > 0:
+            self.buffer.popleft()
+            taken -= 1
+        while self.senders.head is not None and len(self.buffer) < self.room:
+            node = self.senders.first()
+            self.buffer.append(node.value)
+            node.waiter.fire(node.index, None, True)
+        return 0
+
     cdef int try_send(self, object value) except -1:
         cdef Node node
         if self.closed:
@@ -181,6 +209,8 @@ cdef class Chan:
         if node is not None:
             node.waiter.fire(node.index, value, True)
             return 1
+        if self.loan is not None and len(self.buffer) >= self.room:
+            self.settle(False)
         if len(self.buffer) < self.room:
             self.buffer.append(value)
             self.receivers.nudge()
@@ -189,6 +219,8 @@ cdef class Chan:
 
     cdef int try_recv(self, Outcome out) except -1:
         cdef Node node
+        if self.loan is not None:
+            self.settle(True)
         if self.buffer:
             out.value = self.buffer.popleft()
             out.ok = True
@@ -212,15 +244,21 @@ cdef class Chan:
             return 1
         return 0
 
-    cpdef bint can_send(self):
+    cpdef bint can_send(self) except -1:
+        if self.loan is not None and len(self.buffer) >= self.room:
+            self.settle(False)
         return self.closed or self.receivers.first() is not None or len(self.buffer) < self.room
 
-    cpdef bint can_recv(self):
+    cpdef bint can_recv(self) except -1:
+        if self.loan is not None:
+            self.settle(True)
         return self.closed or self.senders.first() is not None or len(self.buffer) > 0
 
     cpdef give_back(self, object value):
         """A receiver that was served and then cancelled before it could look returns the value to the front."""
         cdef Node node = self.receivers.head
+        if self.loan is not None:
+            self.settle(True)
         if node is not None:
             node.waiter.fire(node.index, value, True)
         else:
@@ -304,14 +342,26 @@ cdef class Chan:
             raise self.gone("close of closed channel")
         self._close()
 
+    def look(self):
+        """Somebody may have taken what was lent."""
+        if self.loan is not None:
+            self.settle(False)
+
+    def end_loan(self):
+        """From now on nobody takes anything without asking."""
+        if self.loan is not None:
+            self.settle(True)
+
     def lose(self):
         """The enclave is gone: what is buffered can still be received, then every operation raises EnclaveLost."""
+        self.end_loan()
         if not self.closed:
             self.lost = True
             self._close()
 
     def _close(self):
         cdef Node node
+        self.look()                    # a sender for whom there is room has sent before the close
         self.closed = True
         for queue in (self.receivers, self.senders):
             node = (<WaitQueue>queue).first()

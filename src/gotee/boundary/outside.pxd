@@ -1,0 +1,28 @@
+from libc.stdint cimport uint64_t
+
+from gotee.boundary.messages cimport Message
+from gotee.boundary.wire cimport Wire
+from gotee.runtime.channel cimport Chan
+from gotee.runtime.scheduler cimport GWaiter
+
+
+cdef class OutsideChannels:
+    cdef Wire wire
+    cdef object room
+    cdef dict questions          # by number
+    cdef uint64_t last_question
+    cdef object ends             # by number, weakly: the channels
+    cdef list untold             # ends that have taken lent values of which their home does not know
+    cpdef on_answer(self, Message message)
+    cpdef on_lend(self, Message message)
+    cpdef tell(self)
+    cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload) except 0
+    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, Chan channel)
+    cdef Message ask_home(self, int kind, uint64_t argument, str what, Chan channel)
+
+
+cdef class Question:
+    cdef uint64_t answers
+    cdef object deliver
+    cdef Message answer
+    cdef GWaiter waiter

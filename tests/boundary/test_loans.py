@@ -1,0 +1,230 @@
+"""Loans between two worlds in one process, message by message: nobody can see that values are lent.
+
+The rules are those of docs/explanation/protocol.md; `tests/protocol/test_lending.py` tries all their interleavings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from gotee import Chan, Recv, Send, go, select
+from gotee.boundary.crossing import CallCodec
+from gotee.boundary.frames import LinkCorrupt
+from gotee.boundary.home import Home
+from gotee.boundary.link_ring import RingLink
+from gotee.boundary.messages import FROM_ENCLAVE, FROM_HOST, Kind, Message, pack, unpack
+from gotee.boundary.outside import OutsideChannels
+from gotee.boundary.wire import Wire
+from gotee.errors import BoundaryTypeError, EnclaveLost
+from gotee.runtime.scheduler import yield_now
+
+
+def entry(channel: Chan[int]) -> None:
+    """What the channels go to."""
+
+
+class Worlds:
+    """Both ends of a link, whose messages go over when the test says so."""
+
+    def __init__(self) -> None:
+        ours, descriptors = RingLink.create()
+        theirs = RingLink.attach(descriptors)
+        self.outer, self.inner = Wire(ours), Wire(theirs)
+        self.home = Home(self.outer)
+        self.inside = OutsideChannels(self.inner, lambda: None)
+        home = self.home
+        self.actions = {
+            Kind.WANT: home.on_want,
+            Kind.SELECT: home.on_select,
+            Kind.LEN: home.on_length,
+            Kind.TOOK: home.on_took,
+            Kind.RELEASE: home.on_release,
+        }
+
+    def cross(self, channel: Chan[int]) -> Chan[int]:
+        """The inner end of a channel that is the argument of a call."""
+        payload = CallCodec(entry, self.home).encode_arguments((channel,), {})
+        ((inner,), _) = CallCodec(entry, self.inside).arguments(payload)
+        assert isinstance(inner, Chan)
+        return inner
+
+    def out(self) -> list[Kind]:
+        """Let the home act on what the enclave has said."""
+        return [self._act(message) for message in _messages(self.outer, FROM_ENCLAVE)]
+
+    def _act(self, message: Message) -> Kind:
+        self.actions[message.kind](message)
+        return message.kind
+
+    def into(self) -> list[Kind]:
+        """Let the enclave act on what the host has said."""
+        kinds = []
+        for message in _messages(self.inner, FROM_HOST):
+            (self.inside.on_lend if message.kind is Kind.LEND else self.inside.on_answer)(message)
+            kinds.append(message.kind)
+        return kinds
+
+    def recv(self, inner: Chan[int]) -> tuple[int, list[Kind]]:
+        """What a routine inside receives, and what the enclave had to say for it."""
+        routine = go(inner.recv)
+        yield_now()
+        said = self.out()
+        self.into()
+        return routine.result(), said
+
+
+def _messages(wire: Wire, sender: int) -> Iterator[Message]:
+    while (frame := wire.receive()) is not None:
+        yield unpack(frame, sender)
+
+
+def filled(*values: int, capacity: int = 8) -> Chan[int]:
+    channel = Chan[int](capacity)
+    for value in values:
+        channel.send(value)
+    return channel
+
+
+def test_lent_values_are_taken_without_a_word_and_count_until_then() -> None:
+    worlds, channel = Worlds(), filled(1, 2, 3, 4)
+    inner = worlds.cross(channel)
+    assert worlds.recv(inner) == (1, [Kind.WANT])
+    assert len(channel) == 3
+    assert worlds.recv(inner) == (2, [])
+    assert len(channel) == 2
+    assert worlds.recv(inner)[0] == 3
+    assert worlds.recv(inner)[0] == 4
+    assert len(channel) == 0
+
+
+def test_who_takes_outside_ends_the_loan_and_gets_the_next_value() -> None:
+    worlds, channel = Worlds(), filled(1, 2, 3, 4, 5)
+    inner = worlds.cross(channel)
+    assert [worlds.recv(inner)[0], worlds.recv(inner)[0]] == [1, 2]
+    assert channel.recv() == 3
+    assert worlds.recv(inner) == (4, [Kind.WANT])
+    assert select(Recv(channel), default=True).value == 5
+    assert len(channel) == 0
+
+
+def test_a_sender_without_room_sees_what_was_taken() -> None:
+    worlds, channel = Worlds(), filled(1, 2, 3, capacity=3)
+    inner = worlds.cross(channel)
+    worlds.recv(inner)
+    channel.send(4)
+    worlds.recv(inner)
+    assert select(Send(channel, 5), default=True).index == 0
+    assert select(Send(channel, 6), default=True).index == -1
+    assert [worlds.recv(inner)[0] for _ in range(3)] == [3, 4, 5]
+
+
+def test_a_sender_that_waits_is_told_when_the_enclave_rests_or_the_host_looks() -> None:
+    worlds, channel = Worlds(), filled(1, 2, 3, capacity=3)
+    inner = worlds.cross(channel)
+    worlds.recv(inner)
+    channel.send(4)
+    waiting = [go(channel.send, 5), go(channel.send, 6)]
+    yield_now()
+    worlds.recv(inner)
+    worlds.inside.tell()
+    assert worlds.out() == [Kind.TOOK]
+    yield_now()
+    assert [routine.done() for routine in waiting] == [True, False]
+    worlds.recv(inner)
+    worlds.home.look()
+    yield_now()
+    assert waiting[1].done()
+    assert [worlds.recv(inner)[0] for _ in range(3)] == [4, 5, 6]
+
+
+def test_a_long_loan_is_told_of_halfway() -> None:
+    worlds, channel = Worlds(), filled(*range(21), capacity=21)
+    inner = worlds.cross(channel)
+    said = [worlds.recv(inner)[1] for _ in range(21)]
+    assert said == [[Kind.WANT], *([[]] * 9), [Kind.TOOK], *([[]] * 10)]
+
+
+def test_a_channel_that_holds_what_is_lent_can_be_closed_and_drained() -> None:
+    worlds, channel = Worlds(), filled(1, 2, 3)
+    inner = worlds.cross(channel)
+    worlds.recv(inner)
+    channel.close()
+    assert [worlds.recv(inner)[0] for _ in range(2)] == [2, 3]
+    assert channel.recv_ok() == (None, False)
+
+
+def test_an_enclave_that_is_lost_has_taken_what_it_took() -> None:
+    worlds, channel = Worlds(), filled(1, 2, 3)
+    inner = worlds.cross(channel)
+    assert [worlds.recv(inner)[0] for _ in range(2)] == [1, 2]
+    worlds.home.lose()
+    assert channel.recv() == 3
+    with pytest.raises(EnclaveLost):
+        channel.recv()
+
+
+def test_a_lost_link_leaves_what_is_not_known_to_be_taken() -> None:
+    worlds, channel = Worlds(), filled(1, 2, 3)
+    inner = worlds.cross(channel)
+    worlds.recv(inner)
+    worlds.outer.close()
+    assert (channel.recv(), channel.recv()) == (2, 3)
+    assert inner is not None
+
+
+def test_more_channels_than_places_are_asked_for_each_value() -> None:
+    worlds = Worlds()
+    channels = [filled(1, 2) for _ in range(80)]
+    inner = [worlds.cross(channel) for channel in channels]
+    assert [worlds.recv(one)[0] for one in inner] == [1] * 80
+    assert sum(worlds.recv(one)[1] == [] for one in inner) == 64
+    assert [len(channel) for channel in channels] == [0] * 80
+
+
+def test_the_end_of_a_handle_ends_its_loan() -> None:
+    worlds = Worlds()
+    for _ in range(200):
+        inner = worlds.cross(filled(1, 2))
+        worlds.recv(inner)
+        assert worlds.recv(inner) == (2, [])
+        del inner
+        worlds.out()
+
+
+@pytest.mark.parametrize(
+    ("argument", "payload"),
+    [
+        (64, b""),
+        (1 << 40, b""),
+        (0, b"\1\0\0"),
+        (0, b"\2\0\0\0x"),
+        (0, b"\xff\xff\xff\xffx"),
+        (0, b"\0\0\0\0" * 257),
+        (0, b"\0\x90\0\0" + bytes(0x9000)),
+    ],
+)
+def test_a_loan_of_no_such_form_ends_the_enclave(argument: int, payload: bytes) -> None:
+    worlds = Worlds()
+    inner = worlds.cross(filled(1))
+    with pytest.raises(LinkCorrupt):
+        worlds.inside.on_lend(unpack(pack(Kind.LEND, 1, argument, payload), FROM_HOST))
+    assert worlds.recv(inner)[0] == 1
+
+
+def test_a_loan_that_was_never_made_gives_nothing() -> None:
+    worlds = Worlds()
+    inner = worlds.cross(filled(1, 2))
+    worlds.recv(inner)
+    worlds.inside.on_lend(unpack(pack(Kind.LEND, 1, 9 << 8 | 63, b"\1\0\0\0\x07"), FROM_HOST))
+    assert worlds.recv(inner) == (2, [Kind.WANT])
+
+
+def test_a_lent_value_of_another_type_is_refused() -> None:
+    worlds = Worlds()
+    inner = worlds.cross(filled(1, 2))
+    worlds.recv(inner)
+    worlds.inside.on_lend(unpack(pack(Kind.LEND, 1, 1 << 8 | 63, b"\1\0\0\0\xc3"), FROM_HOST))
+    with pytest.raises(BoundaryTypeError):
+        worlds.recv(inner)

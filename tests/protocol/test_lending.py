@@ -1,0 +1,47 @@
+"""Loans cannot be seen: with values lent into the enclave, every outcome is one of Go, and none is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from .model import check
+from .program import Program, program
+
+ROOM = program("x=1", H="x!1; x!2; x!3", E="x?; x?")
+BOTH_TAKE = program("x=2", H="x!1; x!2; x!3; x?", E="x?; x?")
+OTHERS_TAKE = program("x=2", H="x!1; x!2; x!3", E="x?; x?", E2="x? | timeout")
+POLLS = program("x=1 y=1", H="x!1; x!2; y?; x!3 | default", E="x?; x?; y!9")
+ASKS = program("x=2 y=1", H="x!1; x!2; y?; len x", E="x?; x?; y!9")
+ASKED = program("x=2", H="x!1; x!2; x!3", E="x?; x?; len x; x? | default")
+CLOSES = program("x=1 y=1", H="x!1; x!2; x!3", H2="y?; close x", E="x?; x?; y!9")
+DRAINS = program("x=2", H="x!1; x!2; x!3; close x", E="x?; x?; x?; x?")
+MIXED = program("x=2 t=1", H="x!1; x!2; x?", E="x?; x? | t?; x? | default", E2="t!5")
+EACH = [ROOM, BOTH_TAKE, OTHERS_TAKE, POLLS, ASKS, ASKED, CLOSES, DRAINS, MIXED]
+
+each = pytest.mark.parametrize("p", EACH, ids=str)
+
+
+@each
+def test_nobody_can_see_that_values_are_lent(p: Program) -> None:
+    report = check(p)
+    assert report.violations == []
+    assert report.missing == set()
+
+
+@each
+@pytest.mark.parametrize("feature", ["probe", "loss"])
+def test_lending_keeps_deadlock_and_loss_right(p: Program, feature: str) -> None:
+    assert check(p, features=frozenset({feature})).violations == []
+
+
+@pytest.mark.parametrize(
+    ("mutant", "p"),
+    [
+        ("takers_do_not_end_loans", BOTH_TAKE),
+        ("full_is_believed", POLLS),
+        ("len_does_not_look", ASKS),
+        ("rest_says_nothing", ROOM),
+    ],
+)
+def test_without_its_rule_lending_is_seen(mutant: str, p: Program) -> None:
+    assert "Go has no such outcome" in "\n".join(check(p, mutants=frozenset({mutant})).violations)
