@@ -28,19 +28,6 @@ from gotee.runtime.partners import attempt
 cdef enum:
     MOST_CASES = 65_536
 
-cdef object _random = None
-
-
-cdef int _shuffle(list cases) except -1:
-    """Put cases in a random order: fair among the ready."""
-    global _random
-    if _random is None:
-        import random  # most programs never come here
-
-        _random = random.SystemRandom()
-    _random.shuffle(cases)
-    return 0
-
 
 cdef class Operation(RemoteWaiter):
     """An operation of the enclave that waits here."""
@@ -131,14 +118,15 @@ cdef class Home:
         cdef Chan channel
         self.new_op(message.id)
         channel = self.known(message.argument)
-        waiter, node = self._operation(message.id, None)
-        if channel.try_recv(out):
+        if not channel.try_recv(out):
+            waiter, node = self._operation(message.id, None)
+            if not channel.try_recv(out):
+                channel.receivers.push(node)
+                return
             self._drop(waiter)
-            if self.lender is not None and channel.room > 0:
-                self.lender.lend(message.argument, channel)
-            self.answer(message.id, 0, out.value, out.ok)
-        else:
-            channel.receivers.push(node)
+        if self.lender is not None and channel.room > 0:
+            self.lender.lend(message.argument, channel)
+        self.answer(message.id, 0, out.value, out.ok)
 
     def on_took(self, Message message):
         """TOOK(ch): of what was lent; how much is in the loan's own word. Nothing, if the handle is gone already."""
@@ -161,6 +149,7 @@ cdef class Home:
         cdef Encoded value
         cdef Node node
         cdef Chan channel
+        cdef bint sent
         self.new_op(message.id)
         channel = self.known(message.argument)
         try:
@@ -168,18 +157,18 @@ cdef class Home:
         except BoundaryTypeError as error:
             self.error(message.id, "BoundaryTypeError", error)
             return
-        waiter, node = self._operation(message.id, value)
-        if channel.closed:
+        sent = not channel.closed and channel.try_send(value)
+        if not sent and not channel.closed:
+            waiter, node = self._operation(message.id, value)
+            sent = not channel.closed and channel.try_send(value)
+            if not sent and not channel.closed:
+                channel.senders.push(node)
+                return
             self._drop(waiter)
-            self.answer(message.id, 0, None, False)
-        elif channel.try_send(value):
-            self._drop(waiter)
-            self.answer(message.id, 0, None, True)
-        else:
-            channel.senders.push(node)
+        self.answer(message.id, 0, None, sent)
 
     cdef tuple _operation(self, uint64_t op, object value):
-        """A waiter and its node, made before the attempt: from that on no other thread comes in between."""
+        """A waiter and its node, made before the last attempt: from that on no other thread comes in between."""
         cdef Operation waiter = Operation.__new__(Operation)
         waiter.what = "the other world"
         waiter.op = op
@@ -251,22 +240,22 @@ cdef class Home:
         cdef list placed = []
         self.new_op(op)
         try:
-            for index, case in enumerate(cases):
-                channel = self.known(case.channel)
-                placed.append((index, channel, None if case.value is None else self.validated(channel, case.value)))
+            for number, value in cases:
+                channel = self.known(number)
+                placed.append((len(placed), channel, None if value is None else self.validated(channel, value)))
         except BoundaryTypeError as error:
             return self.error(op, "BoundaryTypeError", error)
-        if len(placed) > 1:
-            _shuffle(placed)
-        if wait:
+        done = attempt(placed)
+        if done is None and wait:
             waiter = Operation.__new__(Operation)
             waiter.what = "the other world"
             waiter.op = op
             waiter.home = self
             self.waiting[op] = waiter  # before it stands in a queue: another thread may fire it at once
-        done = attempt(placed, waiter)
+            done = attempt(placed, waiter)
+            if done is not None:
+                self.waiting.pop(op, None)
         if done is not None:
-            self.waiting.pop(op, None)
             index, value, ok = done
             self.answer(op, index, value, ok)
         elif not wait:

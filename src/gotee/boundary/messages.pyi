@@ -1,5 +1,5 @@
 import enum
-from typing import Final, NamedTuple
+from typing import Final
 
 class Kind(enum.IntEnum):
     CALL = 1
@@ -53,9 +53,7 @@ class Message:
 def pack(kind: int, id: int = 0, argument: int = 0, payload: bytes = b"") -> bytes: ...
 def unpack(frame: bytes, sender: int) -> Message: ...
 
-class WireCase(NamedTuple):
-    channel: int
-    value: bytes | None
+WireCase = tuple[int, bytes | None]
 
 def pack_cases(cases: list[WireCase]) -> bytes: ...
 def unpack_cases(payload: bytes, most: int) -> list[WireCase]: ...

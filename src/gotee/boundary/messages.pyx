@@ -6,10 +6,10 @@ The channel messages and their meaning are those of docs/explanation/protocol.md
 
 import enum
 import struct
-from typing import NamedTuple
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from gotee.boundary.frames import LinkCorrupt
@@ -112,43 +112,53 @@ cdef Message read_parts(const unsigned char *head, bytes payload, int sender):
     return message
 
 
-class WireCase(NamedTuple):
-    """A case of SELECT: the value is None for a receive."""
-
-    channel: int
-    value: bytes | None
+cdef enum:
+    CASE = 13        # bytes before the value of a case: one that says whether it sends, eight of channel, four of size
 
 
-_CASE = struct.Struct("<BQI")
+def pack_cases(list cases) -> bytes:
+    """The payload of SELECT: cases are (channel, value), with None for a receive.
 
-
-def pack_cases(cases: list[WireCase]) -> bytes:
-    """The payload of SELECT.
-
-    >>> unpack_cases(pack_cases([WireCase(1, None), WireCase(2, b"x")]), 2)
-    [WireCase(channel=1, value=None), WireCase(channel=2, value=b'x')]
+    >>> unpack_cases(pack_cases([(1, None), (2, b"x")]), 2)
+    [(1, None), (2, b'x')]
     """
-    parts = []
+    cdef Py_ssize_t size = CASE * len(cases)
+    cdef uint64_t channel
+    cdef uint32_t length
+    cdef bytes value
+    for _, value in cases:
+        size += 0 if value is None else len(value)
+    cdef bytes payload = PyBytes_FromStringAndSize(NULL, size)
+    cdef char *out = PyBytes_AS_STRING(payload)
     for channel, value in cases:
-        parts.append(_CASE.pack(value is not None, channel, 0 if value is None else len(value)))
-        if value is not None:
-            parts.append(value)
-    return b"".join(parts)
+        length = 0 if value is None else <uint32_t> len(value)
+        out[0] = value is not None
+        memcpy(out + 1, &channel, 8)
+        memcpy(out + 9, &length, 4)
+        if length:
+            memcpy(out + CASE, PyBytes_AS_STRING(value), length)
+        out += CASE + length
+    return payload
 
 
-def unpack_cases(payload: bytes, most: int) -> list[WireCase]:
+def unpack_cases(bytes payload, Py_ssize_t most) -> list:
     """The cases in a payload, at most `most`; LinkCorrupt if it is anything else."""
-    cases: list[WireCase] = []
-    place = 0
-    while place < len(payload):
-        if len(cases) == most or len(payload) - place < _CASE.size:
+    cdef list cases = []
+    cdef const char *data = PyBytes_AS_STRING(payload)
+    cdef Py_ssize_t left = PyBytes_GET_SIZE(payload)
+    cdef uint64_t channel
+    cdef uint32_t length
+    while left:
+        if len(cases) == most or left < CASE:
             raise LinkCorrupt("malformed select cases")
-        sends, channel, size = _CASE.unpack_from(payload, place)
-        place += _CASE.size
-        if sends > 1 or (not sends and size) or size > len(payload) - place:
+        memcpy(&channel, data + 1, 8)
+        memcpy(&length, data + 9, 4)
+        left -= CASE
+        if <unsigned char> data[0] > 1 or (not data[0] and length) or length > left:
             raise LinkCorrupt("malformed select cases")
-        cases.append(WireCase(channel, payload[place : place + size] if sends else None))
-        place += size
+        cases.append((channel, PyBytes_FromStringAndSize(data + CASE, length) if data[0] else None))
+        left -= length
+        data += CASE + length
     return cases
 
 

@@ -46,7 +46,8 @@ class MixedSelect:
     ) -> None:
         self.cases = cases
         self.crossing = crossing
-        self.trusted: Cases = tuple(Recv(None) if i in crossing else case for i, case in enumerate(cases))
+        outside = set(crossing)
+        self.trusted: Cases = tuple(Recv(None) if i in outside else case for i, case in enumerate(cases))
         self._default = default
         self._ask, self._cancel = ask, cancel
         self._op: int | None = None
@@ -93,7 +94,8 @@ class MixedSelect:
 
             order = random.SystemRandom().sample(range(len(self.cases)), len(self.cases))
             first = next(place for place, i in enumerate(order) if _can_go((self.trusted[i],)))
-            drawn = [i for i in order[:first] if i in self.crossing]
+            crossing = set(self.crossing)
+            drawn = [i for i in order[:first] if i in crossing]
             if drawn:
                 self._outside(drawn, nonblocking=True)
                 return

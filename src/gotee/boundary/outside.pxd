@@ -16,8 +16,12 @@ cdef class OutsideChannels:
     cpdef on_answer(self, Message message)
     cpdef on_lend(self, Message message)
     cpdef tell(self)
+    cdef object _select_there(self, tuple cases, list places, dict values, bint default)
     cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload) except 0
-    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, Chan channel)
+    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, object subject)
+    cdef int ask_as(
+        self, Question question, int kind, uint64_t argument, bytes payload, str what, object subject
+    ) except -1
     cdef Message ask_home(self, int kind, uint64_t argument, str what, Chan channel)
 
 
@@ -26,3 +30,5 @@ cdef class Question:
     cdef object deliver
     cdef Message answer
     cdef GWaiter waiter
+    cdef tuple cases             # of a select that is asked for as a whole
+    cdef list places

@@ -22,7 +22,7 @@ from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, current_sched
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
-from gotee.boundary.messages import WireCase, pack_cases, unpack_capacity, unpack_error
+from gotee.boundary.messages import pack_cases, unpack_capacity, unpack_error
 from gotee.boundary.mixed import MixedSelect
 from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, Overloaded, UsageError
 from gotee.runtime.selecting import Recv, Selected, Send
@@ -188,7 +188,21 @@ cdef class OutsideChannels:
         values = {i: self._value(cases[i]) for i in crossing}
         if not default and timeout is None:
             self.room()
+        if timeout is None and len(crossing) == sum([case.channel is not None for case in cases]):
+            return self._select_there(cases, crossing, values, default)
         return MixedSelect(cases, crossing, default, _Asking(self, cases, values).ask, self._take_back).run(timeout)
+
+    cdef object _select_there(self, tuple cases, list places, dict values, bint default):
+        """A select with all its cases outside: one question, to which every answer is the end."""
+        cdef Question question = Question.__new__(Question)
+        question.cases, question.places = cases, places
+        self.ask_as(question, CODE_SELECT, default, packed(cases, places, values), "select", cases)
+        found = self._meaning(cases, places, question.answer)
+        if found is None:
+            return Selected(-1, None, None, False)
+        if isinstance(found, ChannelClosed):
+            raise found
+        return found
 
     def _value(self, case):
         if isinstance(case, Recv):
@@ -201,8 +215,7 @@ cdef class OutsideChannels:
             return None
         if answer.code == CODE_ERROR:
             return error_of(answer)
-        if answer.argument >= <uint64_t> len(places):
-            raise LinkCorrupt(f"case {answer.argument} of {len(places)} was chosen")
+        check_choice(cases, places, answer)
         index = places[answer.argument]
         case = cases[index]
         cdef Chan channel = case.channel
@@ -210,8 +223,6 @@ cdef class OutsideChannels:
             if isinstance(case, Send):
                 return ChannelClosed(f"select sent on closed channel {channel}")
             return Selected(index, channel, None, False)
-        if isinstance(case, Recv) != (answer.code == CODE_GRANT):
-            raise LinkCorrupt(f"{answer.kind.name} answers the wrong kind of case")
         value = (<End> channel.outside).codec.arrived(answer.payload) if answer.code == CODE_GRANT else None
         return Selected(index, channel, value, True)
 
@@ -224,6 +235,8 @@ cdef class OutsideChannels:
         if found is None or message.code > CODE_LENGTH or not (<Question> found).answers >> message.code & 1:
             raise LinkCorrupt(f"{message.kind.name} for operation {message.id} answers no question")
         question = <Question> found
+        if question.places is not None:
+            check_choice(question.cases, question.places, message)
         question.answer = message
         if question.deliver is not None:
             question.deliver(message)
@@ -248,6 +261,8 @@ cdef class OutsideChannels:
     cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload) except 0:
         """Ask; the number by which the answer will come."""
         question.answers = answers_to(kind)
+        if question.places is not None and not argument:
+            question.answers &= ~(<uint64_t> 1 << CODE_NONE)     # it waits, so that something is ready in the end
         self.last_question += 1
         self.questions[self.last_question] = question
         cdef uint64_t number = self.last_question
@@ -257,13 +272,23 @@ cdef class OutsideChannels:
     def _take_back(self, number):
         self.wire.post(CODE_CANCEL, number)
 
-    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, Chan channel):
-        """Ask, park, and return the answer; a cancel takes the question back unless the answer is on its way."""
-        cdef Scheduler scheduler = blocking("await channel.asend(...)" if kind == CODE_OFFER else "await channel.arecv()")
+    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, object subject):
+        """Ask, park, and return the answer."""
         cdef Question question = Question.__new__(Question)
+        self.ask_as(question, kind, argument, payload, what, subject)
+        return question.answer
+
+    cdef int ask_as(
+        self, Question question, int kind, uint64_t argument, bytes payload, str what, object subject
+    ) except -1:
+        """`ask` with a question of one's own. A cancel takes it back unless the answer is on its way."""
+        cdef Scheduler scheduler = blocking(
+            "await channel.asend(...)" if kind == CODE_OFFER
+            else "await channel.arecv()" if kind == CODE_WANT else "await gotee.aselect(...)"
+        )
         cdef object cancelled = None
         cdef uint64_t number
-        question.waiter = waiter_of(scheduler, channel)
+        question.waiter = waiter_of(scheduler, subject)
         number = self.put(question, kind, argument, payload)
         try:
             if question.answer is None:
@@ -272,7 +297,7 @@ cdef class OutsideChannels:
             cancelled = error
         if cancelled is not None:
             if question.answer is None:
-                question.waiter = waiter_of(scheduler, channel)
+                question.waiter = waiter_of(scheduler, subject)
                 self.wire.post(CODE_CANCEL, number)
                 scheduler.wait_shielded(question.waiter, what)
             if question.answer.code == CODE_CANCELLED:
@@ -281,7 +306,8 @@ cdef class OutsideChannels:
             scheduler.current.cancel_pending = True
         elif question.answer.code == CODE_CANCELLED:
             raise LinkCorrupt(f"operation {number} was cancelled by nobody")
-        return checked(question.answer)
+        checked(question.answer)
+        return 0
 
     cdef Message ask_home(self, int kind, uint64_t argument, str what, Chan channel):
         """Ask what the home answers at once: `close` and `len` have no form to await, and cannot be cancelled."""
@@ -314,13 +340,8 @@ cdef class _Asking:
     def ask(self, select, list places, bint nonblocking):
         """SELECT for the cases at these places; the number of the question."""
         cdef Question question = Question.__new__(Question)
-        cdef list wire = []
-        cdef End end
-        for place in places:
-            end = <End> (<Chan> self.cases[place].channel).outside
-            wire.append(WireCase(end.number, self.values[place]))
         question.deliver = _Delivery(self, select, places).deliver
-        return self.world.put(question, CODE_SELECT, nonblocking, pack_cases(wire))
+        return self.world.put(question, CODE_SELECT, nonblocking, packed(self.cases, places, self.values))
 
 
 cdef class _Delivery:
@@ -336,9 +357,25 @@ cdef class _Delivery:
         self.select.answer(message, self.asking.world._meaning(self.asking.cases, self.places, message))
 
 
-cdef GWaiter waiter_of(Scheduler scheduler, Chan channel):
+cdef int check_choice(tuple cases, list places, Message answer) except -1:
+    """LinkCorrupt if the answer chooses a case that was not asked for, or does something else with it."""
+    if answer.code != CODE_GRANT and answer.code != CODE_TAKEN and answer.code != CODE_CLOSED:
+        return 0
+    if answer.argument >= <uint64_t> len(places):
+        raise LinkCorrupt(f"case {answer.argument} of {len(places)} was chosen")
+    if answer.code != CODE_CLOSED and isinstance(cases[places[answer.argument]], Recv) != (answer.code == CODE_GRANT):
+        raise LinkCorrupt(f"{answer.kind.name} answers the wrong kind of case")
+    return 0
+
+
+cdef bytes packed(tuple cases, list places, dict values):
+    """The payload of SELECT for the cases at these places."""
+    return pack_cases([((<End> (<Chan> cases[place].channel).outside).number, values[place]) for place in places])
+
+
+cdef GWaiter waiter_of(Scheduler scheduler, object subject):
     cdef GWaiter waiter = new_waiter(scheduler)
-    waiter.subject = channel
+    waiter.subject = subject
     return waiter
 
 

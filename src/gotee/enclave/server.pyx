@@ -17,7 +17,7 @@ from gotee.boundary.messages cimport (
 from gotee.boundary.outside cimport OutsideChannels
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.routine cimport Routine, next_number
-from gotee.runtime.scheduler cimport Scheduler, Sleeper
+from gotee.runtime.scheduler cimport G, Scheduler, Sleeper
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
@@ -189,6 +189,17 @@ cdef class Server(Sleeper):
         if self.channels.untold:
             self.channels.tell()
         self.dispatch_all()
+        return 0
+
+    cdef int attend(self, G g) except -1:
+        """Look for a moment, on the stack of a routine that has parked: an answer of the host mostly comes within it."""
+        if self.wire.ahead is not None:
+            self.wire.go_ahead()
+        if self.channels.untold:
+            self.channels.tell()
+        while not self.wire.ended and not self.scheduler.ready:
+            if not self.dispatch_all() and not self.wire.spin_briefly():
+                break
         return 0
 
     cpdef int notify(self) except -1:

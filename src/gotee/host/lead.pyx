@@ -234,11 +234,11 @@ cdef class Seat(Sleeper):
         The thread is not idle meanwhile, so whatever takes longer, or wakes another routine, is left to the hub.
         """
         cdef Lead lead = self.lead
-        cdef Routine routine = <Routine> g
+        cdef Routine routine = <Routine> g         # or None
         if lead.wire.ended or not lead.enter():
             return 0
         try:
-            while not (lead.dispatch(self.scheduler, False) or routine.finished):
+            while not (lead.dispatch(self.scheduler, False) or (routine is not None and routine.finished)):
                 if not lead.wire.spin_briefly():
                     break
         finally:

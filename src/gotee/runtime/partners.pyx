@@ -4,6 +4,7 @@ The boundary uses it: `home` outside, `mixed` inside. Values are handled as they
 """
 
 from gotee.runtime.channel cimport Chan, Encoded, Outcome
+from gotee.runtime.selecting cimport below
 from gotee.runtime.waiting cimport Node, Waiter
 
 
@@ -34,35 +35,37 @@ cdef class RemoteWaiter(Waiter):
 
 
 def attempt(list cases, RemoteWaiter waiter=None):
-    """Do the first ready one of `(index, channel, Encoded or None)`: `(index, value, ok)`, or None.
+    """Do one ready case of `(index, channel, Encoded or None)`, chosen at random: `(index, value, ok)`, or None.
 
     A send on a closed channel counts as ready and gives ok False. If none is ready and there is a `waiter`, it
     stands in all queues when this returns: nothing can come in between.
     """
     cdef Chan channel
-    cdef Node node
-    cdef Py_ssize_t place = 0
+    cdef Py_ssize_t place, ready = 0, chosen = -1
     cdef Outcome out = Outcome.__new__(Outcome)
     cdef list nodes = []
     if waiter is not None:
         for index, channel, value in cases:
             nodes.append(waiter.add(index, value))
-    for index, channel, value in cases:
-        if value is None:
-            if channel.try_recv(out):
-                break
-        elif channel.closed:
-            out.value, out.ok = None, False
-            break
-        elif channel.try_send(value):
-            out.value, out.ok = None, True
-            break
-    else:
-        for node in nodes:
+    for place in range(len(cases)):
+        index, channel, value = cases[place]
+        if channel.can_recv() if value is None else channel.can_send():
+            ready += 1
+            if below(ready) == 0:
+                chosen = place
+    if chosen < 0:
+        for place in range(len(nodes)):
             index, channel, value = cases[place]
-            (channel.receivers if value is None else channel.senders).push(node)
-            place += 1
+            (channel.receivers if value is None else channel.senders).push(nodes[place])
         return None
+    index, channel, value = cases[chosen]
+    if value is None:
+        channel.try_recv(out)
+    elif channel.closed:
+        out.value, out.ok = None, False
+    else:
+        channel.try_send(value)
+        out.value, out.ok = None, True
     if waiter is not None:
         waiter.unlink_all()
     return index, out.value, out.ok

@@ -84,6 +84,7 @@ cdef class Scheduler:
     cdef object work(self)
     cdef object run_hub(self)
     cdef int attend(self, G awaited) except -1
+    cdef int look_briefly(self, G g) except -1
     cdef int _turn(self) except -1
     cdef int attach(self, object loop) except -1
 

@@ -293,7 +293,10 @@ cdef class Sleeper:
         raise NotImplementedError
 
     cdef int attend(self, G g) except -1:
-        """Look for news for a moment, on the stack of the caller, who is about to park until `g` is done."""
+        """Look for news for a moment, on the stack of the caller, who is about to park until `g` is done.
+
+        With None it is parked already: until it, or another routine, is ready.
+        """
         return 0
 
     def wait(self, seconds):
@@ -425,6 +428,8 @@ cdef class Scheduler:
         g.waiter = waiter
         g.state = PARKED
         try:
+            if self.sleeper is not None and not self.ready and not self.live_timers:
+                self.look_briefly(g)
             self.park()
         except BaseException:
             waiter.unlink_all()
@@ -459,6 +464,22 @@ cdef class Scheduler:
         self.current = None             # as in the hub: what acts on news is no routine
         try:
             self.sleeper.attend(awaited)
+        finally:
+            self.current = g
+        return 0
+
+    cdef int look_briefly(self, G g) except -1:
+        """Before parked `g` gives its stack away: what wakes it may come at once from the other world.
+
+        That saves the way to the hub and back. What a signal handler raises here is for main, as it is in the hub.
+        """
+        if self.own_tasks or self.driving is not None or current_greenlet() is not g.worker:
+            return 0
+        self.current = None
+        try:
+            self.sleeper.attend(None)
+        except BaseException as exception:
+            self.interrupt_main(exception)
         finally:
             self.current = g
         return 0

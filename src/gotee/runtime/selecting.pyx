@@ -29,7 +29,7 @@ Selected.__module__ = "gotee"
 cdef uint64_t _seed = int.from_bytes(os.urandom(8), "little") | 1
 
 
-cdef Py_ssize_t _below(Py_ssize_t limit):
+cdef Py_ssize_t below(Py_ssize_t limit):
     """A random index; xorshift64* is fair enough and needs no lock."""
     global _seed
     _seed ^= _seed >> 12
@@ -129,7 +129,7 @@ def attempt(tuple cases):
             continue
         if case.target.can_send() if case.sends else case.target.can_recv():
             ready += 1
-            if _below(ready) == 0:
+            if below(ready) == 0:
                 chosen = index
     if chosen < 0:
         return None
@@ -183,7 +183,7 @@ def prepare(tuple cases, Waiter waiter):
         if case.target is not None:
             place(waiter, index, case.packed)
     for index in range(len(waiter.nodes) - 1, 0, -1):   # in a random order: of two cases in one queue, either may win
-        other = _below(index + 1)
+        other = below(index + 1)
         waiter.nodes[index], waiter.nodes[other] = waiter.nodes[other], waiter.nodes[index]
 
 
