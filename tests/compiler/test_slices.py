@@ -19,6 +19,7 @@ from cases_library import CASES as LIBRARY
 from cases_modules import CASES as MODULES
 from cases_more import CASES as MORE
 from cases_registration import CASES as REGISTRATION
+from cases_rules import CASES as RULES
 from cases_state import CASES as STATE
 from cases_texts import CASES as TEXTS
 from cases_texts import MAY_REFUSE as TEXTS_MAY_REFUSE
@@ -33,6 +34,7 @@ CASES = {
     **MODULES,
     **MORE,
     **REGISTRATION,
+    **RULES,
     **STATE,
     **IMPORTS,
     **DYNAMIC,
@@ -42,11 +44,19 @@ CASES = {
     **FILES,
 }
 REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE | FILES_MAY_REFUSE
+# Runs the program of each folder in a process of its own; its exit status follows what it prints.
 RUN = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import main
-print(repr(main.entry()))
+import os, sys
+for folder in sys.argv[1:]:
+    child = os.fork()
+    if not child:
+        sys.path.insert(0, folder)
+        import main
+        print(repr(main.entry()))
+        sys.exit()
+    status = os.waitpid(child, 0)[1]
+    print(end=f"\\0{status}\\0", flush=True)
+    print(end="\\0", file=sys.stderr, flush=True)
 """
 
 
@@ -67,16 +77,18 @@ def write_case(text: str, folder: Path) -> Path:
     return folder
 
 
-def answer(folder: Path) -> str:
-    """What the program says, or the last line of its error."""
+def answers(*folders: Path) -> list[str]:
+    """What each program says, or the last line of its error."""
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", RUN, str(folder)],
+        [sys.executable, "-I", "-S", "-B", "-c", RUN, *map(str, folders)],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    return done.stdout if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+    said, errors = done.stdout.split("\0"), done.stderr.split("\0")
+    ends = zip(said[0::2], said[1::2], errors, strict=False)
+    return [text if status == "0" else error.strip().splitlines()[-1] for text, status, error in ends]
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
@@ -92,9 +104,9 @@ def test_slice_answers_as_the_program_does(name: str, tmp_path: Path, monkeypatc
             raise
         return
     write_tree(analysis.partition, sliced)
-    expected = answer(full)
+    expected, found = answers(full, sliced)
     assert not expected.startswith(("NameError", "SyntaxError", "AttributeError")), expected
-    assert answer(sliced) == expected
+    assert found == expected
     verify(analysis, sliced)
     unused = [line for line in analysis.partition.definitions if "planted" in line]
     assert unused == []

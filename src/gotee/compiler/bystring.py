@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from gotee.compiler import known
 from gotee.compiler.collect import uses_of_code
-from gotee.compiler.dynamic import DYNAMIC
+from gotee.compiler.dynamic import DYNAMIC, NAMESPACE_WRITES
 from gotee.compiler.imports import External, Value
 from gotee.compiler.names import Ref, Step, chain_of
 from gotee.compiler.parameters import Wanted
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 Node = tuple[Any, ...]
 _ALWAYS: Node = ("always",)
 _READS = ("get", "pop", "setdefault", "__getitem__")
-_WRITES = ("update", "setdefault", "__setitem__", "pop", "clear", "__delitem__")
 
 
 class Strings:
@@ -52,8 +51,8 @@ class Strings:
         after = rest[1:]
         if isinstance(first, str) and len(rest) > 1 and isinstance(rest[1], ast.Call):
             call = rest[1]
-            if first in _WRITES:
-                graph.reach(node, ("writer", module.name))
+            if first in NAMESPACE_WRITES:
+                graph.writes(node, module)
             if first in ("update", "__setitem__") and len(rest) == 2:
                 return True
             name = constant_text(call.args[0]) if first in _READS and call.args else None
@@ -62,7 +61,7 @@ class Strings:
             inner = Ref(name, after, ref.node, ref.store, ref.immediate, in_function=ref.in_function)
             graph.reference(module, unit, node, inner)
         elif ref.store and len(rest) == 1:
-            graph.reach(node, ("writer", module.name))
+            graph.writes(node, module)
         else:
             graph.value(unit, node, module)
         return True
@@ -243,6 +242,9 @@ class Strings:
             loaded = ".".join(parts[:length])
             if graph.program.find(loaded) is not None:
                 graph.link(node, ("active", loaded))
+                graph.loading.by_name[module.name, unit.index].append(loaded)
+                if ref.guarded:
+                    graph.loading.may_fail(node, loaded)
             else:
                 graph.need(node, ("ext", parts[0]))
                 graph.reach(node, ("loaded", loaded))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gotee.compiler.names import Body, ImportUse, Ref, Step, Uses
+from gotee.compiler.quoted import types_in
 from gotee.compiler.reading import READ_METHODS, READING, read_parts
 from gotee.compiler.scopes import (
     Imported,
@@ -104,6 +105,7 @@ class _Collector:
             ast.Import: self._import,
             ast.ImportFrom: self._import,
             ast.AnnAssign: self._annotated,
+            ast.Assign: self._assigned,
             ast.Try: self._try,
             ast.TryStar: self._try,
             ast.With: self._with,
@@ -159,7 +161,8 @@ class _Collector:
                     self.uses.writes.add(meaning)
                 continue
             reads = 0 if store else _reads(steps, id(node) in self._read)
-            ref = Ref(meaning, steps, node, store, not self._deferred, self._soft, in_function, self._exempt, reads)
+            where = (not self._deferred, self._soft, in_function, self._exempt, self._guarded)
+            ref = Ref(meaning, steps, node, store, *where, reads)
             self.uses.refs.append(ref)
             if any(isinstance(step, ast.Call) for step in steps):
                 self._body.calls.append(ref)
@@ -221,6 +224,7 @@ class _Collector:
         else:
             self._methods_of(steps)
             self.visit(base)
+        self._quoted_types(node)
         before, self._exempt = self._exempt, self._soft
         self._all(inner)
         self._exempt = before
@@ -271,6 +275,8 @@ class _Collector:
     def _constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and 0 < len(node.value) < 200:
             self.uses.mentions.add(node.value)
+            if node.value.startswith("__") and node.value.endswith("__"):
+                self.uses.sets.add(node.value)  # `type.__setattr__(Base, "__init_subclass__", ...)`
 
     # -- annotations -----------------------------------------------------------------------------------
 
@@ -295,6 +301,16 @@ class _Collector:
         if not isinstance(expression, ast.Constant):
             self._annotation(expression, False, self._soft)
 
+    def _quoted_types(self, node: ast.AST) -> None:
+        before, self._soft = self._soft, True
+        for text in types_in(node):
+            self._quoted(text)
+        self._soft = before
+
+    def _assigned(self, node: ast.Assign) -> None:
+        self._quoted_types(node)
+        self._all(children(node))
+
     def _annotated(self, node: ast.AnnAssign) -> None:
         inside_function = bool(self._scopes) and self._scopes[-1].kind == "function"
         if not inside_function:
@@ -304,6 +320,7 @@ class _Collector:
         self.visit(node.target)
         if node.value is not None:
             self.visit(node.value)
+            self._quoted_types(node)
 
     def _exempt_all(self, nodes: Iterable[ast.AST]) -> None:
         before, self._exempt = self._exempt, True

@@ -41,6 +41,9 @@ DYNAMIC: dict[str, tuple[str, str]] = {
 # Attributes that lead from a function or a frame to all globals of its module.
 GLOBALS_ATTRIBUTES = {"__globals__", "f_globals", "f_builtins", "gi_frame", "cr_frame", "tb_frame"}
 
+# Methods that put names into the namespace of a module.
+NAMESPACE_WRITES = {"update", "setdefault", "__setitem__", "pop", "clear", "__delitem__"}
+
 # What reads annotations that are not evaluated when they are written.
 ANNOTATION_READERS = {
     "get_type_hints", "__annotations__", "signature", "getfullargspec", "get_annotations", "singledispatch",

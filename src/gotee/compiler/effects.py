@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gotee.compiler import known
 from gotee.compiler.facts import DEFINITIONS, Facts
 from gotee.compiler.program import Module
-from gotee.compiler.scopes import live_function_parts
+from gotee.compiler.scopes import arguments_of, bound_names, live_function_parts
 from gotee.compiler.statements import Unit
 
 # Builtins that run no code of what is in a built-in container.
@@ -52,7 +52,8 @@ class View:
             return self._truth(node.test) or self._block(node.body) or self._block(node.orelse)
         if isinstance(node, ast.Try):
             handlers = [statement for handler in node.handlers for statement in handler.body]
-            return self._block([*node.body, *handlers, *node.orelse, *node.finalbody])
+            kinds = [handler.type for handler in node.handlers if handler.type is not None]
+            return self._first(kinds) or self._block([*node.body, *handlers, *node.orelse, *node.finalbody])
         if isinstance(node, ast.For):
             if not self.plain(node.iter) or not self._is_target(node.target, None):
                 return node.iter
@@ -70,6 +71,8 @@ class View:
 
     def _is_target(self, target: ast.expr, value: ast.expr | None) -> bool:
         if isinstance(target, (ast.Tuple, ast.List)):
+            if self._in_class and isinstance(value, (ast.Tuple, ast.List)):
+                return all(map(self._class_value, value.elts)) and self._is_target(target, None)
             unpacks = value is None or self.plain(value) or isinstance(value, (ast.Tuple, ast.List))
             return unpacks and all(self._is_target(element, None) for element in target.elts)
         return isinstance(target, (ast.Name, ast.Starred))
@@ -86,7 +89,10 @@ class View:
             defined = found is not None and isinstance(found[1].node, (*DEFINITIONS, ast.ClassDef))
             return defined or self.plain(node) or node.id in self._class_names or self._outside(node) is not None
         if isinstance(node, ast.Call):
-            return self._outside(node.func) is not None
+            outside = self._outside(node.func)
+            if outside == "dataclasses.field":  # hands `__set_name__` on to its default
+                return all(self._class_value(word.value) for word in node.keywords)
+            return outside is not None
         if isinstance(node, ast.Attribute):
             return self._outside(node) is not None
         return not isinstance(node, (ast.IfExp, ast.BoolOp, ast.NamedExpr))
@@ -100,8 +106,7 @@ class View:
             found = self.expression(part)
             if found is not None:
                 return found
-        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-        for annotation in [*(argument.annotation for argument in arguments), node.returns]:
+        for annotation in [*(argument.annotation for argument in arguments_of(node.args)), node.returns]:
             found = self._calls(annotation)
             if found is not None:
                 return found
@@ -112,7 +117,7 @@ class View:
             outside = self._outside(node.func)
             return outside is not None and known.keeps_arguments(outside) and self.expression(node) is None
         if isinstance(node, ast.Attribute) and node.attr in ("setter", "getter", "deleter"):
-            return self._in_class and isinstance(node.value, ast.Name)
+            return self._in_class and isinstance(node.value, ast.Name) and node.value.id in self._class_names
         outside = self._outside(node)
         return outside is not None and known.keeps_arguments(outside)
 
@@ -123,9 +128,11 @@ class View:
         for base in node.bases:
             if not self._facts.plain_class(self._module, base):
                 return base
-        hook = next((child for child in node.body if getattr(child, "name", "") == "__subclasshook__"), None)
-        if hook is not None and any(self._outside(base) is None for base in node.bases):
-            return hook  # asked by isinstance() of a base class
+            if isinstance(base, ast.Subscript) and self.expression(base.slice) is not None:
+                return base.slice
+        defined = set(bound_names(node.body))
+        if "__subclasshook__" in defined and any(self._outside(base) is None for base in node.bases):
+            return node.bases[0]  # asked by isinstance() of a base class
         if any(self._enumerates(base) for base in node.bases) and self._facts.makes_members(self._module, node):
             return node.bases[0]
         for keyword in node.keywords:
@@ -133,6 +140,8 @@ class View:
             typed = keyword.arg == "total" and isinstance(keyword.value, ast.Constant)
             if not (keyword.arg == "metaclass" and plain) and not typed:
                 return keyword.value
+        if any(self._enumerates(base) for base in node.bases) and (hashed := self._member_keys(node)) is not None:
+            return hashed
         before = self._in_class, self._class_names, self._local
         bound = {child.name for child in node.body if isinstance(child, (*DEFINITIONS, ast.ClassDef))}
         bound |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
@@ -140,6 +149,11 @@ class View:
         found = self._block(node.body)
         self._in_class, self._class_names, self._local = before
         return found
+
+    def _member_keys(self, node: ast.ClassDef) -> ast.AST | None:
+        """Values of an enum are hashed and compared; those that are not plain by themselves are looked at elsewhere."""
+        values = [child.value for child in node.body if isinstance(child, ast.Assign)]
+        return next((found for v in values if isinstance(v, ast.Tuple) and (found := self._key(v)) is not None), None)
 
     def _enumerates(self, base: ast.expr) -> bool:
         """Whether a base is an enum, as far as is known."""
@@ -205,7 +219,7 @@ class View:
         if isinstance(node, ast.IfExp):
             return self._truth(node.test) or self._first([node.body, node.orelse])
         if isinstance(node, ast.NamedExpr):
-            return self.expression(node.value)
+            return self._value(node.value)
         if isinstance(node, ast.Compare) and all(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops):
             return self._first([node.left, *node.comparators])
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and self._is_type(node):
@@ -250,7 +264,7 @@ class View:
         if isinstance(node, ast.BinOp):
             return isinstance(node.op, ast.BitOr) and self._is_type(node.left) and self._is_type(node.right)
         if isinstance(node, ast.Subscript):
-            return self._is_type(node.value)
+            return self._is_type(node.value) and self.expression(node.slice) is None
         if isinstance(node, ast.Constant):
             return node.value is None
         if isinstance(node, ast.Call):
@@ -286,13 +300,13 @@ class View:
     def _subscript(self, node: ast.Subscript) -> ast.AST | None:
         outside = self._outside(node.value)
         if outside is not None and (known.touches_nothing(outside) or outside.startswith(("builtins.", "gotee."))):
-            return None
+            return self.expression(node.slice)
         if outside == "os.environ":
             return self.expression(node.slice)
         found = self._facts.in_program(self._module, node.value)
         if found is not None and isinstance(found[1].node, ast.ClassDef):
             plain = self._facts.plain_class(found[0], _name_of(found[1].node))
-            return None if plain else node
+            return self.expression(node.slice) if plain else node
         return None if self.plain(node) else node
 
     def _comprehension(self, node: ast.expr) -> ast.AST | None:
@@ -379,7 +393,9 @@ class View:
             return self.plain(node.left) and all(self.plain(part) for part in node.comparators)
         if isinstance(node, ast.JoinedStr):
             return all(self.plain(value) for value in node.values)
-        if isinstance(node, (ast.FormattedValue, ast.Starred)):
+        if isinstance(node, ast.FormattedValue):
+            return self.plain(node.value) and self.plain(node.format_spec)
+        if isinstance(node, ast.Starred):
             return self.plain(node.value)
         if isinstance(node, ast.Subscript):
             return self.plain(node.value) and self.plain(node.slice)

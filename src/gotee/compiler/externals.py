@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Node = tuple[Any, ...]
 _ALWAYS: Node = ("always",)
+_WATCHING = ("sys.meta_path", "sys.path_hooks", "builtins.__import__", "sys.addaudithook")
 _FILE_CHANGES = {"write_text", "write_bytes", "mkdir", "touch", "unlink", "rename", "symlink_to", "rmdir", "chmod"}
 
 
@@ -39,6 +40,10 @@ class Externals:
         if self._graph.strings.use(module, unit, node, ref, dotted, steps):
             return
         self._graph.marks.outside(node, dotted, ref, unit.uses, bool(steps) and isinstance(steps[0], ast.Call))
+        if dotted.endswith(".__subclasses__"):
+            self._graph.need(node, ("derived", dotted.removesuffix(".__subclasses__")))
+        if dotted.startswith(_WATCHING) and (steps or ref.store):
+            self._graph.need(node, ("watched",))
         if dotted.rpartition(".")[2] in ANNOTATION_READERS:
             self._graph.need(node, ("annotations",))
         if dotted in DYNAMIC and not self._harmless(module, dotted, ref, steps):
@@ -75,7 +80,7 @@ class Externals:
             opens = dotted == "builtins.open" and steps and isinstance(steps[0], ast.Call) and writes_file(steps[0])
             if opens or (ref.store and dotted != "builtins"):
                 graph.reach(node, _ALWAYS)
-            if dotted == "builtins":
+            if dotted == "builtins" or dotted.startswith("builtins.__dict__"):
                 graph.reach(node, _ALWAYS)
             return
         graph.need(node, ("ext", package))

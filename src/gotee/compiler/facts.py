@@ -11,6 +11,7 @@ from gotee.compiler.imports import External, Name, Resolver
 from gotee.compiler.marks import Marks
 from gotee.compiler.names import Ref, Step
 from gotee.compiler.program import Module
+from gotee.compiler.scopes import bound_names
 from gotee.compiler.statements import Unit
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -113,6 +114,8 @@ class Facts(ABC):
             table = self._resolver.table(event.module)
             if event.name in table.late or event.name in table.written:
                 return False
+            if self.marks.may_be_set(event.module.name, event.name):
+                return False
             for binder in table.binders.get(event.name, []):
                 if binder.imported is not None:
                     continue
@@ -123,16 +126,13 @@ class Facts(ABC):
                     return False
                 assert isinstance(node, (ast.Assign, ast.AnnAssign))
                 if not contents and isinstance(node.value, _DISPLAYS):
-                    found = ("name", event.module.name, event.name) not in self.marks.stored
-                    if not found:
-                        return False
+                    found = True
                     continue
                 if (
                     node.value is None
                     or _makes_iterator(node.value)
                     or not self.plain_value(event.module, unit, node.value)
                     or (contents and self._holds_others(event.module, event.name, node.value))
-                    or ("name", event.module.name, event.name) in self.marks.stored
                 ):
                     return False
                 found = True
@@ -141,8 +141,6 @@ class Facts(ABC):
     def _holds_others(self, module: Module, name: str, value: ast.expr) -> bool:
         """Whether the program may put something else into a value that a global begins with."""
         target: Node = ("name", module.name, name)
-        if target in self.marks.stored:
-            return True
         if target not in self.marks.changed and target not in self.marks.handed:
             return False
         if self._fixed(module, value, 0):
@@ -201,7 +199,7 @@ class Facts(ABC):
         return own and enumerates
 
     def _members(self, module: Module, node: ast.ClassDef, depth: int) -> tuple[bool, bool]:
-        own = any(isinstance(child, DEFINITIONS) and child.name in _MEMBER_HOOKS for child in node.body)
+        own = not _MEMBER_HOOKS.isdisjoint(bound_names(node.body))
         enumerates = False
         for base in node.bases if depth < 50 else ():
             outside = self.dotted(module, base)
@@ -213,24 +211,10 @@ class Facts(ABC):
         return own, enumerates
 
     def _plain_definition(self, module: Module, node: ast.ClassDef) -> bool:
-        defined = {child.name for child in node.body if isinstance(child, DEFINITIONS)}
-        stored = {
-            target.id
-            for child in node.body
-            if isinstance(child, ast.Assign)
-            for target in child.targets
-            if isinstance(target, ast.Name)
-        }
-        if (defined | stored) & _CLASS_HOOKS or node.decorator_list:
-            return (
-                not (defined | stored) & _CLASS_HOOKS
-                and all(
-                    (self.dotted(module, decorator) or "").startswith("dataclasses.")
-                    for decorator in node.decorator_list
-                )
-                and self._plain_heads(module, node)
-            )
-        return self._plain_heads(module, node)
+        if not _CLASS_HOOKS.isdisjoint(bound_names(node.body)):
+            return False
+        decorators = [self.dotted(module, decorator) or "" for decorator in node.decorator_list]
+        return all(each.startswith("dataclasses.") for each in decorators) and self._plain_heads(module, node)
 
     def _plain_heads(self, module: Module, node: ast.ClassDef) -> bool:
         for keyword in node.keywords:

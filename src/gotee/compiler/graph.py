@@ -9,6 +9,8 @@ Nodes are tuples whose first word says the kind:
   raises M      importing M must fail where it does  soft M i      annotations of statement i that are not evaluated
   ext T         package T outside of the program     loaded D      its submodule D has been loaded
   always        state of the whole process           text M        M's file has its own text
+  written M     what sets globals of M by computed names     watched   that something is imported is seen
+  derived D     classes of the program that derive from D, which is outside of it
   exposed M     what M as an object leads to         reached M     the same of M as an attribute of such an object
 `needs` says what a kept node keeps; `touchers` says who may change it: (by reverse reachability) a statement that
 reaches something kept.
@@ -22,7 +24,7 @@ from typing import Any, NamedTuple
 
 from gotee.compiler import known
 from gotee.compiler.bystring import Strings
-from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, SOURCE_READERS, overridden
+from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, NAMESPACE_WRITES, SOURCE_READERS, overridden
 from gotee.compiler.exposed import expose
 from gotee.compiler.externals import Externals
 from gotee.compiler.files import only_folder
@@ -71,6 +73,7 @@ class Graph:
         self.star_names: dict[tuple[str, int], list[str]] = defaultdict(list)  # star import -> names asked of it
         self.data_users: dict[Node, set[str]] = defaultdict(set)  # who reads files of which modules
         self._names: set[Node] = set()
+        self._tried: list[tuple[Node, Name]] = []  # calls in a `try`
         self._constant_reads: list[tuple[Node, Node]] = []
         self._built: set[str] = set()
         self._valued: set[str] = set()  # modules that are used as objects
@@ -116,15 +119,19 @@ class Graph:
             if module.parent != module.name or "." in module.name:
                 self._inside_package(module)
             for unit in self.resolver.table(module).statements.units:
-                if not (unit.is_import or unit.dead):
+                if unit.is_import:
+                    self._import_order(module, unit)
+                elif not unit.dead:
                     self._effects(module, unit)
         for dotted, callers in self.marks.calls.items():
             if self.marks.is_replaced(dotted):
                 for node in callers:
                     self.reach(node, ALWAYS)
+        for node, called in self._tried:
+            self.loading.trying(node, called.module, called.name)
         expose(self, self._valued)
         for node, target in self._constant_reads:
-            if target in self.marks.stored:
+            if target in self.marks.stored or target[1] in self.marks.written:
                 self.reach(node, target)
         self._spread_host_only()
 
@@ -175,6 +182,12 @@ class Graph:
             elif not unit.dead:
                 self._unit(module, unit)
 
+    def _import_order(self, module: Module, unit: Unit) -> None:
+        """A name whose value other code changes is taken when the import runs."""
+        for number, (name, imported) in enumerate(unit.aliases):
+            if name != "*" and self.purity.import_order_matters(module, imported):
+                self.need(("alias", module.name, unit.index, number), ("active", module.name))
+
     def _effects(self, module: Module, unit: Unit) -> None:
         """Whether a statement has an effect at import; all that the program does to names is known by now."""
         node: Node = ("unit", module.name, unit.index)
@@ -185,6 +198,9 @@ class Graph:
             self.impure[node] = unit.node
         elif self.purity.order_matters(module, unit):
             self.sensitive.add(node)
+        if isinstance(unit.node, ast.ClassDef) and self.marks.is_replaced("builtins.__build_class__"):
+            self.impure[node] = unit.node
+            self.reach(node, ALWAYS)
         if node in self.impure or node in self.sensitive:
             self.need(node, ("active", module.name))
 
@@ -197,6 +213,9 @@ class Graph:
             self.host_only[node] = reason
         if isinstance(unit.node, ast.ClassDef) and unit.node.bases:
             self.classes[module.name].append(node)
+            for base in unit.node.bases:
+                if (outside := self.purity.dotted(module, base)) is not None:
+                    self.reach(node, ("derived", outside))
         for name in unit.binds:
             self.reach(node, ALWAYS if name == "__path__" else self.name(module, name))
         if any(isinstance(child, (ast.Raise, ast.Assert)) for child in own_nodes([unit.node])):
@@ -262,10 +281,12 @@ class Graph:
                 self.link(node, ("unit", module.name, binder.unit))
         for unit, target in self.resolver.stars_with(module, name):
             self.loading.starred(module, unit, target, name, node)
-        if name not in table.binders:
-            for unit, _ in self.resolver.external_stars(module):
-                self.need(node, ("exec", module.name, unit))
+        for unit_number, outside in self.resolver.external_stars(module):
+            if name not in table.binders or known.may_export(outside, name):
+                kind = "exec" if table.statements.units[unit_number].is_import else "unit"
+                self.need(node, (kind, module.name, unit_number))
         self.reach(("writer", module.name), node)
+        self.reach(node, ("written", module.name))
         self.need(("whole", module.name), node)
         return node
 
@@ -353,8 +374,12 @@ class Graph:
                 self.reach(target, node)  # what is read there later may be what this puts there
                 return
             self._load(node, event, target)
+            if ref.guarded and any(isinstance(step, ast.Call) for step in event.steps):
+                self._tried.append((node, event))
         elif isinstance(event, Value):
             self.value(unit, node, event.module)
+            if NAMESPACE_WRITES.intersection(step for step in event.steps if isinstance(step, str)):
+                self.writes(node, event.module)
         elif isinstance(event, Submodule):
             self.link(node, ("active", event.module.name))
         elif isinstance(event, Missing):
@@ -389,12 +414,21 @@ class Graph:
         self.link(node, ("active", module.name))
         self.link(node, ("exposed", module.name))
         self._valued.add(module.name)
+        self.marks.valued.add(module.name)
+        if unit is not None and "*" in unit.uses.sets:
+            self.writes(node, module)
         self.reach(node, ("writer", module.name))
         for special in ("__getattr__", "__dir__"):
             if self.resolver.binds(module, special):
                 self.need(node, self.name(module, special))
         if unit is not None and unit.uses.mentions & SOURCE_READERS:
             self.need(node, ("text", module.name))
+
+    def writes(self, node: Node, module: Module) -> None:
+        """A statement sets globals of a module by computed names: what is read there may be what it puts there."""
+        self.reach(node, ("writer", module.name))
+        self.reach(("written", module.name), node)
+        self.marks.written.add(module.name)
 
     def missing(self, module: Module, node: Node, event: Missing, ref: Ref | None) -> None:
         owner = event.module

@@ -30,7 +30,8 @@ _AMBIENT = [
     "_thread", "atexit", "builtins", "codecs", "copyreg", "ctypes", "decimal", "encodings", "faulthandler", "gc",
     "gettext", "importlib", "linecache", "locale", "logging", "mimetypes", "multiprocessing", "os", "pkgutil",
     "random", "readline", "resource", "runpy", "shutil", "signal", "site", "socket", "subprocess", "sys",
-    "tempfile", "threading", "tracemalloc", "unittest", "warnings", "zoneinfo", "asyncio",
+    "tempfile", "threading", "tracemalloc", "unittest", "warnings", "zoneinfo", "asyncio", "inspect.currentframe",
+    "inspect.stack", "inspect.trace", "inspect.getouterframes", "inspect.getinnerframes",
 ]
 
 # Of the modules above: what only computes, or only reads what does not change.
@@ -54,6 +55,9 @@ _INERT = {
 
 # Calls that only make a value, but one that leads to shared state.
 _PURE_BUT_SHARED = {"logging.getLogger", "decimal.getcontext", "sys.getrecursionlimit", "threading.current_thread"}
+
+# Calls of the above that import a module, whose statements may have effects.
+_LOADING = {"importlib.import_module", "importlib.resources.files"}
 
 # Calls that keep their arguments without calling them, so the arguments may be anything.
 _KEEP_ARGUMENTS = {
@@ -128,11 +132,23 @@ def is_compatibility(name: str, source: str) -> bool:
     return mark is not None and mark in source
 
 
+@functools.cache
+def may_export(module: str, name: str) -> bool:
+    """Whether `from module import *` may bind a name; module is none of the program."""
+    if not is_standard(module) or top(module) in ("this", "antigravity", "idlelib", "test"):
+        return True
+    found = _imported(module)
+    listed = getattr(found, "__all__", None)
+    return found is None or (name in listed if listed is not None else hasattr(found, name) and name[0] != "_")
+
+
 def computes(dotted: str) -> bool:
     """Whether a name outside of the program, when called, only computes from plain arguments."""
     if dotted.startswith("builtins."):
         return dotted[9:] in _COMPUTING_BUILTINS or dotted in _KEEP_ARGUMENTS
     if _MUTATING.match(dotted) or _is_of_value(dotted):
+        return False
+    if dotted in _LOADING:
         return False
     known = dotted in _INERT or dotted in _PURE_BUT_SHARED or dotted in _KEEP_ARGUMENTS
     return known or _within(dotted, _COMPUTING)
@@ -153,7 +169,7 @@ def _is_of_value(dotted: str) -> bool:
     for length, part in enumerate(parts[:-1], 1):
         if found is None or inspect.ismodule(found):
             name = ".".join(parts[:length])
-            found = getattr(found, part, None) or (importlib.import_module(name) if _is_module(name) else None)
+            found = getattr(found, part, None) or _imported(name)
         else:
             found = getattr(found, part, None)
         if found is None:
@@ -161,8 +177,11 @@ def _is_of_value(dotted: str) -> bool:
     return not (inspect.ismodule(found) or inspect.isclass(found) or inspect.isroutine(found))
 
 
-def _is_module(name: str) -> bool:
-    return any(name == module or module.startswith(name + ".") for module in _COMPUTING)
+def _imported(name: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
 
 def keeps_arguments(dotted: str) -> bool:

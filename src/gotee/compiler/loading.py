@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import builtins
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from gotee.compiler import known
 from gotee.compiler.imports import External, Missing, Name
+from gotee.compiler.names import Ref
 from gotee.compiler.program import Module, absolute, parents
 from gotee.compiler.scopes import Imported
 from gotee.compiler.statements import Unit
@@ -22,6 +25,7 @@ class Loading:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self.by_name: dict[tuple[str, int], list[str]] = defaultdict(list)  # statements -> what they import by name
 
     def starred(self, module: Module, unit: int, target: Module, name: str, node: Node) -> None:
         if not self._graph.resolver.table(module).statements.units[unit].is_import:
@@ -34,9 +38,13 @@ class Loading:
         self._graph.link(node, star)
         self._graph.need(star, execution)
         if self.verbatim_star(target):
-            self._graph.need(star, ("whole", target.name))
-            if self._graph.resolver.binds(target, "__all__"):
-                self._graph.need(star, self._graph.name(target, "__all__"))
+            exports = self._graph.resolver.table(target).statements.exports
+            listed = exports is not None and not self._graph.resolver.table(target).statements.computed_exports
+            if not listed:
+                self._graph.need(star, ("whole", target.name))
+            for each in ("__all__", "__getattr__", *sorted((exports or set()) if listed else ())):
+                if self._graph.resolver.binds(target, each):
+                    self._graph.need(star, self._graph.name(target, each))
         inner = self._graph.program.find(f"{target.name}.{name}") if target.package else None
         if inner is not None:
             self._graph.need(star, ("exists", inner.name))
@@ -65,6 +73,7 @@ class Loading:
     def statement(self, module: Module, unit: Unit) -> None:
         execution: Node = ("exec", module.name, unit.index)
         self._graph.need(execution, ("exists", module.name))
+        self._graph.reach(("load", module.name, unit.index), ("watched",))
         for number, (name, imported) in enumerate(unit.aliases):
             self.loads(module, imported, execution, ("load", module.name, unit.index))
             if name == "*":
@@ -73,6 +82,11 @@ class Loading:
             alias: Node = ("alias", module.name, unit.index, number)
             self._graph.need(alias, execution)
             self.bound(module, imported, alias)
+            for event in self._graph.resolver.imported(module, imported, (), set()):
+                if isinstance(event, Missing) and self._graph.resolver.binds(event.module, "__getattr__"):
+                    self._graph.need(execution, alias)  # the import calls it
+                    asked = self._graph.name(event.module, "__getattr__")
+                    self._graph.reach(("load", module.name, unit.index), asked)
             self._graph.name(module, name)
         for target, name, _ in unit.includes:
             self._graph.include(execution, target, name)
@@ -121,6 +135,10 @@ class Loading:
             if imported.attr not in (None, "", "*"):
                 self._graph.need(node, self._raises(f"{target}.{imported.attr}"))
 
+    def may_fail(self, node: Node, name: str) -> None:
+        """What a node imports in a `try` has to fail where it does."""
+        self._graph.need(node, self._raises(name))
+
     def _raises(self, name: str) -> Node:
         """Importing a module in a `try`: whatever may fail in it stays."""
         node: Node = ("raises", name)
@@ -140,11 +158,42 @@ class Loading:
                 self._graph.need(node, ("unit", name, unit.index))
         return node
 
+    def trying(self, node: Node, module: Module, name: str) -> None:
+        """A node calls a function in a `try`: what functions import on the way has to fail where it does."""
+        self._graph.need(node, ("trying", module.name, name))
+        work = [(module, name)]
+        while work:
+            module, name = work.pop()
+            trying: Node = ("trying", module.name, name)
+            if trying in self._graph.needs:
+                continue
+            self._graph.needs[trying] = []
+            for binder in self._graph.resolver.table(module).binders.get(name, []):
+                unit = self._graph.resolver.table(module).statements.units[binder.unit]
+                for use in unit.uses.imports:
+                    self.may_fail(trying, absolute(module, use.imported.level, use.imported.module))
+                for loaded in self.by_name.get((module.name, unit.index), ()):
+                    self.may_fail(trying, loaded)
+                for ref in unit.uses.refs:
+                    if not ref.immediate and any(isinstance(step, ast.Call) for step in ref.steps):
+                        for event in self._graph.resolver.follow(module, ref):
+                            if isinstance(event, Name):
+                                self._graph.need(trying, ("trying", event.module.name, event.name))
+                                work.append((event.module, event.name))
+
     def _cannot_fail(self, unit: Unit) -> bool:
         if unit.dead:
             return True
-        if isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return not any(ref.immediate for ref in unit.uses.refs)
-        if isinstance(unit.node, ast.ClassDef):
-            return not any(ref.immediate for ref in unit.uses.refs)
-        return isinstance(unit.node, (ast.Assign, ast.Expr)) and isinstance(unit.node.value, ast.Constant)
+        if isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            return all(_is_builtin(ref) for ref in unit.uses.refs if ref.immediate)
+        return isinstance(unit.node, (ast.Assign, ast.Expr)) and all(map(_is_display, ast.walk(unit.node)))
+
+
+def _is_builtin(ref: Ref) -> bool:
+    return isinstance(ref.base, str) and not ref.steps and hasattr(builtins, ref.base)
+
+
+def _is_display(node: ast.AST) -> bool:
+    """Whether making this part of a value cannot fail: constants, and lists and tables of them."""
+    stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    return stored or isinstance(node, (ast.Assign, ast.Expr, ast.Constant, ast.List, ast.Dict, ast.expr_context))

@@ -18,6 +18,8 @@ HOOKS = {
     "__instancecheck__", "__subclasscheck__", "__getattr__", "__getattribute__", "__call__", "__or__", "__ror__",
 }  # fmt: skip
 _REDIRECTS = ("contextlib.redirect_stdout", "contextlib.redirect_stderr", "os.dup2")
+_PRINTING = {"builtins.print", "pprint.*", "dis.*", "traceback.*"}
+_LISTING = {"loggerDict", "getChildren"}
 
 
 class Marks:
@@ -30,6 +32,8 @@ class Marks:
         self.attributes: set[str] = set()  # attributes that are set somewhere; "*" if some name is computed
         self.descriptors = False  # whether it makes descriptors that run code when they are read from a class
         self.replaced: set[str] = set()  # names outside of the program that it sets
+        self.written: set[str] = set()  # modules some global of which is set by a computed name
+        self.valued: set[str] = set()  # modules that are used as objects
         self.calls: dict[str, list[Node]] = defaultdict(list)  # names outside of the program -> who calls them
         self._is_replaced: dict[str, bool] = {}
 
@@ -37,6 +41,8 @@ class Marks:
         """Note what a piece of code sets."""
         self.attributes |= uses.sets
         self.descriptors = self.descriptors or "__get__" in uses.mentions
+        if not _LISTING.isdisjoint(uses.mentions):
+            self._replace("logging.getLogger")  # that a logger exists is seen
 
     def name(self, target: Node, ref: Ref, last: bool) -> None:
         """Note one use of a global of the program."""
@@ -62,8 +68,8 @@ class Marks:
     def _replace(self, dotted: str) -> None:
         self.replaced.add(dotted)
         self._is_replaced.clear()
-        if dotted in ("sys.stdout", "sys.*"):
-            self.replaced.add("builtins.print")
+        if dotted in ("sys.stdout", "sys.stderr", "sys.*"):
+            self.replaced |= _PRINTING
 
     def is_replaced(self, dotted: str) -> bool:
         """Whether the program may put something else in the place of what a name outside of it means."""
@@ -79,9 +85,13 @@ class Marks:
         if kind == "attribute":
             return not {rest[0], "*"} & self.attributes
         target: Node = ("name", *rest)
-        if target in self.stored:
+        if target in self.stored or rest[0] in self.written:
             return False
         return kind == "set" or not (target in self.changed or (kind == "nested" and target in self.handed))
+
+    def may_be_set(self, module: str, name: str) -> bool:
+        """Whether code outside of its module, or by a computed name, may give a global another value."""
+        return ("name", module, name) in self.stored or module in self.written or module in self.valued
 
     def hooks_are_set(self) -> bool:
         """Whether the program sets hooks of classes from outside of their bodies."""

@@ -28,6 +28,7 @@ class Ref(NamedTuple):
     soft: bool = False  # in an annotation that is not evaluated
     in_function: bool = False
     exempt: bool = False  # a decorator, a base class, an annotation: the object itself is not handed on
+    guarded: bool = False  # in a `try`: that it fails is seen
     reads: int = 0  # the object is 1: only looked at, not changed or handed on; 2: nor are its elements
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from gotee.compiler.paths import added_paths
+from gotee.compiler.private import with_private_names
 from gotee.compiler.scopes import without_own_meaning
 from gotee.errors import CompileError
 from gotee.syntax._files import read_source
@@ -163,7 +164,7 @@ class Program:
 
 @lru_cache(maxsize=4096)
 def _parsed(source: str) -> ast.Module:
-    return without_own_meaning(ast.parse(source), source)
+    return without_own_meaning(with_private_names(ast.parse(source), source), source)
 
 
 def parents(name: str) -> list[str]:

@@ -12,6 +12,7 @@ from gotee.compiler.facts import DEFINITIONS, Facts
 from gotee.compiler.imports import Missing, Name, Value
 from gotee.compiler.names import Ref
 from gotee.compiler.program import Module
+from gotee.compiler.scopes import Imported
 from gotee.compiler.statements import Unit, live_parts
 
 
@@ -47,10 +48,19 @@ class Purity(Facts):
                 return True
         return False
 
+    def rebound(self, module: Module, name: str) -> bool:
+        """Whether code that runs after its module, or outside of it, gives a global another value."""
+        return name in self._resolver.table(module).written or self.marks.may_be_set(module.name, name)
+
+    def import_order_matters(self, module: Module, imported: Imported) -> bool:
+        """Whether what an import binds depends on when it runs."""
+        events = self._resolver.imported(module, imported, (), set())
+        return any(isinstance(event, Name) and self.rebound(event.module, event.name) for event in events)
+
     def _settled(self, module: Module, name: str) -> bool:
         table = self._resolver.table(module)
         binders = table.binders.get(name, [])
-        if len(binders) > 1 or name in table.written:
+        if len(binders) > 1 or self.rebound(module, name):
             return False
         for binder in binders:
             node = table.statements.units[binder.unit].node
