@@ -201,6 +201,8 @@ class _Collector:
                     inner += [base.func, *base.args[2:]]
                     base = spelled[0]
                     continue
+                if len(base.args) == 3 and (text := constant_text(base.args[1])):
+                    self.uses.sets.add(text)  # `type.__setattr__(Base, "__init_subclass__", hook)`
                 steps.append(base)
                 inner += [*base.args, *(keyword.value for keyword in base.keywords)]
                 base = base.func
@@ -275,8 +277,6 @@ class _Collector:
     def _constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str) and 0 < len(node.value) < 200:
             self.uses.mentions.add(node.value)
-            if node.value.startswith("__") and node.value.endswith("__"):
-                self.uses.sets.add(node.value)  # `type.__setattr__(Base, "__init_subclass__", ...)`
 
     # -- annotations -----------------------------------------------------------------------------------
 
