@@ -266,6 +266,27 @@ planted = 1
 class A(Exception): pass
 class B(Exception): pass
 """,
+    "folders_put_before_those_that_are_there": """
+=== main.py
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "vendor"))
+import lib
+import app
+from app.mod import M
+def entry(): return lib.L, M
+=== lib.py
+L = "own"
+=== vendor/lib.py
+L = "vendored"
+=== app/__init__.py
+from pathlib import Path
+__path__ = [str(Path(__file__).parent / "new"), *__path__]
+=== app/mod.py
+M = "old"
+=== app/new/mod.py
+M = "new"
+planted = 1
+""",
     "private_names_of_classes": """
 === main.py
 import lib

@@ -20,6 +20,7 @@ class Added(NamedTuple):
 
     package: ast.expr | None
     folder: Path
+    first: bool = False  # before the folders that are there
 
 
 def added_paths(tree: ast.Module, file: Path) -> Iterator[Added]:
@@ -38,7 +39,21 @@ def added_paths(tree: ast.Module, file: Path) -> Iterator[Added]:
         for expression in given if _is_path(owner) else ():
             folder = _folder(expression, tree, file, 0)
             if folder is not None:
-                yield Added(_package(owner), folder)
+                yield Added(_package(owner), folder, _is_first(node, expression))
+
+
+def _is_first(node: ast.AST, given: ast.expr) -> bool:
+    """Whether a folder is put before those there are: `insert(0, x)`, `= [x, *path]`, `[x] + path`, `[:0] = [x]`."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr == "insert"
+    if not isinstance(node, ast.Assign):
+        return False
+    if isinstance(node.targets[0], ast.Subscript):
+        return True
+    parts = list(ast.walk(node.value))
+    there = [part for part in parts if isinstance(part, (ast.Name, ast.Attribute)) and _is_path(part)]
+    place = (given.lineno, given.col_offset)
+    return bool(there) and all(place < (part.lineno, part.col_offset) for part in there)
 
 
 def _given(call: ast.Call) -> list[ast.expr]:

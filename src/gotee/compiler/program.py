@@ -55,6 +55,8 @@ class Program:
         self._absent: set[str] = set()
         self._folders: list[Path] = [self.root]  # where modules are found
         self._inside: dict[str, list[Path]] = {}  # where else modules of a package are found
+        self._before: dict[str, list[Path]] = {}  # where they are found before its own folder
+        self._widened = False  # whether such folders were met since the last look
         parts = main.relative_to(self.root).with_suffix("").parts
         package = main.name == "__init__.py" and len(parts) > 1
         name = ".".join(parts[:-1] if package else parts)
@@ -72,6 +74,7 @@ class Program:
             self._absent.add(name)
         else:
             self.modules[name] = module
+            self._look_elsewhere(module)
         return module
 
     def imports(self, module: Module) -> list[Module]:
@@ -96,7 +99,9 @@ class Program:
         while unread:
             module = unread.pop()
             new = {name: None for name in imported_names(module) if name not in self.modules}
-            if self._looks_elsewhere(module):
+            self._look_elsewhere(module)
+            if self._widened:
+                self._widened = False
                 self._absent.clear()
                 new.update(dict.fromkeys(sorted(wanted)))
             wanted.update(new)
@@ -105,20 +110,19 @@ class Program:
                 self.find(name)
             unread += [self.modules[name] for name in self.modules if name not in before]
 
-    def _looks_elsewhere(self, module: Module) -> bool:
-        """Take the folders that a module adds to where modules are found; whether there are any."""
+    def _look_elsewhere(self, module: Module) -> None:
+        """Take the folders that a module adds to where modules are found."""
         if "sys" not in module.source and "__path__" not in module.source:
-            return False
-        found = False
+            return
         for added in added_paths(module.tree, module.file):
             if added.folder.resolve().is_relative_to(self.root):
                 name = module.name if isinstance(added.package, ast.Name) and added.package.id == "__path__" else None
                 name = name or (ast.unparse(added.package) if added.package is not None else None)
-                folders = self._folders if name is None else self._inside.setdefault(name, [])
+                inside = self._before if added.first else self._inside
+                folders = self._folders if name is None else inside.setdefault(name, [])
                 if added.folder not in folders:
-                    folders.append(added.folder)
-                    found = True
-        return found
+                    folders.insert(0 if added.first else len(folders), added.folder)
+                    self._widened = True
 
     def _search(self, name: str) -> Module | None:
         parts = name.split(".")
@@ -144,7 +148,8 @@ class Program:
             return []
         folder = holder.file.parent if holder.file.suffix == ".py" else holder.file
         own = [folder] if holder.package else []
-        return [place / last for place in [*own, *self._inside.get(package, [])]]
+        places = [*self._before.get(package, []), *own, *self._inside.get(package, [])]
+        return [place / last for place in places]
 
     def _read(self, name: str, file: Path, package: bool) -> Module:
         text = read_source(str(file))

@@ -128,7 +128,8 @@ def global_names(source: str) -> tuple[set[str], set[str]]:
 
 def imports_work(partition: Partition, out: Path) -> None:
     """Each module, imported by itself, and each entry, as in the program. Raises CompileError GT321."""
-    names = sorted(partition.modules) + [f"{entry.module}:{entry.name}" for entry in partition.entries]
+    names = [name for name in sorted(partition.modules) if not _hidden(partition, name)]
+    names += [f"{entry.module}:{entry.name}" for entry in partition.entries]
     failed = {name: failure for name, failure in _import_each(out, names).items() if failure}
     if not failed:
         return
@@ -141,6 +142,13 @@ def imports_work(partition: Partition, out: Path) -> None:
                 filename=str(partition.modules[name.partition(":")[0]]["file"]),
                 cure=_cure(failure),
             )
+
+
+def _hidden(partition: Partition, name: str) -> bool:
+    """Whether a module lies in a folder that the program puts before another one that has a module of its name."""
+    plain = partition.root.joinpath(*name.split("."))
+    there = [place for place in (plain / "__init__.py", plain.with_suffix(".py")) if place.is_file()]
+    return bool(there) and Path(str(partition.modules[name]["file"])) not in there
 
 
 def _cure(failure: str) -> str:
