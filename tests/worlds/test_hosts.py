@@ -447,3 +447,25 @@ def test_a_subprocess_of_the_host_inherits_nothing_of_the_enclave(tmp_path: Path
             print(gosecure(add, 3, 4).result())
         """,
     ) == ["False False", "7"]
+
+
+def test_routines_that_make_the_first_call_at_once_share_one_start(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        def double(number: int) -> int:
+            return 2 * number
+
+        def ask(number: int) -> int:
+            return gosecure(double, number).result()
+
+        def main() -> None:
+            others: list[int] = []
+            thread = threading.Thread(target=lambda: others.append(ask(5)))
+            thread.start()
+            routines = [go(ask, number) for number in (1, 2, 3)]
+            print([routine.result() for routine in routines])
+            thread.join()
+            print(others)
+        """,
+    ) == ["[2, 4, 6]", "[10]"]

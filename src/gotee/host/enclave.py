@@ -47,7 +47,8 @@ class Enclave:
         self._ocalls = Service(self._wire, policy, home)
         self._home = Home(self._wire)
         self._calls = Calls(self._wire, self.seat)
-        self._ready: Ticket[None] = Ticket()
+        self._up = False  # it serves, or never will
+        self._comers: list[Ticket[None]] = []  # of those who wait for that: a ticket is for one
         self._probe = Probe(self._wire.send)
         actions: dict[Kind, Callable[[Message], None]] = {
             Kind.READY: self._on_ready,
@@ -105,7 +106,9 @@ class Enclave:
         Raises ImageError if it was refused, SandboxError if it cannot be shut in, EnclaveLost if it ended before.
         """
         self.seat()
-        while not self._ready.wait("the enclave to start", None, monotonic() + PATIENCE):
+        ticket: Ticket[None] = Ticket()
+        self._comers.append(ticket)
+        while not self._up and not ticket.wait("the enclave to start", None, monotonic() + PATIENCE):
             pass  # with a timer, so that a start whose end is not told yet is not taken for a deadlock
         if self.refused is not None:
             raise self.refused
@@ -160,11 +163,16 @@ class Enclave:
         self._calls.lose(self.lost, self._stopping)  # as in Go, the program's end ends what runs
         self._home.lose()
         self._ocalls.close()
-        self._ready.give(None)
+        self._tell_comers()
         self._told = True
 
     def _on_ready(self, message: Message) -> None:
-        self._ready.give(None)
+        self._tell_comers()
+
+    def _tell_comers(self) -> None:
+        self._up = True
+        for ticket in tuple(self._comers):
+            ticket.give(None)
 
     def _on_unready(self, message: Message) -> None:
         name, text = unpack_error(message.payload)

@@ -12,7 +12,7 @@ from gotee import config
 from gotee.boundary import plain_json
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
-from gotee.errors import EnclaveLost, ImageError, SecuredRoutineError
+from gotee.errors import EnclaveLost, GoteeError, ImageError, SecuredRoutineError
 from gotee.host import ahead
 from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
@@ -152,27 +152,40 @@ def _start(image: Image, link: str) -> Started:
 
 
 _loaded: Loaded | None = None
+_starting: Loaded | None = None
 _loading = threading.Lock()
 
 
 def load() -> Loaded:
     """Build and start the program's enclave, once. Raises CompileError with what the compiler sees."""
-    global _loaded
-    if _loaded is None:
-        with _loading:
-            if _loaded is None:
-                chosen = config.from_environment()
-                if chosen.image is not None:
-                    loaded = Loaded.of_image(chosen.image, chosen.link)
-                else:
-                    from pathlib import Path
+    global _loaded, _starting
+    if _loaded is not None:
+        return _loaded
+    with _loading:  # nobody parks in here: the next routine of the same thread would stop it for ever
+        found = _loaded or _starting
+        if found is None:
+            found = _starting = _begun()
+    try:
+        found.enclave.wait_ready()
+    except GoteeError:  # the next call tries again; a cancelled one lets the enclave come up for others
+        if _starting is found:
+            _starting = None
+        raise
+    _loaded = found
+    return found
 
-                    loaded = Loaded.of_program(Path(_main_file()), chosen.link)
-                if sys.stderr is not None:
-                    sys.stderr.write(SERVICE_BANNER if chosen.level == "service" else BANNER)
-                loaded.enclave.wait_ready()
-                _loaded = loaded
-    return _loaded
+
+def _begun() -> Loaded:
+    chosen = config.from_environment()
+    if chosen.image is not None:
+        loaded = Loaded.of_image(chosen.image, chosen.link)
+    else:
+        from pathlib import Path
+
+        loaded = Loaded.of_program(Path(_main_file()), chosen.link)
+    if sys.stderr is not None:
+        sys.stderr.write(SERVICE_BANNER if chosen.level == "service" else BANNER)
+    return loaded
 
 
 def _main_file() -> str:
