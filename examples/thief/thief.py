@@ -64,7 +64,6 @@ class Prey:
     enclaves: list[int] = field(default_factory=list)
     platform: list[int] = field(default_factory=list)
     early: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # descriptors of mem and maps
-    writable: set[str] = field(default_factory=set)  # folders of early modules in which a file could be made
 
 
 def service() -> bool:
@@ -183,12 +182,6 @@ class Watch(threading.Thread):
             for pid in ours(self.before, self.root):
                 with suppress(OSError):
                     self.open(pid)
-                for word in text_of(pid, "cmdline").split() if is_enclave(pid) else ():
-                    if word.endswith("/bin/python"):
-                        with suppress(OSError):
-                            folder = word.removesuffix("/bin/python")
-                            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))  # leaves nothing behind
-                            self.prey.writable.add(folder)
 
     def open(self, pid: int) -> None:
         memory = os.open(f"/proc/{pid}/mem", os.O_RDWR)
@@ -368,12 +361,6 @@ def base(prey: Prey) -> Found:
     return Found(why=f"{len(files)} files tried, none can be written")
 
 
-def early_modules(prey: Prey) -> Found:
-    if prey.writable:
-        return Found(True, False, "while it started, files could be put beside its first modules")
-    return Found(why="no file could be put beside its first modules while it started")
-
-
 def stop(_: Prey, pid: int) -> Found:
     os.kill(pid, signal.SIGSTOP)
     os.kill(pid, signal.SIGCONT)
@@ -417,7 +404,6 @@ def attempts(prey: Prey) -> Iterator[tuple[str, Found]]:
     yield "a user namespace of the parent", user_namespace(prey)
     yield "variables for the loader (LD_PRELOAD)", preload(prey)
     yield "replace a file of the base", base(prey)
-    yield "put a module beside the early ones", early_modules(prey)
     yield on("SIGSTOP", stop)
     yield on("SIGABRT, for a core file", core)
 
