@@ -228,3 +228,25 @@ def test_a_lent_value_of_another_type_is_refused() -> None:
     worlds.inside.on_lend(unpack(pack(Kind.LEND, 1, 1 << 8 | 63, b"\1\0\0\0\xc3"), FROM_HOST))
     with pytest.raises(BoundaryTypeError):
         worlds.recv(inner)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["a select outside", "a select inside"])
+def test_a_select_that_ends_a_loan_takes_nothing_from_the_sender_that_this_lets_go(inside: bool) -> None:
+    for _ in range(20):  # the select has two ready cases until it has looked at the second; it draws one of them
+        worlds, unbuffered, lent = Worlds(), Chan[int](), filled(1, 2, capacity=2)
+        first, second = worlds.cross(unbuffered), worlds.cross(lent)
+        worlds.recv(second)
+        lent.send(3)
+        sender = go(select, Send(unbuffered, 10), Send(lent, 20))
+        yield_now()
+        assert worlds.recv(second) == (2, [])
+        if inside:
+            receiver = go(worlds.inside.select, (Recv(first), Recv(second)), False, None)
+            yield_now()
+            worlds.out()
+            worlds.into()
+            received = receiver.result()
+        else:
+            received = select(Recv(unbuffered), Recv(lent))
+        assert (received.index, received.value, sender.result().index) == (1, 3, 1)
+        assert len(lent) == 1

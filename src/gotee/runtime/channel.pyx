@@ -195,8 +195,10 @@ cdef class Chan:
         while taken > 0:
             self.buffer.popleft()
             taken -= 1
-        while self.senders.head is not None and len(self.buffer) < self.room:
+        while len(self.buffer) < self.room:
             node = self.senders.first()
+            if node is None:
+                break
             self.buffer.append(node.value)
             node.waiter.fire(node.index, None, True)
         return 0

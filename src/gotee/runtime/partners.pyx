@@ -38,34 +38,39 @@ def attempt(list cases, RemoteWaiter waiter=None):
     """Do one ready case of `(index, channel, Encoded or None)`, chosen at random: `(index, value, ok)`, or None.
 
     A send on a closed channel counts as ready and gives ok False. If none is ready and there is a `waiter`, it
-    stands in all queues when this returns: nothing can come in between.
+    stands in all queues when this returns: nothing can come in between. To look at a case may end a loan, which fires a
+    sender that also stood in the queue of the chosen one: then we choose again.
     """
     cdef Chan channel
-    cdef Py_ssize_t place, ready = 0, chosen = -1
+    cdef Py_ssize_t place, ready, chosen
     cdef Outcome out = Outcome.__new__(Outcome)
     cdef list nodes = []
     if waiter is not None:
         for index, channel, value in cases:
             nodes.append(waiter.add(index, value))
-    for place in range(len(cases)):
-        index, channel, value = cases[place]
-        if channel.can_recv() if value is None else channel.can_send():
-            ready += 1
-            if below(ready) == 0:
-                chosen = place
-    if chosen < 0:
-        for place in range(len(nodes)):
+    while True:
+        ready, chosen = 0, -1
+        for place in range(len(cases)):
             index, channel, value = cases[place]
-            (channel.receivers if value is None else channel.senders).push(nodes[place])
-        return None
-    index, channel, value = cases[chosen]
-    if value is None:
-        channel.try_recv(out)
-    elif channel.closed:
-        out.value, out.ok = None, False
-    else:
-        channel.try_send(value)
-        out.value, out.ok = None, True
-    if waiter is not None:
-        waiter.unlink_all()
-    return index, out.value, out.ok
+            if channel.can_recv() if value is None else channel.can_send():
+                ready += 1
+                if below(ready) == 0:
+                    chosen = place
+        if chosen < 0:
+            for place in range(len(nodes)):
+                index, channel, value = cases[place]
+                (channel.receivers if value is None else channel.senders).push(nodes[place])
+            return None
+        index, channel, value = cases[chosen]
+        if value is None:
+            if not channel.try_recv(out):
+                continue
+        elif channel.closed:
+            out.value, out.ok = None, False
+        elif channel.try_send(value):
+            out.value, out.ok = None, True
+        else:
+            continue
+        if waiter is not None:
+            waiter.unlink_all()
+        return index, out.value, out.ok

@@ -119,27 +119,33 @@ cpdef bint pack(tuple cases) except -1:
 
 
 def attempt(tuple cases):
-    """Do one ready case, chosen at random among the ready, or return None. Atomic but for the result."""
+    """Do one ready case, chosen at random among the ready, or return None. Atomic but for the result.
+
+    To look at a case may end a loan, which fires a sender that also stood in the queue of the chosen one: then we choose
+    again.
+    """
     cdef Case case
-    cdef Py_ssize_t index = 0, ready = 0, chosen = -1
+    cdef Py_ssize_t index, ready, chosen
     cdef Outcome out = Outcome.__new__(Outcome)
-    for index in range(len(cases)):
-        case = <Case>cases[index]
-        if case.target is None:
-            continue
-        if case.target.can_send() if case.sends else case.target.can_recv():
-            ready += 1
-            if below(ready) == 0:
-                chosen = index
-    if chosen < 0:
-        return None
-    case = <Case>cases[chosen]
-    if case.sends:
-        case.target.try_send(case.packed)
-        return Selected(chosen, case.channel, None, True)
-    case.target.try_recv(out)
-    case.target.check_lost(out.ok)
-    return Selected(chosen, case.channel, case.target.unpack(out.value), out.ok)
+    while True:
+        ready, chosen = 0, -1
+        for index in range(len(cases)):
+            case = <Case>cases[index]
+            if case.target is None:
+                continue
+            if case.target.can_send() if case.sends else case.target.can_recv():
+                ready += 1
+                if below(ready) == 0:
+                    chosen = index
+        if chosen < 0:
+            return None
+        case = <Case>cases[chosen]
+        if case.sends:
+            if case.target.try_send(case.packed):
+                return Selected(chosen, case.channel, None, True)
+        elif case.target.try_recv(out):
+            case.target.check_lost(out.ok)
+            return Selected(chosen, case.channel, case.target.unpack(out.value), out.ok)
 
 
 def claimable(tuple cases):
