@@ -14,7 +14,7 @@ import pytest
 from .conftest import ADA, GOTEE, Service
 
 THIEF = Path(__file__).parents[2] / "examples" / "thief" / "thief.py"
-ATTEMPTS = 19
+ATTEMPTS = 18
 # Reading any file: a checkout and an interpreter in root's home are not open to ADA. It opens no memory of a process,
 # but lists descriptors; test_service.py tries that without it.
 READER = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
