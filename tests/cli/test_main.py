@@ -35,7 +35,7 @@ def test_version_is_one_line(gotee: Gotee) -> None:
     ("words", "hint"),
     [
         (["rum"], "did you mean 'run'?"),
-        (["zzz"], "The verbs are run, debug, new, doctor, desugar"),
+        (["zzz"], "the verbs are run, debug, new, doctor, desugar"),
         (["app.py"], "run it with `gotee run app.py`"),
         (["run"], "required: FILE"),
         (["new"], "required: DIR"),

@@ -136,7 +136,7 @@ def _refuse_unknown_verb(parser: argparse.ArgumentParser, word: str) -> None:
         parser.error(f"{word!r} is a file, not a verb; run it with `gotee run {word}`")
     near = difflib.get_close_matches(word, VERBS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    parser.error(f"unknown verb {word!r}; {hint}The verbs are {', '.join(VERBS)}")
+    parser.error(f"unknown verb {word!r}; {hint}the verbs are {', '.join(VERBS)}")
 
 
 def _say(error: Exception) -> None:
