@@ -14,7 +14,7 @@ from gotee.platform.numbers import numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Final
 
     from gotee.platform.rules import Rule
@@ -54,6 +54,28 @@ def build(machine: str, *, allowed: Sequence[str] = rules.ALLOWED, others: bool 
     0
     """
     number = numbers(machine)
+    program = _begun(machine)
+    refused = ((rules.KILLED, KILL), (rules.REFUSED, EPERM)) if others else ()
+    for names, answer in ((allowed, ALLOW), *refused):
+        for name in names:
+            if name in number:
+                program += [(EQUAL, 0, 1, number[name]), (RETURN, 0, 0, answer)]
+    program += _by_arguments(rules.CHECKED if others else {}, machine)
+    program.append((RETURN, 0, 0, ENOSYS if others else KILL))
+    return _packed(program)
+
+
+def leaving(machine: str) -> bytes:
+    """The filter that lets a process leave no file behind that runs as its owner; all else is allowed.
+
+    >>> len(leaving("x86_64")) < len(build("x86_64"))
+    True
+    """
+    return _packed([*_begun(machine), *_by_arguments(rules.LEAVING, machine), (RETURN, 0, 0, ALLOW)])
+
+
+def _begun(machine: str) -> _Program:
+    """Another architecture's calls end the process: their numbers mean something else."""
     program: _Program = [
         (LOAD, 0, 0, ARCHITECTURE_AT),
         (EQUAL, 1, 0, ARCHITECTURES[machine]),
@@ -62,16 +84,20 @@ def build(machine: str, *, allowed: Sequence[str] = rules.ALLOWED, others: bool 
     ]
     if machine == "x86_64":
         program += [(AT_LEAST, 0, 1, _X32), (RETURN, 0, 0, KILL)]
-    refused = ((rules.KILLED, KILL), (rules.REFUSED, EPERM)) if others else ()
-    for names, answer in ((allowed, ALLOW), *refused):
-        for name in names:
-            if name in number:
-                program += [(EQUAL, 0, 1, number[name]), (RETURN, 0, 0, answer)]
-    for name, rule in rules.CHECKED.items() if others else ():
+    return program
+
+
+def _by_arguments(checked: Mapping[str, Rule], machine: str) -> _Program:
+    number = numbers(machine)
+    program: _Program = []
+    for name, rule in checked.items():
         if name in number:
             block = _checked(rule)
             program += [(EQUAL, 0, len(block), number[name]), *block]
-    program.append((RETURN, 0, 0, ENOSYS if others else KILL))
+    return program
+
+
+def _packed(program: _Program) -> bytes:
     if len(program) > MOST:
         raise ValueError(f"the filter has {len(program)} instructions, the kernel takes {MOST}")
     return b"".join(INSTRUCTION.pack(*instruction) for instruction in program)

@@ -21,7 +21,8 @@ clone=56/220 clone3=435/435 close=3/57 close_range=436/436 connect=42/203 creat=
 dup=32/23 dup2=33/- dup3=292/24 epoll_create=213/- epoll_create1=291/20 epoll_ctl=233/21 epoll_pwait=281/22
 epoll_pwait2=441/441 epoll_wait=232/- eventfd=284/- eventfd2=290/19 execve=59/221 execveat=322/281 exit=60/93
 exit_group=231/94 faccessat=269/48 faccessat2=439/439 fadvise64=221/223 fanotify_init=300/262 fchdir=81/50
-fchmod=91/52 fchmodat=268/53 fchown=93/55 fchownat=260/54 fcntl=72/25 fdatasync=75/83 finit_module=313/273
+fchmod=91/52 fchmodat=268/53 fchmodat2=452/452 fchown=93/55 fchownat=260/54 fcntl=72/25 fdatasync=75/83
+finit_module=313/273
 flock=73/32 fork=57/- fsconfig=431/431 fsmount=432/432 fsopen=430/430 fspick=433/433 fstat=5/80 fstatfs=138/44
 fsync=74/82 ftruncate=77/46 futex=202/98 futex_waitv=449/449 futimesat=261/- get_mempolicy=239/236
 get_robust_list=274/100 getcpu=309/168 getcwd=79/17 getdents64=217/61 getegid=108/177 geteuid=107/175

@@ -134,3 +134,26 @@ CHECKED: Final[dict[str, Rule]] = {
     "sched_getaffinity": _one_of(0, (0, OWN_PID)),
     "sched_setaffinity": _one_of(0, (0, OWN_PID)),
 }
+
+# -- what root puts on an enclave's process at level service before anything of the image runs -----------------------
+
+_SET_ID = 0o6000  # S_ISUID, S_ISGID
+_MAKES = 0o100 | 0o20000000  # O_CREAT, __O_TMPFILE
+
+LEAVING: Final[dict[str, Rule]] = {
+    # A file that runs as its owner would outlive the enclave: whoever started it then would be the enclave's user,
+    # which another enclave has next. A host can hand in a folder of its own to put it in.
+    "chmod": ((Test(1, _SET_ID, 0),),),
+    "fchmod": ((Test(1, _SET_ID, 0),),),
+    "fchmodat": ((Test(2, _SET_ID, 0),),),
+    "fchmodat2": ((Test(2, _SET_ID, 0),),),
+    "creat": ((Test(1, _SET_ID, 0),),),
+    "open": ((Test(1, _MAKES, 0),), (Test(2, _SET_ID, 0),)),
+    "openat": ((Test(2, _MAKES, 0),), (Test(3, _SET_ID, 0),)),
+    "mknod": ((Test(1, _SET_ID, 0),),),
+    "mknodat": ((Test(2, _SET_ID, 0),),),
+    # They hide what they do behind a pointer.
+    "openat2": (),
+    "io_uring_setup": (),
+}
+"""The calls that can leave a file with a set-user-ID bit, and how they may be used; every other call is allowed."""

@@ -13,28 +13,50 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+from gotee.platform.filter import INSTRUCTION, leaving
+from gotee.platform.numbers import numbers
+from gotee.platform.words import REFUSED
+
 FIRST = 3  # the enclave's descriptors are numbered from here, in the order in which they came
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38  # prctl(2)
-_CLONE_NEWIPC, _CLONE_NEWNET, _CLONE_NEWUTS = 0x08000000, 0x40000000, 0x04000000  # sched.h
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38  # prctl(2)
+_MODE_FILTER = 2  # linux/seccomp.h
+_CLONE_NEWIPC, _CLONE_NEWNET, _CLONE_NEWNS, _CLONE_NEWUTS = 0x08000000, 0x40000000, 0x20000, 0x04000000  # sched.h
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = (
+    1,
+    2,
+    4,
+    8,
+    0x20,
+    0x1000,
+    0x4000,
+    0x40000,
+)  # mount.h
+_DETACH = 2  # MNT_DETACH of umount2(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before anything forks
+_FILTER = leaving(os.uname().machine)  # and so is this
+_PIVOT_ROOT = numbers(os.uname().machine)["pivot_root"]
 
 
 def become(
     uid: int,
     memory: int,
     parent: int,
+    place: str,
     program: str,
     words: list[str],
     environment: Mapping[str, str],
     descriptors: Sequence[int],
 ) -> NoReturn:
-    """Become an enclave. `descriptors` are standard input, standard error, and the enclave's own."""
+    """Become an enclave. `descriptors` are standard input, standard error, and the enclave's own.
+
+    `place` is a folder to mount on, which nobody else sees.
+    """
     try:
         os.setsid()
-        _own_namespaces()
         _number(descriptors)
+        _own_namespaces()
+        _own_root(place)
         _limit(memory)
-        os.chdir("/")
         os.umask(0o077)
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -44,12 +66,24 @@ def become(
         if os.getppid() != parent:
             os._exit(1)  # the spawner ended before that
         _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # an image that does not shut itself in finds no set-uid program
+        _leave_none()
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         os.execve(program, words, environment)  # noqa: S606 - no shell is wanted
     except BaseException as error:
         os.write(2, f"gotee: the enclave cannot be started: {error}\n".encode())
-    os._exit(1)
+    os._exit(REFUSED)
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
+
+
+def _leave_none() -> None:
+    """From now on no file can be made that is set-uid, nor such a one left behind: it would give this user away."""
+    filter = _Filter(len(_FILTER) // INSTRUCTION.size, _FILTER)
+    if _LIBC.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filter), 0, 0):
+        raise OSError(ctypes.get_errno(), "the kernel takes no seccomp filter")
 
 
 def _own_namespaces() -> None:
@@ -59,6 +93,40 @@ def _own_namespaces() -> None:
     """
     for kind in (_CLONE_NEWNET, _CLONE_NEWIPC, _CLONE_NEWUTS):
         _LIBC.unshare(kind)
+
+
+def _own_root(place: str) -> None:
+    """A root folder with nothing but /proc and /dev/null: no files of others, and no sockets of the system's services.
+
+    Where mounts are forbidden, the enclave will say so itself: it makes an emptier one (gotee.enclave.layers).
+    """
+    if _LIBC.unshare(_CLONE_NEWNS):
+        return
+    try:
+        _mount("none", "/", None, _REC | _PRIVATE)
+        _mount("gotee", place, "tmpfs", _NOSUID | _NODEV | _NOEXEC, "size=4k,nr_inodes=8,mode=0755")
+        os.mkdir(f"{place}/proc")
+        os.mkdir(f"{place}/dev")
+        os.close(os.open(f"{place}/dev/null", os.O_WRONLY | os.O_CREAT, 0o444))
+        _mount("/proc", f"{place}/proc", None, _BIND | _REC)  # with what a container has hidden there
+        _mount("/dev/null", f"{place}/dev/null", None, _BIND)
+        _mount("none", place, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | _NOEXEC)
+        os.chdir(place)
+        _checked(_LIBC.syscall(_PIVOT_ROOT, b".", b"."))
+        _checked(_LIBC.umount2(b".", _DETACH))
+    except OSError:
+        pass
+    os.chdir("/")
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    words = (os.fsencode(source), os.fsencode(target), kind and kind.encode())
+    _checked(_LIBC.mount(*words, ctypes.c_ulong(flags), data and data.encode()))
+
+
+def _checked(answer: int) -> None:
+    if answer:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _number(descriptors: Sequence[int]) -> None:

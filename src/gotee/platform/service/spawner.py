@@ -115,7 +115,8 @@ class Spawner:
         _kill_all(session.uid)
         pid = os.fork()
         if not pid:
-            become(session.uid, self._settings.memory, self._own, program, words, environment, session.descriptors)
+            limits = (self._settings.memory, self._own, self._settings.run)
+            become(session.uid, *limits, program, words, environment, session.descriptors)
         session.pid, session.process = pid, os.pidfd_open(pid)
         wire.close(session.descriptors)
         session.descriptors.clear()
