@@ -492,3 +492,37 @@ def test_a_big_value_crosses_through_channels_of_both_directions(tmp_path: Path)
             print([len(data) for data in back])
         """,
     ) == ["[3000000, 3000000, 3000000]"]
+
+
+def test_bytes_of_any_size_arrive_equal_in_both_directions_and_through_select(tmp_path: Path) -> None:
+    assert (
+        lines_of(
+            tmp_path,
+            """
+        from gotee import Recv, Send, select
+
+        SIZES = [n + d for n in (1 << 16, 1 << 18, 1 << 20) for d in (-30, -22, -5, -1, 0, 1)] + [0, 3 << 20]
+
+        def back(there: Chan[bytes], here: Chan[bytes], maybe: Chan[bytes | None]) -> None:
+            for _ in SIZES:
+                value = there.recv()
+                here.send(value)
+                select(Send(maybe, select(Recv(there)).value))
+
+        def main() -> None:
+            for capacity in (0, 3):
+                there, here, maybe = Chan[bytes](capacity), Chan[bytes](capacity), Chan[bytes | None](capacity)
+                gosecure(back, there, here, maybe)
+                wrong = []
+                for size in SIZES:
+                    value = bytes([size % 251]) * size
+                    there.send(value)
+                    wrong_back = here.recv() != value
+                    there.send(value)
+                    if wrong_back or select(Recv(maybe)).value != value:
+                        wrong.append(size)
+                print(wrong)
+        """,
+        )
+        == ["[]"] * 2
+    )

@@ -3,7 +3,11 @@ from gotee.boundary.lane cimport FastLane
 
 cdef class Crossed:
     cdef readonly bytes payload
+    cdef readonly bytes body         # None, or the rest of it: the value itself, which is one large `bytes`
     cdef readonly dict channels
+
+
+cdef bytes whole(Crossed value)
 
 
 cdef class CallCodec:
@@ -17,7 +21,7 @@ cdef class CallCodec:
     cpdef object encode_arguments(self, tuple args, dict kwargs)
     cpdef tuple arguments(self, bytes payload)
     cpdef object encode_result(self, value)
-    cpdef object result(self, bytes payload)
+    cpdef object result(self, bytes payload, bytes body=*)
 
 
 cdef class ValueCodec:
@@ -26,8 +30,9 @@ cdef class ValueCodec:
     cdef object _check
     cdef object _codec
     cdef FastLane _lane
+    cdef bint _bytes                 # its values are `bytes`
     cdef object _limits
     cpdef object encode(self, value)
     cpdef object decode(self, value)
-    cpdef object received(self, bytes payload)
-    cpdef object arrived(self, bytes payload)
+    cpdef object received(self, bytes payload, bytes body=*)
+    cpdef object arrived(self, bytes payload, bytes body=*)

@@ -7,9 +7,11 @@ What a fast lane takes holds no channels.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
+from gotee.boundary.frames cimport BODY, Gather
 from gotee.runtime.channel cimport Encoded, encoded
 
 import builtins
+import struct
 import types
 
 from gotee.boundary.lane import FastLane as Lane
@@ -17,11 +19,14 @@ from gotee.boundary.limits import in_force
 from gotee.errors import BoundaryTypeError
 
 cdef enum:
+    LARGE = 64 << 10             # bytes of a `bytes` that is not copied together with what stands before it
+    BIN32 = 0xC6
     GENERAL_BYTE = 0xC1          # as `copy.GENERAL`
 
 cdef enum:
     CO_VARIABLE = 0x04 | 0x08    # inspect.CO_VARARGS, CO_VARKEYWORDS
 
+cdef object _BODY = struct.Struct(">BI")     # BODY bytes: what stands before the contents of a large `bytes`
 cdef dict _NO_KEYWORDS = {}
 cdef dict _NO_CHANNELS = {}
 
@@ -35,6 +40,20 @@ cdef inline Encoded crossed(bytes payload, dict channels):
     value.payload = payload
     value.channels = channels
     return encoded(value)
+
+
+cdef inline Encoded crossed_body(bytes value):
+    """One large `bytes`: it cannot change, so that it need not be copied before it goes into the ring."""
+    cdef Crossed held = Crossed.__new__(Crossed)
+    held.payload = _BODY.pack(BIN32, PyBytes_GET_SIZE(value))
+    held.body = value
+    held.channels = _NO_CHANNELS
+    return encoded(held)
+
+
+cdef bytes whole(Crossed value):
+    """The bytes of a value as one."""
+    return value.payload if value.body is None else value.payload + value.body
 
 
 cdef inline bint general(bytes payload):
@@ -106,12 +125,16 @@ cdef class ValueCodec:
         self._check = check
         self._codec = elements.codec
         self._lane = self._codec.fast
+        self._bytes = self._lane is not None and self._lane.is_bytes()
         self._limits = in_force()
 
     cpdef object encode(self, value):
         """What the channel holds, or sends, instead of `value`; BoundaryTypeError if it cannot cross."""
         cdef bytes data
         if self._lane is not None:
+            if self._bytes and type(value) is bytes and PyBytes_GET_SIZE(value) >= LARGE:
+                self._lane.check_size(BODY + PyBytes_GET_SIZE(value), self._limits, "value")
+                return crossed_body(value)
             data = self._lane.encode(value, self._limits, "value")
             if data is not None:
                 return crossed(data, _NO_CHANNELS)
@@ -121,13 +144,22 @@ cdef class ValueCodec:
     cpdef object decode(self, value):
         """A copy of the value, for a receiver of this world."""
         cdef Crossed held = (<Encoded?> value).data
+        if held.body is not None:
+            return held.body
         if self._lane is not None and not general(held.payload):
             return self._lane.decode(held.payload, self._limits, "", "value")
         arriving = _Arriving(_Known(held.channels).find)
         return self._codec.decode(held.payload, self._limits, channels=arriving)
 
-    cpdef object received(self, bytes payload):
+    cpdef object received(self, bytes payload, bytes body=None):
         """A value of the other world, checked; BoundaryTypeError if it is none of this channel's."""
+        if body is not None:
+            if self._bytes:
+                self._lane.check_size(BODY + PyBytes_GET_SIZE(body), self._limits, "value")
+                if self._check is not None:
+                    self._check(body)
+                return crossed_body(body)
+            payload = payload + body
         if self._lane is not None and not general(payload):
             value = self._lane.decode(payload, self._limits, "", "value")
             if self._check is not None:
@@ -139,8 +171,13 @@ cdef class ValueCodec:
             self._check(value)
         return crossed(payload, arriving.channels)
 
-    cpdef object arrived(self, bytes payload):
+    cpdef object arrived(self, bytes payload, bytes body=None):
         """A value of the other world, for a receiver of this one."""
+        if body is not None:
+            if self._bytes:
+                self._lane.check_size(BODY + PyBytes_GET_SIZE(body), self._limits, "value")
+                return body
+            payload = payload + body
         if self._lane is not None and not general(payload):
             return self._lane.decode(payload, self._limits, "", "value")
         arriving = _Arriving(self._end.channel, self._end.refuse)
@@ -239,13 +276,21 @@ cdef class CallCodec:
         """The result, as it travels; a Gather as of arguments."""
         cdef bytes data
         if self._result_lane is not None:
+            if self._result_lane.is_bytes() and type(value) is bytes and PyBytes_GET_SIZE(value) >= LARGE:
+                self._result_lane.check_size(BODY + PyBytes_GET_SIZE(value), self._limits, "result")
+                return Gather((_BODY.pack(BIN32, PyBytes_GET_SIZE(value)), value))
             data = self._result_lane.encode(value, self._limits, "result")
             if data is not None:
                 return data
         return self.codec().result.gathered(value, "result", self._limits, _Leaving(self._end))
 
-    cpdef object result(self, bytes payload):
+    cpdef object result(self, bytes payload, bytes body=None):
         """The result from the other world, checked against the entry's annotation."""
+        if body is not None:
+            if self._result_lane is not None and self._result_lane.is_bytes():
+                self._result_lane.check_size(BODY + PyBytes_GET_SIZE(body), self._limits, "result")
+                return body
+            payload = payload + body
         if self._result_lane is not None and not general(payload):
             return self._result_lane.decode(payload, self._limits, "result", "result")
         arriving = _Arriving(self._end.channel, self._end.refuse)

@@ -12,6 +12,7 @@ cdef inline uint64_t pack(unsigned int kind, unsigned int lane, uint64_t size) n
 
 cdef enum:
     MOST_HEAD = 32   # bytes of a frame's head that an assembler may keep apart
+    BODY = 5         # bytes before the contents of a large `bytes`: MessagePack's bin 32, and their number
 
 
 cdef class Gather:
@@ -37,6 +38,8 @@ cdef class Assembler:
     cdef readonly Py_ssize_t lanes
     cdef Py_ssize_t head         # bytes at the beginning of a large frame of lane 0 that are kept apart, or 0
     cdef unsigned char kept[MOST_HEAD]
+    cdef uint64_t bodies         # by their first byte: the large frames of lane 0 that may be one `bytes` behind their head
+    cdef Py_ssize_t more         # BODY if the one that is filled is such, else 0: it is kept apart too
     cdef Py_ssize_t apart        # of the piece that `begin` has admitted: its first bytes that go to `kept`
     cdef list frames             # by lane: the frame being filled, or None
     cdef list filled             # by lane: how many bytes of it are there
@@ -44,5 +47,6 @@ cdef class Assembler:
     cdef object frame            # the frame to which that piece belongs
     cdef Py_ssize_t length       # the bytes of that piece
     cdef Py_ssize_t offset       # and where they start in the frame
+    cdef void look(self, Py_ssize_t total) noexcept
     cdef unsigned char *begin(self, uint64_t header) except NULL
     cdef object finish(self)

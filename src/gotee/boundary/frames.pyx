@@ -166,12 +166,22 @@ cdef class Assembler:
         self.frames = [None] * lanes
         self.filled = [0] * lanes
 
+    cdef void look(self, Py_ssize_t size) noexcept:
+        """Whether the large frame of `size` bytes that comes next, whose first bytes are in `kept`, is one `bytes`.
+
+        Then memory is made for its contents alone: they are where they stay.
+        """
+        cdef const unsigned char *mark = self.kept + self.head
+        cdef uint64_t length = <uint64_t> mark[1] << 24 | mark[2] << 16 | mark[3] << 8 | mark[4]
+        cdef bint known = self.kept[0] < 64 and self.bodies >> self.kept[0] & 1
+        self.more = BODY if known and mark[0] == 0xC6 and length == <uint64_t> (size - self.head - BODY) else 0
+
     cdef unsigned char *begin(self, uint64_t header) except NULL:
         """Check a header that is in private memory; return where the `self.length` bytes of the piece go."""
         cdef Py_ssize_t size = header & 0xFFFFFFFF
         cdef unsigned int lane = (header >> 32) & 0xFF
         cdef uint64_t kind = header >> 40  # the 16 bits that must be zero included
-        cdef Py_ssize_t head = self.head if lane == 0 else 0
+        cdef Py_ssize_t head = self.head + self.more if lane == 0 else 0
         cdef object frame
         self.apart = 0
         if lane >= self.lanes:
@@ -207,7 +217,7 @@ cdef class Assembler:
         """The piece is in its place. Return the frame if that was its last one, else None."""
         cdef object frame = self.frame
         cdef Py_ssize_t filled = self.offset + self.length
-        cdef Py_ssize_t head = self.head if self.lane == 0 and (self.offset or self.apart) else 0
+        cdef Py_ssize_t head = self.head + self.more if self.lane == 0 and (self.offset or self.apart) else 0
         cdef Headed headed
         self.frame = None
         if filled == head + PyBytes_GET_SIZE(frame):

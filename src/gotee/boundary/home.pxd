@@ -26,7 +26,7 @@ cdef class Home:
     cdef Chan known(self, uint64_t number)
     cdef int new_op(self, uint64_t op) except -1
     cdef int arrive(self, uint64_t op, list cases, bint wait) except -1
-    cdef Encoded validated(self, Chan channel, bytes value)
+    cdef Encoded validated(self, Chan channel, bytes value, bytes body=*)
     cdef int answer(self, uint64_t op, uint64_t case, Encoded value, bint ok) except -1
     cdef int error(self, uint64_t op, str kind, object error) except -1
     cpdef on_want(self, Message message)

@@ -81,7 +81,7 @@ cdef class Home:
         """A value of the enclave cannot be built: the channels that it names are ours, and nothing is to do."""
 
     cpdef bytes crosses(self, Encoded value):
-        """The bytes of a value that leaves for the enclave, which gets a handle of each channel in it."""
+        """The bytes, but for a `body`, of a value that leaves for the enclave, which gets a handle of each channel in it."""
         cdef Crossed crossed = value.data
         if crossed.channels:
             with self.counting:
@@ -153,7 +153,7 @@ cdef class Home:
         self.new_op(message.id)
         channel = self.known(message.argument)
         try:
-            value = self.validated(channel, message.payload)
+            value = self.validated(channel, message.payload, message.body)
         except BoundaryTypeError as error:
             self.error(message.id, "BoundaryTypeError", error)
             return
@@ -262,15 +262,15 @@ cdef class Home:
             self.wire.post(CODE_NONE, op)
         return 0
 
-    cdef Encoded validated(self, Chan channel, bytes value):
-        return (<ValueCodec?> channel.codec).received(value)   # every channel with a handle has crossed
+    cdef Encoded validated(self, Chan channel, bytes value, bytes body=None):
+        return (<ValueCodec?> channel.codec).received(value, body)   # every channel with a handle has crossed
 
     cdef int answer(self, uint64_t op, uint64_t case, Encoded value, bint ok) except -1:
         if not ok:
             return self.wire.post(CODE_CLOSED, op, case)
         if value is None:
             return self.wire.post(CODE_TAKEN, op, case)
-        return self.wire.post(CODE_GRANT, op, case, self.crosses(value))
+        return self.wire.post_body(CODE_GRANT, op, case, self.crosses(value), (<Crossed> value.data).body)
 
     cdef int error(self, uint64_t op, str kind, object error) except -1:
         return self.wire.post(CODE_ERROR, op, 0, pack_error(kind, str(error)))

@@ -19,5 +19,7 @@ cdef class FastLane:
 
     cdef bint is_exact(self, object value) except -1
     cpdef bytes encode(self, value, limits, str where)
+    cdef bint is_bytes(self) noexcept
+    cdef int check_size(self, Py_ssize_t size, limits, str where) except -1
     cdef int check(self, bytes data, limits, str where) except -1
     cpdef object decode(self, bytes data, limits, str path, str where)

@@ -84,16 +84,24 @@ cdef class FastLane:
     cdef int check(self, bytes data, limits, str where) except -1:
         """The limits, before anything is built. Depth is bounded by the type."""
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        if limits is not self._limits:
-            self._limits, self._frame_bytes, self._items = limits, limits.frame_bytes, limits.items
-        if size > self._frame_bytes:
-            raise Overloaded(f"{where}: {size} bytes encoded, the limit is {self._frame_bytes}")
+        self.check_size(size, limits, where)
         if self._fixed or size <= self._items:
             return 0
         if not self._header:
             scan(data, limits, where)
         elif array_items(data, where) > self._items:
             raise Overloaded(f"{where}: more than {self._items} items")
+        return 0
+
+    cdef bint is_bytes(self) noexcept:
+        """Whether its values are `bytes`."""
+        return not self._many and self._classes is not None and self._classes[0] is bytes
+
+    cdef int check_size(self, Py_ssize_t size, limits, str where) except -1:
+        if limits is not self._limits:
+            self._limits, self._frame_bytes, self._items = limits, limits.frame_bytes, limits.items
+        if size > self._frame_bytes:
+            raise Overloaded(f"{where}: {size} bytes encoded, the limit is {self._frame_bytes}")
         return 0
 
     cpdef object decode(self, bytes data, limits, str path, str where):

@@ -59,7 +59,7 @@ cdef class Lender:
         for value in channel.buffer:
             crossed = value.data
             length = SIZE + PyBytes_GET_SIZE(crossed.payload)
-            if crossed.channels or size + length > MOST_BYTES or len(values) == MOST_VALUES:
+            if crossed.channels or crossed.body is not None or size + length > MOST_BYTES or len(values) == MOST_VALUES:
                 break
             values.append(crossed.payload)
             size += length

@@ -39,6 +39,16 @@ cdef class Message:
     cdef readonly uint64_t id
     cdef readonly uint64_t argument
     cdef readonly bytes payload
+    cdef readonly bytes body     # None, or the rest of the payload: the contents of one large `bytes`
+
+
+cdef inline Py_ssize_t payload_size(Message message):
+    return len(message.payload) + (0 if message.body is None else len(message.body))
+
+
+cdef inline bytes whole(Message message):
+    """The payload as one."""
+    return message.payload if message.body is None else message.payload + message.body
 
 
 cdef inline void write_head(unsigned char *head, int kind, uint64_t id, uint64_t argument) noexcept:

@@ -49,6 +49,7 @@ class Message:
     id: Final[int]
     argument: Final[int]
     payload: Final[bytes]
+    body: Final[bytes | None]
 
 def pack(kind: int, id: int = 0, argument: int = 0, payload: bytes = b"") -> bytes: ...
 def unpack(frame: bytes, sender: int) -> Message: ...

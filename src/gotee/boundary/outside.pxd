@@ -17,10 +17,10 @@ cdef class OutsideChannels:
     cpdef on_lend(self, Message message)
     cpdef tell(self)
     cdef object _select_there(self, tuple cases, list places, dict values, bint default)
-    cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload) except 0
-    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, object subject)
+    cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload, bytes body=*) except 0
+    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, object subject, bytes body=*)
     cdef int ask_as(
-        self, Question question, int kind, uint64_t argument, bytes payload, str what, object subject
+        self, Question question, int kind, uint64_t argument, bytes payload, str what, object subject, bytes body=*
     ) except -1
     cdef Message ask_home(self, int kind, uint64_t argument, str what, Chan channel)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from libc.stdint cimport uint64_t
 
-from gotee.boundary.crossing cimport Crossed, ValueCodec
+from gotee.boundary.crossing cimport Crossed, ValueCodec, whole
 from gotee.boundary.loans cimport Borrowed, borrowed
 from gotee.boundary.messages cimport (
     CODE_CANCEL, CODE_CANCELLED, CODE_CLOSE, CODE_CLOSED, CODE_ERROR, CODE_GRANT, CODE_LEN, CODE_LENGTH, CODE_NONE,
@@ -60,11 +60,11 @@ cdef class End(Outside):
     cdef bint owes               # to tell the home that some of it was taken
 
     cdef int send(self, Chan channel, object value) except -1:
-        cdef bytes payload = (<Crossed> (<Encoded> self.codec.encode(value)).data).payload
+        cdef Crossed crossed = (<Encoded> self.codec.encode(value)).data
         cdef Message answer
         if self.world.wire.queued:
             self.world.room()
-        answer = self.world.ask(CODE_OFFER, self.number, payload, "send", channel)
+        answer = self.world.ask(CODE_OFFER, self.number, crossed.payload, "send", channel, crossed.body)
         if answer.code == CODE_CLOSED:
             raise ChannelClosed(f"send on closed channel {channel}")
         return 0
@@ -81,7 +81,7 @@ cdef class End(Outside):
         self.owes = False          # the question says it too
         answer = self.world.ask(CODE_WANT, self.number, b"", "recv", channel)
         out.ok = answer.code != CODE_CLOSED
-        out.value = self.codec.arrived(answer.payload) if out.ok else None
+        out.value = self.codec.arrived(answer.payload, answer.body) if out.ok else None
         return 0
 
     cdef bytes lent(self):
@@ -173,7 +173,7 @@ cdef class OutsideChannels:
 
     def crosses(self, Encoded value):
         """The bytes of a value that leaves for the host."""
-        return (<Crossed> value.data).payload
+        return whole(value.data)
 
     def _release(self, End end):
         if end.times:
@@ -223,7 +223,7 @@ cdef class OutsideChannels:
             if isinstance(case, Send):
                 return ChannelClosed(f"select sent on closed channel {channel}")
             return Selected(index, channel, None, False)
-        value = (<End> channel.outside).codec.arrived(answer.payload) if answer.code == CODE_GRANT else None
+        value = (<End> channel.outside).codec.arrived(answer.payload, answer.body) if answer.code == CODE_GRANT else None
         return Selected(index, channel, value, True)
 
     # -- questions and answers ------------------------------------------------------------------------
@@ -258,7 +258,7 @@ cdef class OutsideChannels:
             if end.owes:
                 end.tell()
 
-    cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload) except 0:
+    cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload, bytes body=None) except 0:
         """Ask; the number by which the answer will come."""
         question.answers = answers_to(kind)
         if question.places is not None and not argument:
@@ -266,20 +266,20 @@ cdef class OutsideChannels:
         self.last_question += 1
         self.questions[self.last_question] = question
         cdef uint64_t number = self.last_question
-        self.wire.post(kind, number, argument, payload)
+        self.wire.post_body(kind, number, argument, payload, body)
         return number
 
     def _take_back(self, number):
         self.wire.post(CODE_CANCEL, number)
 
-    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, object subject):
+    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, object subject, bytes body=None):
         """Ask, park, and return the answer."""
         cdef Question question = Question.__new__(Question)
-        self.ask_as(question, kind, argument, payload, what, subject)
+        self.ask_as(question, kind, argument, payload, what, subject, body)
         return question.answer
 
     cdef int ask_as(
-        self, Question question, int kind, uint64_t argument, bytes payload, str what, object subject
+        self, Question question, int kind, uint64_t argument, bytes payload, str what, object subject, bytes body=None
     ) except -1:
         """`ask` with a question of one's own. A cancel takes it back unless the answer is on its way."""
         cdef Scheduler scheduler = blocking(
@@ -289,7 +289,7 @@ cdef class OutsideChannels:
         cdef object cancelled = None
         cdef uint64_t number
         question.waiter = waiter_of(scheduler, subject)
-        number = self.put(question, kind, argument, payload)
+        number = self.put(question, kind, argument, payload, body)
         try:
             if question.answer is None:
                 scheduler.wait(question.waiter, what)

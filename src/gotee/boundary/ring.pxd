@@ -55,6 +55,7 @@ cdef class Ring:
     cdef void copy_gathered(self, uint64_t header, Gather frame, Py_ssize_t offset, Py_ssize_t length) noexcept nogil
     cdef void write_at(self, uint64_t place, const unsigned char *source, size_t length) noexcept nogil
     cdef void read_at(self, uint64_t place, unsigned char *target, size_t length) noexcept nogil
+    cdef void look(self, Py_ssize_t size) noexcept
     cdef void keep_head(self, Py_ssize_t size) noexcept
     cdef int end_copy(self) except -1
     cdef bytes take_parts(self, unsigned char *head, size_t head_size)

@@ -26,7 +26,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
-from gotee.boundary.frames cimport FIRST, HEADER, MORE, WHOLE, Assembler, Gather, pack
+from gotee.boundary.frames cimport BODY, FIRST, HEADER, MORE, WHOLE, Assembler, Gather, pack
 from gotee.boundary.system cimport (
     SHUT_RDWR,
     close_fd,
@@ -385,6 +385,8 @@ cdef class Ring:
         cdef uint64_t need
         cdef Py_ssize_t length
         cdef unsigned char *target
+        if header >> 32 == FIRST << 8:     # of lane 0
+            self.look(header & 0xFFFFFFFF)
         try:
             target = self.assembler.begin(header)
         except LinkCorrupt:
@@ -393,7 +395,8 @@ cdef class Ring:
         need = HEADER + ((self.assembler.length + 7) & ~7)
         if need > self.arrived - self.head:
             self.blame(f"the peer announced a piece of {need} bytes and sent {self.arrived - self.head}")
-        self.keep_head(self.assembler.apart)
+        if self.assembler.apart and not self.assembler.more:
+            self.keep_head(self.assembler.apart)
         length = self.assembler.length - self.assembler.apart
         if length < LARGE:
             self.read_at(self.head + HEADER + self.assembler.apart, target, length)
@@ -454,6 +457,14 @@ cdef class Ring:
         word = load_relaxed(self.peer_sleep)
         if word > 1 and self.capacity - (self.arrived - self.head) >= word - 1 and swap(self.peer_sleep, 0):
             ring_bell(self.peer_bell)
+
+    cdef void look(self, Py_ssize_t size) noexcept:
+        """Have the assembler look at the beginning of a large frame. What it finds there is not read again."""
+        cdef Py_ssize_t head = self.assembler.head + BODY
+        self.assembler.more = 0
+        if self.assembler.bodies and size > head and self.arrived - self.head >= <uint64_t> (HEADER + head):
+            self.keep_head(head)
+            self.assembler.look(size)
 
     cdef void keep_head(self, Py_ssize_t size) noexcept:
         self.read_at(self.head + HEADER, self.assembler.kept, size)

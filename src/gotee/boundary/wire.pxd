@@ -29,6 +29,7 @@ cdef class Wire:
     cpdef object receive(self)
     cpdef int post(self, int kind, uint64_t id=*, uint64_t argument=*, bytes payload=*) except -1
     cpdef int post_gather(self, int kind, uint64_t id, uint64_t argument, Gather payload) except -1
+    cdef int post_body(self, int kind, uint64_t id, uint64_t argument, bytes payload, bytes body) except -1
     cdef int put_large(self, Gather frame) except -1
     cdef bint put_pieces(self, Gather frame) except -1
     cdef Message next(self, int sender)

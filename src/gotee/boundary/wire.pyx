@@ -19,7 +19,9 @@ from cpython.pythread cimport (
 from libc.stdint cimport int64_t, uint64_t
 
 from gotee.boundary.frames cimport Gather, Headed
-from gotee.boundary.messages cimport HEAD, Message, pack, read_parts, unpack, write_head
+from gotee.boundary.messages cimport (
+    CODE_GRANT, CODE_OFFER, CODE_RESULT, HEAD, Message, pack, read_parts, unpack, whole, write_head,
+)
 from gotee.boundary.ring cimport Ring
 
 from gotee.boundary.frames import LinkClosed
@@ -45,6 +47,9 @@ cdef class Wire:
         self.piece = link.piece
         if self.ring is not None:
             self.ring.assembler.head = HEAD
+            self.ring.assembler.bodies = (
+                <uint64_t> 1 << CODE_GRANT | <uint64_t> 1 << CODE_OFFER | <uint64_t> 1 << CODE_RESULT
+            )
 
     def __dealloc__(self):
         if self.owner is not NULL:
@@ -104,6 +109,12 @@ cdef class Wire:
         write_head(head, kind, id, argument)
         payload.set_head(head, HEAD)
         return self.put_large(payload)
+
+    cdef int post_body(self, int kind, uint64_t id, uint64_t argument, bytes payload, bytes body) except -1:
+        """`post`, of a payload that goes on with the contents of one large `bytes`, if that is not None."""
+        if body is None:
+            return self.post(kind, id, argument, payload)
+        return self.post_gather(kind, id, argument, Gather((payload, body)))
 
     cdef int put_large(self, Gather frame) except -1:
         """Send a frame of several pieces from where its parts lie; queue a copy if it is not its turn."""
@@ -243,7 +254,7 @@ cdef class Wire:
         """The next message of that world, or None, as `receive`; LinkCorrupt if it is not one that world sends."""
         cdef Message message = self.take(sender)
         if self.tap is not None and message is not None:
-            self.tap(False, message.code, message.id, message.argument, message.payload)
+            self.tap(False, message.code, message.id, message.argument, whole(message))
         return message
 
     cdef Message take(self, int sender):
@@ -265,10 +276,15 @@ cdef class Wire:
     cdef Message next_by_frame(self, int sender):
         cdef object frame = self.receive()
         cdef Headed headed
-        if isinstance(frame, Headed):
-            headed = frame
+        cdef Message message
+        if not isinstance(frame, Headed):
+            return None if frame is None else unpack(frame, sender)
+        headed = frame
+        if headed.head_size == HEAD:
             return read_parts(headed.head, headed.rest, sender)
-        return None if frame is None else unpack(frame, sender)
+        message = read_parts(headed.head, headed.head[HEAD:headed.head_size], sender)
+        message.body = headed.rest
+        return message
 
     def wait(self, seconds):
         """Wait until a frame may have come, room may have come, or `wake`; False after `seconds` without any."""

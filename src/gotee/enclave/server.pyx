@@ -13,6 +13,7 @@ from libc.stdint cimport uint64_t
 from gotee.boundary.crossing cimport CallCodec
 from gotee.boundary.messages cimport (
     CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack,
+    payload_size,
 )
 from gotee.boundary.outside cimport OutsideChannels
 from gotee.boundary.wire cimport Wire
@@ -225,7 +226,7 @@ cdef class Server(Sleeper):
         cdef Message message
         if self.deferred:
             message = self.deferred.popleft()
-            self.deferred_bytes -= len(message.payload)
+            self.deferred_bytes -= payload_size(message)
             return message
         return self.wire.next(OF_HOST)
 
@@ -260,7 +261,7 @@ cdef class Server(Sleeper):
                 self.ocalls.on_answer(message)
             else:
                 self.deferred.append(message)
-                self.deferred_bytes += len(message.payload)
+                self.deferred_bytes += payload_size(message)
                 if self.deferred_bytes > INBOX_BYTES:
                     raise LinkCorrupt(f"the host sent {self.deferred_bytes} bytes and answers no ocall")
 

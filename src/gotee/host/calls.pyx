@@ -115,7 +115,7 @@ cdef class Calls:
         """RESULT(call, value)."""
         cdef SecuredRoutine routine = self.ended(message)
         try:
-            value = routine.codec.result(message.payload)
+            value = routine.codec.result(message.payload, message.body)
         except BoundaryTypeError as error:
             routine.complete(None, error)
         else:
