@@ -58,6 +58,25 @@ def test_measurement_is_what_adding_and_extending_page_by_page_gives(built: Buil
     assert digest.digest() == built.measurement == sgxs.measurement(built.stream)
 
 
+def test_the_page_of_a_thread_is_laid_out_as_the_processor_reads_it(built: Built) -> None:
+    data = built.stream
+    thread = data[-2 * 5184 : -5184]  # the last page is that of its SSA
+    assert int.from_bytes(thread[16:24], "little") == 0x100  # SECINFO: a TCS, and no rights
+    at = int.from_bytes(thread[8:16], "little")
+    page = b"".join(thread[64 + number * 320 :][64:320] for number in range(16))
+    number = {name: int.from_bytes(page[start:end], "little") for name, start, end in TCS}
+    assert number.pop("OSSA") == at + PAGE
+    assert number == {"NSSA": 1, "FSLIMIT": 0xFFF, "GSLIMIT": 0xFFF, **dict.fromkeys(MUST_BE_ZERO, 0)}
+
+
+MUST_BE_ZERO = ("STATE", "FLAGS", "CSSA", "OENTRY", "AEP", "OFSBASE", "OGSBASE", "RESERVED")
+TCS = (
+    ("STATE", 0, 8), ("FLAGS", 8, 16), ("OSSA", 16, 24), ("CSSA", 24, 28), ("NSSA", 28, 32), ("OENTRY", 32, 40),
+    ("AEP", 40, 48), ("OFSBASE", 48, 56), ("OGSBASE", 56, 64), ("FSLIMIT", 64, 68), ("GSLIMIT", 68, 72),
+    ("RESERVED", 72, 4096),
+)  # fmt: skip
+
+
 def test_a_changed_stream_is_refused_or_measures_differently(built: Built) -> None:
     chance = random.Random(7)
     places = [*range(0, 200, 7), *(chance.randrange(len(built.stream)) for _ in range(40))]

@@ -7,7 +7,7 @@ import struct
 from gotee.errors import ImageError
 from gotee.image.sgxs import PAGE, REG, TCS, Page, R, Stream, W, read, write
 
-_TCS = struct.Struct("<QQQII QQQ II")  # Intel SDM volume 3D, table "Layout of Thread Control Structure"
+_TCS = struct.Struct("<QQQII QQQQ II")  # Intel SDM volume 3D, table "Layout of Thread Control Structure"
 SSA_FRAMES = 1
 ALL_SEGMENT = 0xFFF
 
@@ -51,5 +51,5 @@ def _of_thread(at: int) -> tuple[Page, Page]:
 
 def _tcs(ssa: int) -> bytes:
     """A thread control structure whose entry point is address 0."""
-    fields = _TCS.pack(0, 0, ssa, 0, SSA_FRAMES, 0, 0, 0, ALL_SEGMENT, ALL_SEGMENT)
+    fields = _TCS.pack(0, 0, ssa, 0, SSA_FRAMES, 0, 0, 0, 0, ALL_SEGMENT, ALL_SEGMENT)
     return fields.ljust(PAGE, b"\0")
