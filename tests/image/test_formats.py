@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
+import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gotee.cli import inspect
 from gotee.errors import ImageError
-from gotee.image import manifest, pages, parts, sgxs, sigstruct
+from gotee.image import describe, manifest, pages, parts, sgxs, sigstruct
 from gotee.image.build import Built
+from gotee.image.files import ImageFile
 from gotee.image.sgxs import PAGE, REG, Page, R, Stream
 
 REAL = Path(__file__).parent / "evidence" / "fortanix_test_enclave.sig"
@@ -147,3 +154,46 @@ def test_the_manifest_says_the_same_after_reading_it_again(built: Built) -> None
     again = manifest.decode(built.manifest.encode())
     assert (again.program, again.digest) == (built.manifest.program, built.manifest.digest)
     assert sorted(again.files) == sorted(built.manifest.files)
+
+
+ODD: list[object] = [None, True, -1, 1 << 70, 1.5, "", "x\x1b[2J", "\ud800", [], {}, [1], {"a": 1}, ["x", "x"]]
+
+
+def test_an_image_that_says_odd_things_of_itself_is_refused_or_described(built: Built) -> None:
+    whole = json.loads(built.manifest.encode())
+    whole["files"] = whole["files"][:3]
+    signed = ImageFile(_stream_with(whole), None)
+    assert not describe.difference(signed, signed)
+    refused = 0
+    for path in _places(whole):
+        for value in ODD:
+            changed = copy.deepcopy(whole)
+            holder = functools.reduce(lambda found, key: found[key], path[:-1], changed)
+            holder[path[-1]] = value
+            image = ImageFile(_stream_with(changed), None)
+            try:
+                for line in (*inspect._lines(describe.report(image)), *describe.difference(image, signed)):
+                    assert inspect.plain(line).isprintable()
+                describe.difference(signed, image)
+            except ImageError:
+                refused += 1
+        if isinstance(holder, dict):  # a key that is missing
+            changed = copy.deepcopy(whole)
+            del functools.reduce(lambda found, key: found[key], path[:-1], changed)[path[-1]]
+            try:
+                describe.difference(ImageFile(_stream_with(changed), None), signed)
+            except ImageError:
+                refused += 1
+    assert refused > 300
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each thing in plain data."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from _places(value[key], (*path, key))
+
+
+def _stream_with(manifest: dict[str, Any]) -> bytes:
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    return pages.stream_of(parts.pack({"boot": b"", "loading": b"", "manifest": text}), 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from gotee.cli._files import require_file
@@ -43,7 +44,7 @@ def inspect(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report, indent=2))
     else:
-        _print(report)
+        print("\n".join(map(plain, _lines(report))))
     return 0
 
 
@@ -61,34 +62,43 @@ def _diff(first: ImageFile, second: ImageFile, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"differences": lines}, indent=2))
     else:
-        print("\n".join(lines) if lines else "the same image")
+        print("\n".join(map(plain, lines)) if lines else "the same image")
     return 1 if lines else 0
 
 
-def _print(report: dict[str, Any]) -> None:
-    signature = report["signature"]
-    print(f"name            {report['name']}")
-    print(f"measurement     {report['measurement']}")
-    print(f"program digest  {report['program_digest']}")
+def plain(text: str) -> str:
+    r"""What an image says, on one line and without what a terminal would take for a command.
+
+    >>> plain("a\x1b[2J\nb\udc80")
+    'a\\x1b[2J\\nb\\udc80'
+    """
+    return "".join(sign if sign.isprintable() else sign.encode("unicode-escape").decode() for sign in text)
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
+    signature, python = report["signature"], report["python"]
+    yield f"name            {report['name']}"
+    yield f"measurement     {report['measurement']}"
+    yield f"program digest  {report['program_digest']}"
     if signature is None:
-        print("signature       none")
+        yield "signature       none"
     else:
         kind = "for debugging" if signature["debug"] else "for release"
         numbers = f"product {signature['product_id']}, security version {signature['security_version']}"
-        print(f"signer          {signature['signer']}")
-        print(f"signed          {kind}, {numbers}")
-    print(f"python          {report['python']['implementation']} {report['python']['version']}")
-    for entry in report["interface"]:
-        print(f"entry           {entry}")
-    for name, digest in sorted(report["modules"].items()):
-        print(f"module          {name}  {digest[:16]}")
+        yield f"signer          {signature['signer']}"
+        yield f"signed          {kind}, {numbers}"
+    yield f"python          {python['implementation']} {python['version']}"
+    for title, key in (("entry", "interface"), ("module", "modules"), ("data", "data")):
+        for name in report[key]:
+            yield f"{title:16}{name}" + (f"  {report[key][name][:16]}" if key != "interface" else "")
     for name, found in sorted(report["distributions"].items()):
-        print(f"distribution    {name} {found}")
-    for name in report["absent"]:
-        print(f"not installed   {name}")
-    for text in report["host_only"]:
-        print(f"host only       {text}")
-    print(f"policy          {json.dumps(report['policy'])}")
-    print(f"files           {', '.join(f'{count} {role}' for role, count in report['files'].items())}")
+        yield f"distribution    {name} {found}"
+    for title, key in (("not installed", "absent"), ("host only", "host_only"), ("override", "overrides")):
+        for text in report[key]:
+            yield f"{title:16}{text}"
+    yield f"policy          {json.dumps(report['policy'])}"
+    if report["limits"]:
+        yield f"limits          {json.dumps(report['limits'])}"
+    yield f"files           {', '.join(f'{count} {role}' for role, count in report['files'].items())}"
     if report.get("verified"):
-        print("verified        signature and every file: this image can be loaded here")
+        yield "verified        signature and every file: this image can be loaded here"

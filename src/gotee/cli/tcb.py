@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gotee.cli._files import require_file
+from gotee.cli.inspect import plain
 from gotee.compiler.closure import analysis_of
 from gotee.compiler.report import FORMAT, difference, report
 from gotee.errors import UsageError
@@ -44,7 +45,7 @@ def tcb(options: argparse.Namespace) -> int:
     found = report(analysis, built)
     if options.diff is not None:
         lines = _difference(Path(require_file(options.diff)), found, files.ImageFile(built.stream, None))
-        print("\n".join(lines) if lines else "nothing came in and nothing went out")
+        print("\n".join(map(plain, lines)) if lines else "nothing came in and nothing went out")
         return 1 if lines else 0
     if options.html is not None:
         files.write(Path(options.html), page(found).encode())

@@ -18,6 +18,7 @@ else:
 FORMAT = 2
 ARCHIVE, SOURCE, NATIVE = "archive", "source", "native"
 ROLES = (ARCHIVE, SOURCE, NATIVE)
+PYTHON = frozenset(("implementation", "version", "magic", "machine"))
 ERROR_KEY = 768  # hexadecimal digits of a modulus of 3072 bits
 MOST_FILES = 200_000
 MOST_BYTES = 4 << 30  # of one file
@@ -87,7 +88,8 @@ def decode(data: bytes, *, program: bool = True) -> Manifest:
     if plain["format"] != FORMAT:
         raise ImageError("the image has a format that this version of gotee does not know: build it anew")
     described, python, rows = plain["program"], plain["python"], plain["files"]
-    if not isinstance(described, dict) or not _texts(python) or not isinstance(rows, list) or len(rows) > MOST_FILES:
+    known = _texts(python) and set(python) == PYTHON
+    if not isinstance(described, dict) or not known or not isinstance(rows, list) or len(rows) > MOST_FILES:
         raise ImageError("the image's manifest has fields of a wrong type")
     found = Manifest(described, python, tuple([_file(row) for row in rows]))
     if len({file.path for file in found.files}) != len(found.files):
@@ -147,6 +149,8 @@ _PROGRAM = {
     "overrides": list,
 }
 
+_LINES = ("interface", "absent", "host_only", "overrides")
+
 
 def _plain_policy(ocalls: object) -> bool:
     """The rules themselves are read by the enclave, which does not start with one that means nothing."""
@@ -183,6 +187,8 @@ def _check_program(program: dict[str, Any]) -> None:
         raise ImageError("the image's manifest does not describe a program")
     if not _texts(program["distributions"]) or not _texts(program["modules"]) or not _texts(program["data"]):
         raise ImageError("the image's manifest lists modules or distributions in a form that is not known")
+    if any(not isinstance(text, str) for key in _LINES for text in program[key]):
+        raise ImageError("the image's manifest has lines that are no text")
     limits, ocalls = program["limits"], program["policy"].get("ocalls")
     if not all(name in Limits._fields and type(value) is int and value > 0 for name, value in limits.items()):
         raise ImageError("the image's manifest has limits that are not known")
