@@ -65,7 +65,8 @@ def test_flipped_bits_are_refused_before_anything_runs(gotee: Gotee, file: Path,
     image.write_bytes(data)
     done = gotee("run", "--image", image, file)
     assert done.returncode == 1
-    assert "ImageError" in done.stderr
+    assert "gotee: error: ImageError: the " in done.stderr
+    assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert gotee("inspect", image, "--verify").returncode == 1
 
@@ -159,6 +160,25 @@ def test_settings_of_the_project_go_into_image_and_signature(gotee: Gotee, file:
     assert (report["name"], report["limits"]) == ("twice", {"routines": 1000})
     assert (report["signature"]["product_id"], report["signature"]["security_version"]) == (3, 4)
     assert gotee("run", "--image", "twice.sgxs", file).stdout == "42\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("include = ['absent.txt']", "include names 'absent.txt', but there is no such file"),
+        ("include = ['out']", "include names 'out', which is a folder: write 'out/**'"),
+        ("inclde = []", "did you mean include?"),
+    ],
+)
+def test_run_tells_what_the_project_says_wrongly_in_a_sentence(
+    gotee: Gotee, file: Path, tmp_path: Path, table: str, said: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "pyproject.toml").write_text(f"[tool.gotee]\n{table}\n")
+    done = gotee("run", file)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert done.stderr.startswith("gotee: error: ImageError: ")
+    assert said in done.stderr
 
 
 def test_an_archive_that_is_gone_is_made_again(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 from gotee.compiler.closure import partition
 from gotee.image.build import Built, Options, build
+from gotee.image.bytecode import compiled
 
 from .conftest import PROGRAM
 
@@ -38,6 +40,27 @@ def test_folders_seeds_locales_masks_and_caches_do_not_matter(
         [sys.executable, "-c", BUILD, str(file)], env=kept, capture_output=True, text=True, check=True, umask=0o077
     )
     assert done.stdout.strip() == built.measurement.hex()
+
+
+def test_bytecode_without_columns_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "doubling.py").write_text(PROGRAM)
+    kept = {**os.environ, "PYTHONNODEBUGRANGES": "1"}
+    command = [sys.executable, "-c", BUILD, str(tmp_path / "doubling.py")]
+    done = subprocess.run(command, env=kept, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "PYTHONNODEBUGRANGES" in done.stderr and "unset it" in done.stderr
+
+
+def test_warnings_that_are_errors_make_no_other_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = b"PATTERN = '\\d'\nSAME = PATTERN is 'x'\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        strict = compiled(source, "/program/a.py")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert compiled(source, "/program/a.py") == strict
 
 
 def test_another_program_has_another_measurement_and_digest(built: Built, tmp_path: Path) -> None:

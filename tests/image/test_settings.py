@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gotee.errors import UsageError
-from gotee.image.settings import Settings, find
+from gotee.image.settings import Settings, find, matching
 
 
 def settings(folder: Path, text: str) -> Settings:
@@ -74,6 +74,14 @@ def test_the_nearest_table_above_counts(tmp_path: Path) -> None:
         ("include = 'x'", ["include"]),
         ("include = ['../x']", ["include", "'../x'"]),
         ("include = ['/etc/passwd']", ["include"]),
+        ("include = ['.']", ["include '.'", "below the program's folder"]),
+        ("include = ['\\u0000']".replace("'", '"'), ["include '\\x00'"]),
+        ("include = ['a**']", ["include 'a**'", "between slashes"]),
+        (f"include = ['/{'x' * 9000}']", ["xxx... has to be"]),
+        ("policy = 1", ["'policy'", "did you mean ocalls?"]),
+        ("version = 1", ["'version'", "did you mean security-version?"]),
+        ("[tool.gotee.limits]\nkey = 1", ["no key 'key'. It has frame-bytes"]),
+        (f"name = {'[' * 9000}", ["cannot be read"]),
         ("[tool.gotee.limits]\nroutine = 1", ["'routine'", "did you mean routines?"]),
         ("[tool.gotee.limits]\nroutines = 0", ["limits.routines"]),
         ("[tool.gotee.ocalls]\nfiles = ['x']", ["files, 1st rule 'x', character 2", "write 'x:r'"]),
@@ -101,3 +109,11 @@ def test_what_cannot_be_is_refused_by_file_and_key(tmp_path: Path, text: str, pa
         settings(tmp_path, f"[tool.gotee]\n{text}\n")
     assert str(tmp_path / "pyproject.toml") in str(caught.value)
     assert all(part in str(caught.value) for part in parts), caught.value
+
+
+def test_patterns_of_include_name_files_the_same_way_on_every_python(tmp_path: Path) -> None:
+    for name in ("a.txt", "data/b.txt", "data/deep/c.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = {p: [str(f.relative_to(tmp_path)) for f in matching(tmp_path, p)] for p in ("data", "data/*", "data/**")}
+    assert found == {"data": [], "data/*": ["data/b.txt"], "data/**": ["data/b.txt", "data/deep/c.txt"]}

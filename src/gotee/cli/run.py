@@ -14,7 +14,7 @@ from typing import Any
 
 from gotee import config
 from gotee.cli._files import require_file
-from gotee.errors import CompileError
+from gotee.errors import CompileError, ImageError
 from gotee.host import ahead
 from gotee.syntax.run import run_file
 
@@ -69,6 +69,9 @@ def run(options: argparse.Namespace) -> int:
         raise
     except CompileError as error:
         print(f"gotee: error: {error}", file=sys.stderr)
+        return 1
+    except ImageError as error:
+        print(f"gotee: error: ImageError: {error}", file=sys.stderr)
         return 1
     except BaseException as error:  # the program's own, a UsageError too: no business of the command line
         sys.excepthook(type(error), error, error.__traceback__)

@@ -18,7 +18,7 @@ from gotee.compiler.scopes import makes_channel
 from gotee.compiler.secrets import secrets_in
 from gotee.compiler.statements import Unit
 from gotee.errors import CompileError
-from gotee.image.settings import find
+from gotee.image.settings import find, matching
 
 Global = tuple[str, str]  # module, name
 _MUTATORS = {
@@ -64,7 +64,7 @@ def _policy(analysis: Analysis, main: Path) -> Iterator[Finding]:
     settings = find(main)
     home = (settings.file or main.resolve()).parent
     root = analysis.partition.root
-    included = {file.relative_to(home).as_posix() for pattern in settings.include for file in root.glob(pattern)}
+    included = {file.relative_to(home).as_posix() for pattern in settings.include for file in matching(root, pattern)}
     included |= {(root / path).relative_to(home).as_posix() for path in analysis.partition.data}
     yield from refusals(analysis, Policy(settings.ocalls), home, included.__contains__)
 

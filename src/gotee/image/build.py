@@ -15,8 +15,9 @@ from gotee.compiler.closure import Partition
 from gotee.compiler.interface import interface_of
 from gotee.errors import ImageError
 from gotee.image import archives, natives, pages, parts, standard, wheels
-from gotee.image.bytecode import compiled, read_source
+from gotee.image.bytecode import compiled, has_columns, read_source
 from gotee.image.manifest import NATIVE, SOURCE, Listed, Manifest
+from gotee.image.settings import matching
 
 PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
 ROOMS = ("errors.py", "records.py", "runtime", "boundary", "enclave")
@@ -82,6 +83,11 @@ class Options:
 def build(partition: Partition, options: Options | None = None) -> Built:
     """Build the image of a program. Raises ImageError, CompileError."""
     options = options or Options()
+    if not has_columns():
+        raise ImageError(
+            "PYTHONNODEBUGRANGES, or -X no_debug_ranges, makes other bytecode, and so another measurement, than "
+            "everybody else gets from the same program: unset it"
+        )
     contents = _Contents()
     _program(contents, partition, options)
     _own(contents)
@@ -108,17 +114,22 @@ def _program(contents: _Contents, partition: Partition, options: Options) -> Non
         contents.pages[f"source {inside}"] = source
         contents.imports |= {wanted for wanted in made.imports if not wanted.startswith(".")}
     for path in {*partition.data, *_included(root, options.include)}:
-        contents.pages[f"file {PROGRAM}{path}"] = read_source(root / path)
+        try:
+            contents.pages[f"file {PROGRAM}{path}"] = read_source(root / path)
+        except OSError as error:
+            raise ImageError(f"{root / path}, which trusted code reads, cannot be read: {error.strerror}") from None
 
 
 def _included(root: Path, patterns: Sequence[str]) -> Iterable[str]:
     for pattern in patterns:
-        found = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+        found = matching(root, pattern)
+        if not found and (root / pattern).is_dir():
+            raise ImageError(f"include names {pattern!r}, which is a folder: write '{pattern.rstrip('/')}/**'")
         if not found:
             raise ImageError(f"include names {pattern!r}, but there is no such file under {root}")
         for path in found:
             if not path.resolve().is_relative_to(root.resolve()):
-                raise ImageError(f"include names {pattern!r}, which leads out of {root}")
+                raise ImageError(f"include names {pattern!r}, but {path.relative_to(root)} leads out of {root}")
             yield path.relative_to(root).as_posix()
 
 

@@ -13,8 +13,11 @@ import marshal
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import NamedTuple
 
 from gotee.image import cache
@@ -48,10 +51,25 @@ def compiled(source: bytes, label: str) -> Compiled:
     if stored is not None:
         head, _, code = stored.partition(b"\n")
         return Compiled(code, tuple(json.loads(head)))
-    made = compile(source, label, "exec", dont_inherit=True, optimize=0)
+    made = _compiled(source, label)
     found = Compiled(marshal.dumps(made, _WITHOUT_REFERENCES), tuple(sorted(set(imported(source)))))
     cache.write("compiled", key, json.dumps(found.imports).encode() + b"\n" + found.code)
     return found
+
+
+def _compiled(source: bytes, label: str) -> CodeType:
+    try:
+        return compile(source, label, "exec", dont_inherit=True, optimize=0)
+    except SyntaxError:
+        with warnings.catch_warnings():  # of a warning that this process was told to take for an error
+            warnings.simplefilter("ignore")
+            return compile(source, label, "exec", dont_inherit=True, optimize=0)
+
+
+@lru_cache(maxsize=1)
+def has_columns() -> bool:
+    """Whether bytecode says in which column something stands: not with PYTHONNODEBUGRANGES."""
+    return any(place[2] is not None for place in compile("x", "", "eval").co_positions())
 
 
 def imported(source: bytes) -> Iterable[str]:
@@ -82,7 +100,8 @@ def _names(text: bytes) -> list[str]:
 
 def _stamp() -> bytes:
     """What else the bytecode depends on."""
-    return b"1 " + sys.implementation.name.encode() + b" " + sys.version.encode() + importlib.util.MAGIC_NUMBER
+    columns = b"1 " if has_columns() else b"0 "
+    return columns + sys.implementation.name.encode() + b" " + sys.version.encode() + importlib.util.MAGIC_NUMBER
 
 
 def read_source(path: Path | str) -> bytes:

@@ -28,6 +28,9 @@ KEYS = (
     "error-key",
 )
 
+MEANT = {"policy": "ocalls", "files": "include", "data": "include", "version": "security-version", "key": "signer"}
+"""Words that people try first, and the key that each of them is here."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -81,8 +84,8 @@ def read(file: Path) -> Settings | None:
     """The settings of one file, or None if it has no `[tool.gotee]`. Raises UsageError with file, key and cure."""
     try:
         table = tomllib.loads(file.read_text("utf-8")).get("tool", {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if not isinstance(table, dict) or "gotee" not in table:
         return None
     return _Reader(file, table["gotee"]).settings()
@@ -104,7 +107,7 @@ class _Reader:
             raise self._error("threads", "more than one thread is not built yet: leave it out")
         debug = self._table.get("debug")
         if debug is not None and not isinstance(debug, bool):
-            raise self._error("debug", f"has to be true or false, not {debug!r}")
+            raise self._error("debug", f"has to be true or false, not {_shown(debug)}")
         signer = self._text("signer") or DEVELOPMENT
         if signer == DEVELOPMENT and debug is False:
             raise self._error("debug", "a development key signs for debugging only: name another signer")
@@ -129,26 +132,27 @@ class _Reader:
     def _known(self, where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
         for key in table:
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]}? " if near else ""
-                raise UsageError(f"{self._file}: [{where}] has no key {key!r}; {hint}It has {', '.join(known)}")
+                meant = MEANT.get(key)
+                near = [meant] if meant in known else difflib.get_close_matches(key, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else "."
+                raise UsageError(f"{self._file}: [{where}] has no key {_shown(key)}{hint} It has {', '.join(known)}")
 
     def _text(self, key: str) -> str | None:
         value = self._table.get(key)
         if value is not None and (not isinstance(value, str) or not value):
-            raise self._error(key, f"has to be a text, not {value!r}")
+            raise self._error(key, f"has to be a text, not {_shown(value)}")
         return value
 
     def _name(self) -> str | None:
         name = self._text("name")
         if name is not None and not name.replace("-", "_").replace(".", "_").isidentifier():
-            raise self._error("name", f"{name!r} cannot be the name of a file: use letters, digits, - and .")
+            raise self._error("name", f"{_shown(name)} cannot be the name of a file: use letters, digits, - and .")
         return name
 
     def _number(self, key: str, least: int, most: int) -> int:
         value = self._table.get(key, least)
         if type(value) is not int or not least <= value <= most:
-            raise self._error(key, f"has to be a whole number from {least} to {most}, not {value!r}")
+            raise self._error(key, f"has to be a whole number from {least} to {most}, not {_shown(value)}")
         return value
 
     def _limits(self) -> dict[str, int]:
@@ -159,7 +163,7 @@ class _Reader:
         self._known("tool.gotee.limits", limits, names)
         for key, value in limits.items():
             if type(value) is not int or not 0 < value < 1 << 40:
-                raise self._error(f"limits.{key}", f"has to be a whole number above 0, not {value!r}")
+                raise self._error(f"limits.{key}", f"has to be a whole number above 0, not {_shown(value)}")
         return {key.replace("-", "_"): value for key, value in limits.items()}
 
     def _ceilings(self) -> dict[str, int]:
@@ -172,7 +176,9 @@ class _Reader:
             if not plain_ceilings({name: value}):
                 least, most = CEILINGS[name]
                 key = name.replace("_", "-")
-                raise self._error(f"ceilings.{key}", f"has to be a whole number of {least} to {most}, not {value!r}")
+                raise self._error(
+                    f"ceilings.{key}", f"has to be a whole number of {least} to {most}, not {_shown(value)}"
+                )
         return found
 
     def _ocalls(self) -> dict[str, Any]:
@@ -191,6 +197,21 @@ class _Reader:
         if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
             raise self._error("include", "has to be a list of paths, with * and ** if you like")
         for pattern in patterns:
-            if not pattern or pattern.startswith("/") or ".." in Path(pattern).parts:
-                raise self._error("include", f"{pattern!r} has to be a path below the program's folder")
+            parts = Path(pattern).parts
+            if not parts or pattern.startswith("/") or ".." in parts or not pattern.isprintable():
+                raise self._error("include", f"{_shown(pattern)} has to be a path below the program's folder")
+            if any("**" in part and part != "**" for part in parts):
+                raise self._error("include", f"{_shown(pattern)}: ** means all folders, and stands between slashes")
         return tuple(patterns)
+
+
+def matching(root: Path, pattern: str) -> list[Path]:
+    """The files of a folder that one pattern of `include` names, in order. `**` at its end are all files below."""
+    spelled = f"{pattern}/*" if Path(pattern).name == "**" else pattern  # from Python 3.13 on it would be so anyway
+    return [path for path in sorted(root.glob(spelled)) if path.is_file()]
+
+
+def _shown(value: object) -> str:
+    """A value in an error: enough of it to be found again."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
