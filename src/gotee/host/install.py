@@ -21,7 +21,7 @@ from pathlib import Path
 import gotee
 from gotee.errors import ImageError, UsageError
 from gotee.host import unit
-from gotee.image import base, natives
+from gotee.image import base, natives, standard
 from gotee.platform.service.settings import Settings, require_safe
 
 PACKAGES = ("cryptography", "cffi", "pycparser", "cbor2")
@@ -174,7 +174,7 @@ def _fill(settings: Settings, new: Path, file: str) -> int:
     version = "python{}.{}".format(*sys.version_info[:2])
     library = new / "python" / "lib"
     _copy_tree(Path(sysconfig.get_path("stdlib")), library / version)
-    _copy_tree(base.shared(), library / version / "lib-dynload")
+    _copy_tree(standard.shared(), library / version / "lib-dynload")
     _copy_file(executable, new / "python" / "bin" / version)
     _copy_file(loader, library / "loader.so")
     own = natives.linked(loader, executable)

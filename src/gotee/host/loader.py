@@ -12,7 +12,7 @@ from gotee import config
 from gotee.boundary import plain_json
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
-from gotee.errors import EnclaveLost, GoteeError, ImageError, SecuredRoutineError
+from gotee.errors import EnclaveLost, GoteeError, ImageError, SecuredRoutineError, UsageError
 from gotee.host import ahead
 from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
@@ -61,8 +61,11 @@ class Loaded:
         from gotee.image.sign import for_development
 
         trusted = partition(file)
-        settings = find(file)
-        built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())
+        try:
+            settings = find(file)
+            built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())
+        except UsageError as error:  # of pyproject.toml, and not of the call that asked for the enclave
+            raise ImageError(str(error)) from None
         signature = for_development(
             built.measurement, product_id=settings.product_id, security_version=settings.security_version
         )
@@ -131,6 +134,8 @@ def _read(file: Path) -> tuple[dict[str, Any], Image]:
         raise ImageError(f"there is no signature {file.with_suffix('.sig')}: `gotee sign` writes one")
     manifest = contents.manifest_of(image.stream)
     places = places_of(manifest)
+    if not all(map(os.path.isfile, places.values())):  # the platform says which; it may be here the next time
+        return manifest.program, Image(image.stream, image.signature, places)
     with open(file, "rb") as opened:
         ahead.remember(opened.fileno(), places.values(), plain_json.dumps(places))
     return manifest.program, Image(image.stream, image.signature, places)

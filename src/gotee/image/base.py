@@ -10,8 +10,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
-import sysconfig
+import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,7 @@ LOCK_NAME = "base.lock.json"
 
 def place(path: str, *, native: bool) -> str:
     """Where a file of the standard library lies: an extension module, or a file below the library's folder."""
-    return str((shared() if native else standard.library()) / path)
-
-
-def shared() -> Path:
-    """The folder of the standard library's extension modules."""
-    return Path(sysconfig.get_config_var("DESTSHARED") or standard.library() / "lib-dynload")
+    return str((standard.shared() if native else standard.library()) / path)
 
 
 @lru_cache(maxsize=1)
@@ -43,7 +39,7 @@ def files() -> dict[str, str]:
     executable = natives.interpreter()
     loader = natives.loader_of(executable)
     found = {"/base/python": executable, "/base/loader": loader}
-    extensions = list(natives.extensions(shared()).values())
+    extensions = list(natives.extensions(standard.shared()).values())
     own = set(_installed())
     for file in (executable, *extensions, *_installed()):
         try:
@@ -85,8 +81,7 @@ def lock() -> dict[str, Any]:
     for path, file in sorted(files().items()):
         data = read_source(file)
         rows[path] = [len(data), hashlib.sha256(data).hexdigest()]
-    version = {"implementation": sys.implementation.name, "version": sys.version.split()[0]}
-    return {"format": FORMAT, "python": version, "files": rows}
+    return {"format": FORMAT, "python": _version(), "files": rows}
 
 
 def encode(found: dict[str, Any]) -> bytes:
@@ -95,17 +90,39 @@ def encode(found: dict[str, Any]) -> bytes:
 
 
 def read_lock(file: Path) -> dict[str, tuple[int, str]]:
-    """The files of a lock. Raises ImageError."""
+    """The files of a lock. Raises ImageError, also if it is that of another Python."""
     try:
         found = json.loads(file.read_bytes())
-        rows = {str(path): (int(size), str(digest)) for path, (size, digest) in found["files"].items()}
     except OSError as error:
         raise ImageError(f"the base lock {file} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ImageError(f"{file} is no base lock: `gotee base lock -o {file}` writes one") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not _lock_like(found.get("python"), found.get("files")):
+        raise ImageError(f"{file} is no base lock: `gotee base lock -o {file}` writes one")
     if found.get("format") != FORMAT:
         raise ImageError(f"the base lock {file} has a format that this version does not know: write it anew")
-    return rows
+    locked, here = (f"{each['implementation']} {each['version']}" for each in (found["python"], _version()))
+    if locked != here:
+        raise ImageError(
+            f"the base lock {file} is of {locked}, and this is {here}: build with the locked interpreter, or "
+            "lock this one"
+        )
+    return {path: (size, digest) for path, (size, digest) in found["files"].items()}
+
+
+def _lock_like(python: object, rows: object) -> bool:
+    """Whether these can be the two fields of a lock."""
+    return (
+        isinstance(python, dict)
+        and python.keys() == _version().keys()
+        and all(isinstance(text, str) for text in python.values())
+        and isinstance(rows, dict)
+        and all(isinstance(row, list) and [type(each) for each in row] == [int, str] for row in rows.values())
+    )
+
+
+def _version() -> dict[str, str]:
+    return {"implementation": sys.implementation.name, "version": sys.version.split()[0]}
 
 
 def compare(locked: dict[str, tuple[int, str]], named: dict[str, tuple[int, str]]) -> None:
@@ -122,14 +139,26 @@ def compare(locked: dict[str, tuple[int, str]], named: dict[str, tuple[int, str]
 
 
 def export(out: Path) -> int:
-    """Write the base into a tar file; the number of files."""
+    """Write the base into a tar file, the same bytes for the same base; the number of files. Raises ImageError."""
+    import gzip
     import tarfile
 
     found = files()
-    with tarfile.open(out, "w:gz", compresslevel=6, format=tarfile.PAX_FORMAT) as archive:
-        _add(archive, LOCK_NAME, encode(lock()))
-        for path, file in sorted(found.items()):
-            _add(archive, path.lstrip("/"), read_source(file))
+    temporary = out.with_name(f".{out.name}.{os.urandom(4).hex()}")
+    try:
+        with (
+            open(temporary, "xb") as plain,
+            gzip.GzipFile("", "wb", 6, plain, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            _add(archive, LOCK_NAME, encode(lock()))
+            for path, file in sorted(found.items()):
+                _add(archive, path.lstrip("/"), read_source(file))
+        temporary.replace(out)
+    except OSError as error:
+        raise ImageError(f"{out} cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
     return len(found)
 
 
@@ -154,8 +183,9 @@ def bring(file: Path) -> int:
                     content = data.read()
                     _keep(content)
                     count += 1
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise ImageError(f"{file} is no exported base: {error}") from None
+    except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+        raise ImageError(f"{file} is no exported base: {str(error).partition(':')[0]}") from None
+    shutil.rmtree(cache.folder() / "places", ignore_errors=True)  # where files were found before this base was here
     return count
 
 

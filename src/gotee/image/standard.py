@@ -99,12 +99,12 @@ def closure(wanted: Iterable[str], own: Iterable[str] = ()) -> Standard:
     `own` are the imports of gotee's rooms, which use little of what they import: they do not count in LATER.
     """
     folder = library()
-    shared = natives.extensions(Path(sysconfig.get_config_var("DESTSHARED") or folder / "lib-dynload"))
     found: dict[str, Source] = {}
     used: dict[str, str] = {}
     named = set(wanted)  # by the program, its distributions, and as parts of packages by the library
     waiting = [*FIRST, *own, *named]
     explicit = {name.partition(".")[0] for name in waiting}
+    extensions = natives.extensions(shared())
     later: dict[str, set[str]] = {}  # import: what brings it
     seen: set[str] = set()
     while waiting:
@@ -113,8 +113,8 @@ def closure(wanted: Iterable[str], own: Iterable[str] = ()) -> Standard:
         if known and top not in seen and (top not in LEFT_OUT or top in explicit):
             seen.add(top)
             waiting += BY_NAME.get(top, ())
-            if top in shared:
-                used[top] = shared[top]
+            if top in extensions:
+                used[top] = extensions[top]
             else:
                 for source in _modules(folder, top):
                     found[source.name] = source
@@ -141,6 +141,13 @@ def _names_one(named: set[str], modules: set[str]) -> bool:
 def library() -> Path:
     """The folder of the standard library."""
     return Path(sysconfig.get_path("stdlib"))
+
+
+@lru_cache(maxsize=1)
+def shared() -> Path:
+    """The folder of the standard library's extension modules: beside it, also where an interpreter was moved to."""
+    beside = library() / "lib-dynload"
+    return beside if beside.is_dir() else Path(sysconfig.get_config_var("DESTSHARED") or beside)
 
 
 def _modules(library: Path, top: str) -> list[Source]:
