@@ -65,6 +65,7 @@ def test_a_small_program_brings_no_network_protocols_and_no_other_processes(buil
         ("urllib.request", "http"),
         ("uuid", "hashlib"),
         ("argparse", "argparse"),
+        ("cProfile", "profile"),
     ],
 )
 def test_what_a_program_names_is_inside(wanted: str, brings: str) -> None:

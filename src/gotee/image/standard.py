@@ -119,6 +119,8 @@ def closure(wanted: Iterable[str], own: Iterable[str] = ()) -> Standard:
                 for source in _modules(folder, top):
                     found[source.name] = source
                     imports = [name for name in source.compiled.imports if not name.startswith(".")]
+                    if top in LEFT_OUT:
+                        explicit |= {name.partition(".")[0] for name in imports}  # it needs its like
                     apart = LATER.get(top, {})
                     for name in imports:
                         if name.partition(".")[0] in apart:
