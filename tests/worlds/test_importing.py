@@ -79,7 +79,8 @@ def test_data_of_the_program_and_its_packages_is_found(tmp_path: Path) -> None:
 
         def read() -> str:
             first = importlib.resources.files("shop").joinpath("prices.txt").read_text()
-            return first + pkgutil.get_data("shop", "prices.txt").decode()
+            third = importlib.resources.files("shop.lists").joinpath("a.txt").read_text()
+            return first + pkgutil.get_data("shop", "prices.txt").decode() + third
 
         def names() -> list[str]:
             return sorted(found.name for found in pkgutil.iter_modules(shop.__path__))
@@ -91,8 +92,13 @@ def test_data_of_the_program_and_its_packages_is_found(tmp_path: Path) -> None:
             print(gosecure(read).result().split())
             print(gosecure(names).result(), gosecure(price).result())
         """,
-        {"shop/__init__.py": "", "shop/prices.txt": "12 34\n", "shop/catalogue.py": "PRICE = 3\n"},
-    ) == ["['12', '34', '12', '34']", "['catalogue'] 3"]
+        {
+            "shop/__init__.py": "",
+            "shop/prices.txt": "12 34\n",
+            "shop/catalogue.py": "PRICE = 3\n",
+            "shop/lists/a.txt": "56\n",
+        },
+    ) == ["['12', '34', '12', '34', '56']", "['catalogue'] 3"]
 
 
 def test_inside_only_our_own_finder_is_left(tmp_path: Path) -> None:

@@ -129,8 +129,19 @@ class Importer(_Loader):
         folder = self._folders.get(fullname)
         if folder is not None:
             spec = ModuleSpec(fullname, None, is_package=True)
-            spec.submodule_search_locations = [folder]
-            return spec
+        elif (folder := self._folder_of_data(fullname)) is not None:
+            spec = ModuleSpec(fullname, _Data(self, folder), is_package=True)
+        else:
+            return None
+        spec.submodule_search_locations = [folder]
+        return spec
+
+    def _folder_of_data(self, fullname: str) -> str | None:
+        """A folder without modules is a package too, for `importlib.resources`."""
+        for root in (PROGRAM, PACKAGES):
+            folder = root + fullname.replace(".", "/")
+            if any(path.startswith(folder + "/") for path in self._files):
+                return folder
         return None
 
     def invalidate_caches(self) -> None:
@@ -249,6 +260,25 @@ class _Folder:
         for name, package in self._importer.modules_in(self.path):
             if name != "__init__":
                 yield prefix + name, package
+
+
+class _Data(_Loader):
+    """The loader of a folder without modules: there is nothing to run."""
+
+    def __init__(self, importer: Importer, folder: str) -> None:
+        self._importer = importer
+        self._folder = folder
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+    def get_resource_reader(self, fullname: str) -> Any:
+        from gotee.enclave.resources import Reader
+
+        return Reader(self._importer, self._folder)
 
 
 class _Native(ExtensionFileLoader):
