@@ -260,6 +260,7 @@ REFUSED = {
     "method of an object": ("gosecure(thing.method)", "thing.method", "GT208", "method"),
     "method of a new object": ("gosecure(Thing().method)", "Thing().method", "GT208", "method"),
     "method of a literal": ("gosecure([].append, 1)", "[].append", "GT208", "method"),
+    "method of a list": ("gosecure(numbers.append, 1)", "numbers.append", "GT208", "method"),
     "method of a class": ("gosecure(Thing.method, 1)", "Thing.method", "GT208", "method"),
     "nothing": ("gosecure()", "gosecure()", "GT201", "no function"),
 }
@@ -276,6 +277,7 @@ def test_what_cannot_be_an_entry_is_a_compile_error_with_place_caret_and_cure(tm
                 pass
 
         thing = Thing()
+        numbers: list[int] = []
 
         def count():
             yield 1

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gotee.compiler.program import Module, Program, import_base
+from gotee.compiler.scopes import bindings_of
 from gotee.errors import CompileError
 
 
@@ -178,6 +179,8 @@ def _is_method(module: Module, node: ast.Attribute) -> bool:
     name = node.value.id
     if node.attr in methods.get(name, ()):
         return True
+    if _is_literal(module, name):
+        return True
     made = {
         target.id: ast.unparse(each.value.func)
         for each in ast.walk(module.tree)
@@ -186,6 +189,17 @@ def _is_method(module: Module, node: ast.Attribute) -> bool:
         if isinstance(target, ast.Name)
     }
     return node.attr in methods.get(made.get(name, ""), ())
+
+
+def _is_literal(module: Module, name: str) -> bool:
+    """Whether a module gives a name nothing but lists, texts, numbers and the like."""
+    values: list[ast.AST | None] = []
+    for each in ast.walk(module.tree):
+        targets = each.targets if isinstance(each, ast.Assign) else [getattr(each, "target", None)]
+        if isinstance(each, (ast.Assign, ast.AnnAssign)):
+            values += [each.value for target in targets if isinstance(target, ast.Name) and target.id == name]
+    bound = sum(1 for _ in bindings_of(module.tree, name))
+    return bool(values) and len(values) == bound and all(isinstance(value, _LITERALS) for value in values)
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
