@@ -13,6 +13,8 @@ from cases_dynamic import MAY_REFUSE
 from cases_effects import CASES as EFFECTS
 from cases_files import CASES as FILES
 from cases_files import MAY_REFUSE as FILES_MAY_REFUSE
+from cases_hidden import CASES as HIDDEN
+from cases_hidden import MAY_REFUSE as HIDDEN_MAY_REFUSE
 from cases_hooks import CASES as HOOKS
 from cases_imports import CASES as IMPORTS
 from cases_library import CASES as LIBRARY
@@ -30,6 +32,7 @@ from gotee.errors import CompileError
 
 CASES = {
     **COMBINED,
+    **HIDDEN,
     **LIBRARY,
     **MODULES,
     **MORE,
@@ -43,7 +46,7 @@ CASES = {
     **TEXTS,
     **FILES,
 }
-REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE | FILES_MAY_REFUSE
+REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE | FILES_MAY_REFUSE | HIDDEN_MAY_REFUSE
 # Runs the program of each folder in a process of its own; its exit status follows what it prints.
 RUN = """
 import os, sys

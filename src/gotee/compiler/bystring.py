@@ -6,13 +6,14 @@ Each method answers whether it understood the use; if not, `externals` refuses w
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from gotee.compiler import known
 from gotee.compiler.collect import uses_of_code
 from gotee.compiler.dynamic import DYNAMIC, NAMESPACE_WRITES
-from gotee.compiler.imports import External, Value
-from gotee.compiler.names import Ref, Step, chain_of
+from gotee.compiler.imports import External, Value, imported_by_call
+from gotee.compiler.names import Ref, Step, Uses, chain_of
 from gotee.compiler.parameters import Wanted
 from gotee.compiler.prefixes import Prefixes
 from gotee.compiler.program import Module, absolute
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Node = tuple[Any, ...]
 _ALWAYS: Node = ("always",)
+_RUNNING = ("run", "runctx", "runsource", "runcode", "push")
+_RUNNERS = re.compile(r"\b(?:import|from)\s+(?:cProfile|profile|trace|bdb|pdb|code)\b")
 _READS = ("get", "pop", "setdefault", "__getitem__")
 
 
@@ -34,6 +37,7 @@ class Strings:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._running: bool | None = None  # whether the program imports something that runs texts
 
     def use(self, module: Module, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> bool:
         """The edges of one use of a name outside of the program, if it is one of these and is understood."""
@@ -78,17 +82,51 @@ class Strings:
         if not isinstance(call, ast.Call) or not call.args:
             return False
         texts = self.texts(module, unit, node, ref, call.args[0])
-        for uses in map(uses_of_code, texts or ()):
-            if uses is not None:
-                moved = {"node": ref.node, "immediate": ref.immediate, "in_function": ref.in_function}
-                uses.refs[:] = [used._replace(**moved) for used in uses.refs]  # type: ignore[arg-type]
-                imported = [(use.name, use.imported) for use in uses.imports if use.global_]
-                uses.refs += [
-                    used._replace(base=what) for used in uses.refs for name, what in imported if used.base == name
-                ]
-                self._graph.uses(module, unit, node, uses, only_immediate_reach=False)
+        for text in texts or ():
+            self._runs(module, unit, node, ref, text)
         self._graph.reach(node, ("writer", module.name))
         return texts is not None
+
+    def _runs(self, module: Module, unit: Unit, node: Node, ref: Ref, text: str) -> None:
+        """The edges of code in a text."""
+        uses = uses_of_code(text)
+        if uses is not None:
+            moved = {"node": ref.node, "immediate": ref.immediate, "in_function": ref.in_function}
+            uses.refs[:] = [used._replace(**moved) for used in uses.refs]  # type: ignore[arg-type]
+            imported = [(use.name, use.imported) for use in uses.imports if use.global_]
+            uses.refs += [
+                used._replace(base=what) for used in uses.refs for name, what in imported if used.base == name
+            ]
+            self._graph.uses(module, unit, node, uses, only_immediate_reach=False)
+
+    def _timed(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`timeit.timeit(statement, setup)` and `cProfile.run(statement)` run texts; a function may stand for one."""
+        call = steps[0] if steps else None
+        if not isinstance(call, ast.Call):
+            return False
+        given = [*call.args[:2], *(word.value for word in call.keywords if word.arg in ("stmt", "setup", "statement"))]
+        for argument in given:
+            values = Texts(self._graph.purity, set()).values(module, unit, argument)
+            texts = None if OBJECT in values else self.texts(module, unit, node, ref, argument)
+            if texts is None and OBJECT not in values:
+                return False
+            for text in texts or ():
+                self._runs(module, unit, node, ref, text)
+        return True
+
+    def methods(self, module: Module, unit: Unit, node: Node, uses: Uses) -> None:
+        """`profiler.run("f()")`, `interpreter.runsource("f()")`: texts given to objects of the standard library."""
+        for body in uses.bodies:
+            for method, call, _ in body.methods:
+                if method in _RUNNING and isinstance(call, ast.Call) and call.args:
+                    text = constant_text(call.args[0])
+                    if text is not None and self._runs_texts():
+                        self._runs(module, unit, node, Ref("", (), call, immediate=not body.name), text)
+
+    def _runs_texts(self) -> bool:
+        if self._running is None:
+            self._running = any(_RUNNERS.search(module.source) for module in self._graph.program.modules.values())
+        return self._running
 
     def _import_by_name(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`importlib.import_module` and `__import__`, with a name that is known or begins with a package's."""
@@ -248,7 +286,10 @@ class Strings:
             else:
                 graph.need(node, ("ext", parts[0]))
                 graph.reach(node, ("loaded", loaded))
-        unused = not rest and any(isinstance(c, ast.Expr) and c.value is ref.node for c in ast.walk(unit.node))
+        unused = not rest and (
+            imported_by_call(unit, graph.resolver.table(module).binders) is not None
+            or any(isinstance(c, ast.Expr) and c.value is ref.node for c in ast.walk(unit.node))
+        )
         for target in () if unused else {name, parts[0]} if top_only else {name}:
             for event in list(graph.resolver.module(target, rest, set())):
                 if event != External(name, ()):
@@ -305,6 +346,11 @@ _SPECIAL = {
     "pkgutil.resolve_name": Strings._resolved,
     "runpy.run_module": Strings._run,
     "logging.config.dictConfig": Strings._configured,
+    **{
+        f"{module}.{name}": Strings._timed
+        for module, names in {"timeit": ("timeit", "repeat", "Timer"), "cProfile": ("run", "runctx")}.items()
+        for name in names
+    },
     "builtins.globals": Strings._own_namespace,
     "builtins.locals": Strings._local_namespace,
     "builtins.vars": Strings._local_namespace,

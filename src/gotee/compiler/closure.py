@@ -153,8 +153,19 @@ def _refuse_host_only(graph: Graph, fixpoint: Fixpoint) -> None:
         )
     for node, reason in graph.host_only.items():
         target = fixpoint.touching.get(node)
-        if reason.exits and target is not None and node[1] in fixpoint.live and node in graph.impure:
-            module, unit = graph.unit_of(node)
+        if target is None or node[1] not in fixpoint.live or node not in graph.impure:
+            continue
+        module, unit = graph.unit_of(node)
+        if reason.guess:
+            raise error_at(
+                module,
+                unit.node,
+                "GT312",
+                f"it is not seen whose method this statement calls: {reason}; another class has a method of that name, "
+                f"and the statement may change {_spell(target)}, which trusted code uses",
+                'make the object in this statement, or move what starts routines under `if __name__ == "__main__":`',
+            )
+        if reason.exits:
             raise error_at(
                 module,
                 unit.node,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ from gotee.compiler.scopes import (
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
+_CHANNEL = re.compile(r"\bChan\b")
 _ATTRIBUTE_FUNCTIONS = {"getattr", "hasattr", "setattr", "delattr"}
 
 
@@ -166,6 +168,8 @@ class _Collector:
             self.uses.refs.append(ref)
             if any(isinstance(step, ast.Call) for step in steps):
                 self._body.calls.append(ref)
+        if not meanings:
+            self._frames(node, steps)
         called = bool(steps) and isinstance(steps[0], ast.Call)
         if called and not meanings:
             self._body.local_calls.add(name.id)
@@ -225,11 +229,17 @@ class _Collector:
                 self._refer(base, node, tuple(steps))  # must be there before it is changed
         else:
             self._methods_of(steps)
+            self._frames(node, tuple(steps))
             self.visit(base)
         self._quoted_types(node)
         before, self._exempt = self._exempt, self._soft
         self._all(inner)
         self._exempt = before
+
+    def _frames(self, node: ast.expr, steps: tuple[Step, ...]) -> None:
+        """A chain of what has no name at the top level, a frame for example."""
+        if any(isinstance(step, str) and step.startswith("f_") for step in steps):
+            self.uses.frames.append((node, steps))
 
     def _methods_of(self, steps: list[Step]) -> None:
         for before, step in itertools.pairwise(steps):
@@ -315,7 +325,7 @@ class _Collector:
         inside_function = bool(self._scopes) and self._scopes[-1].kind == "function"
         if not inside_function:
             self._annotation(node.annotation, not self._future, False)
-        elif isinstance(node.target, ast.Name) and "Chan" in ast.unparse(node.annotation):
+        elif isinstance(node.target, ast.Name) and _CHANNEL.search(ast.unparse(node.annotation)):
             self._scopes[-1].channels.add(node.target.id)
         self.visit(node.target)
         if node.value is not None:
@@ -336,7 +346,7 @@ class _Collector:
         channels = set()
         for argument in arguments:
             self._annotation(argument.annotation, not self._future, True)
-            if argument.annotation is not None and "Chan" in ast.unparse(argument.annotation):
+            if argument.annotation is not None and _CHANNEL.search(ast.unparse(argument.annotation)):
                 channels.add(argument.arg)
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
         if not isinstance(node, ast.Lambda):

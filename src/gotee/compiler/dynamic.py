@@ -11,6 +11,11 @@ from gotee.compiler.statements import Unit
 DYNAMIC: dict[str, tuple[str, str]] = {
     "builtins.eval": ("GT302", "the text that eval() runs is not known"),
     "builtins.exec": ("GT302", "the text that exec() runs is not known"),
+    "timeit.timeit": ("GT302", "the text that it runs is not known"),
+    "timeit.repeat": ("GT302", "the text that it runs is not known"),
+    "timeit.Timer": ("GT302", "the text that it runs is not known"),
+    "cProfile.run": ("GT302", "the text that it runs is not known"),
+    "cProfile.runctx": ("GT302", "the text that it runs is not known"),
     "builtins.globals": ("GT302", "globals itself is handed on"),
     "builtins.__import__": ("GT301", "the module that __import__() loads is not known"),
     "importlib.__import__": ("GT301", "the module that __import__() loads is not known"),

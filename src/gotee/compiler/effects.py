@@ -300,7 +300,8 @@ class View:
     def _subscript(self, node: ast.Subscript) -> ast.AST | None:
         outside = self._outside(node.value)
         if outside is not None and (known.touches_nothing(outside) or outside.startswith(("builtins.", "gotee."))):
-            return self.expression(node.slice)
+            hashed = self._hashed(node.slice) if outside.startswith("typing") else None
+            return hashed or self.expression(node.slice)
         if outside == "os.environ":
             return self.expression(node.slice)
         found = self._facts.in_program(self._module, node.value)
@@ -308,6 +309,16 @@ class View:
             plain = self._facts.plain_class(found[0], _name_of(found[1].node))
             return self.expression(node.slice) if plain else node
         return None if self.plain(node) else node
+
+    def _hashed(self, node: ast.expr) -> ast.AST | None:
+        """What has its own hash, perhaps, in the slice of a type of `typing`: an object that a name is bound to."""
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return next((found for element in node.elts if (found := self._hashed(element)) is not None), None)
+        if not isinstance(node, ast.Name) or node.id in self._local or self._is_type(node):
+            return None
+        bound = self._facts.in_program(self._module, node)
+        definition = bound is not None and isinstance(bound[1].node, (*DEFINITIONS, ast.ClassDef))
+        return None if definition else self._key(node)
 
     def _comprehension(self, node: ast.expr) -> ast.AST | None:
         assert isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
@@ -332,6 +343,8 @@ class View:
             function = function.value
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         outside = self._outside(function)
+        if self._facts.marks.codecs and known.uses_codec(node):
+            return node
         if outside is not None:
             if self._facts.marks.is_replaced(outside):
                 return node
@@ -341,6 +354,8 @@ class View:
                 return node
             mapping = next((word.value for word in node.keywords if word.arg is None), None)
             found = self._first(arguments) or (None if self.plain(mapping) else mapping)
+            if found is None and known.looks_at_arguments(outside):
+                found = next((argument for argument in arguments if not self._inert(argument)), None)
             if found is not None or known.keeps_arguments(outside):
                 return found
             if outside == "builtins.type" and len(node.args) == 1:
@@ -352,6 +367,21 @@ class View:
             immutable = self._immutable(function.value)
             return None if immutable and all(self.plain(argument) for argument in arguments) else node
         return node
+
+    def _inert(self, node: ast.expr) -> bool:
+        """Whether reading attributes of a value, or iterating over it, runs no code of the program."""
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return all(map(self._inert, node.elts))
+        if isinstance(node, (ast.Lambda, ast.Dict)) or self._container(node) or self._outside(node) is not None:
+            return True
+        if isinstance(node, ast.Name) and node.id in self._class_names:
+            return True
+        if isinstance(node, ast.Call):
+            return self._outside(node.func) is not None
+        if isinstance(node, ast.Attribute) and self._facts.in_program(self._module, node) is None:
+            return self._reads_only(node)
+        bound = self._facts.all_in_program(self._module, node)
+        return bool(bound) and all(isinstance(unit.node, (*DEFINITIONS, ast.ClassDef)) for _, unit, _ in bound)
 
     def _container(self, node: ast.expr) -> bool:
         """Whether an expression is a built-in value: asking for its length or elements runs no code of the program."""

@@ -10,7 +10,7 @@ from gotee.compiler import known
 from gotee.compiler.dynamic import ANNOTATION_READERS, DATA_READERS, DYNAMIC, GLOBALS_ATTRIBUTES
 from gotee.compiler.files import only_folder, writes_file
 from gotee.compiler.imports import MODULE_ATTRIBUTES, External
-from gotee.compiler.names import Ref, Step
+from gotee.compiler.names import Ref, Step, Uses
 from gotee.compiler.program import Module
 from gotee.compiler.scopes import constant_text
 from gotee.compiler.statements import Unit
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Node = tuple[Any, ...]
 _ALWAYS: Node = ("always",)
 _WATCHING = ("sys.meta_path", "sys.path_hooks", "builtins.__import__", "sys.addaudithook")
+_UNKNOWN_GLOBALS = "it reaches the globals of a module that is not known"
 _FILE_CHANGES = {"write_text", "write_bytes", "mkdir", "touch", "unlink", "rename", "symlink_to", "rmdir", "chmod"}
 
 
@@ -41,7 +42,10 @@ class Externals:
             return
         self._graph.marks.outside(node, dotted, ref, unit.uses, bool(steps) and isinstance(steps[0], ast.Call))
         if dotted.endswith(".__subclasses__"):
-            self._graph.need(node, ("derived", dotted.removesuffix(".__subclasses__")))
+            asked = dotted.removesuffix(".__subclasses__")
+            if asked == "builtins.type" and steps and isinstance(steps[0], ast.Call) and steps[0].args:
+                asked = self._graph.purity.dotted(module, steps[0].args[0]) or ""
+            self._graph.link(node, ("derived", asked))
         if dotted.startswith(_WATCHING) and (steps or ref.store):
             self._graph.need(node, ("watched",))
         if dotted.rpartition(".")[2] in ANNOTATION_READERS:
@@ -49,8 +53,8 @@ class Externals:
         if dotted in DYNAMIC and not self._harmless(module, dotted, ref, steps):
             code, message = DYNAMIC[dotted]
             self._graph.dynamic(node, code, ref.node, message)
-        if _reaches_globals(steps):
-            self._graph.dynamic(node, "GT305", ref.node, "it reaches the globals of a module that is not known")
+        if _reaches_globals(steps, GLOBALS_ATTRIBUTES):
+            self._graph.dynamic(node, "GT305", ref.node, _UNKNOWN_GLOBALS)
         if dotted.startswith("enum.") and dotted.endswith("._convert_"):
             self._graph.value(None, node, module)  # looks through the globals of the module for members
         if dotted == "enum.global_enum":
@@ -58,6 +62,14 @@ class Externals:
         if dotted.startswith(DATA_READERS):
             self._data(module, unit, node, ref, steps)
         self._state(unit, node, ref, dotted, steps)
+
+    def frames(self, node: Node, uses: Uses) -> None:
+        """The edges of frames that locals hold: `error.__traceback__.tb_frame.f_globals`."""
+        for where, steps in uses.frames:
+            if "f_locals" in steps:
+                self._graph.reach(node, _ALWAYS)
+            if _reaches_globals(steps, {"f_globals", "f_builtins"}):
+                self._graph.dynamic(node, "GT305", where, _UNKNOWN_GLOBALS)
 
     def bare(self, node: Node, dotted: str) -> None:
         """An import binds a name of it."""
@@ -125,12 +137,15 @@ class Externals:
         return self._graph.purity.dotted(module, made.func) == "pickle.dumps"
 
 
-def _reaches_globals(steps: tuple[Step, ...]) -> bool:
+def _reaches_globals(steps: tuple[Step, ...], attributes: set[str]) -> bool:
     """Whether steps lead to globals that are not known; `f_globals["__name__"]` only asks for the module's name."""
     for position, step in enumerate(steps):
-        if isinstance(step, str) and step in GLOBALS_ATTRIBUTES:
-            after = steps[position + 1] if position + 1 < len(steps) else None
-            if not isinstance(after, ast.Subscript) or constant_text(after.slice) not in MODULE_ATTRIBUTES:
+        if isinstance(step, str) and step in attributes:
+            after, *more = [*steps[position + 1 :], None]
+            asked = after.slice if isinstance(after, ast.Subscript) else None
+            if after == "get" and isinstance(more[0], ast.Call) and more[0].args:
+                asked = more[0].args[0]
+            if constant_text(asked) not in MODULE_ATTRIBUTES:
                 return True
     return False
 

@@ -16,7 +16,7 @@ from gotee.compiler.statements import Unit
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MEMBER_HOOKS = {"__init__", "__new__", "_generate_next_value_", "_missing_", "__init_subclass__", "__set_name__"}
-_CLASS_HOOKS = {"__init_subclass__", "__set_name__", "__class_getitem__", "__mro_entries__", "__prepare__"}
+_CLASS_HOOKS = {"__init_subclass__", "__class_getitem__", "__mro_entries__", "__prepare__"}
 _SCALARS = {"int", "str", "float", "bool", "len", "abs", "bytes", "chr", "ord", "hex", "bin", "oct", "repr", "range"}
 _DISPLAYS = (ast.Tuple, ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
 _CONTAINERS = (ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)

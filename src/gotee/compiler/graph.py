@@ -32,7 +32,7 @@ from gotee.compiler.hostonly import HostOnly, Reason
 from gotee.compiler.imports import MODULE_ATTRIBUTES, Event, External, Missing, Name, Resolver, Submodule, Value
 from gotee.compiler.loading import Loading
 from gotee.compiler.marks import Marks
-from gotee.compiler.names import Ref, Uses
+from gotee.compiler.names import Ref, Step, Uses
 from gotee.compiler.parameters import Parameters
 from gotee.compiler.program import Module, Program, absolute, parents
 from gotee.compiler.purity import Purity
@@ -129,11 +129,24 @@ class Graph:
                     self.reach(node, ALWAYS)
         for node, called in self._tried:
             self.loading.trying(node, called.module, called.name)
+        if self.marks.codecs:
+            self._codecs()
         expose(self, self._valued)
         for node, target in self._constant_reads:
             if target in self.marks.stored or target[1] in self.marks.written:
                 self.reach(node, target)
         self._spread_host_only()
+
+    def _codecs(self) -> None:
+        """The program has codecs of its own: what encodes or decodes with one runs its code."""
+        for module in self.program.modules.values():
+            for unit in self.resolver.table(module).statements.units:
+                if any(known.uses_codec(call) for body in unit.uses.bodies for _, call, _ in body.methods) or any(
+                    isinstance(step, ast.Call) and known.uses_codec(step)
+                    for ref in unit.uses.refs
+                    for step in ref.steps
+                ):
+                    self.reach(("unit", module.name, unit.index), ALWAYS)
 
     def _spread_host_only(self) -> None:
         """A statement that reads, when it runs, what only host-only statements bind is host-only itself."""
@@ -211,11 +224,8 @@ class Graph:
         reason = self.host.reason(module, unit)
         if reason is not None:
             self.host_only[node] = reason
-        if isinstance(unit.node, ast.ClassDef) and unit.node.bases:
-            self.classes[module.name].append(node)
-            for base in unit.node.bases:
-                if (outside := self.purity.dotted(module, base)) is not None:
-                    self.reach(node, ("derived", outside))
+        if isinstance(unit.node, ast.ClassDef):
+            self._derives(module, unit.node, node)
         for name in unit.binds:
             self.reach(node, ALWAYS if name == "__path__" else self.name(module, name))
         if any(isinstance(child, (ast.Raise, ast.Assert)) for child in own_nodes([unit.node])):
@@ -226,6 +236,17 @@ class Graph:
         self.uses(module, unit, node, unit.uses, only_immediate_reach=starts)
         for target, name, _ in unit.includes:
             self.include(node, target, name)
+
+    def _derives(self, module: Module, definition: ast.ClassDef, node: Node) -> None:
+        """What asks a class outside of the program for its subclasses may find this one, and change it."""
+        if definition.bases:
+            self.classes[module.name].append(node)
+        else:
+            self.reach(("derived", "builtins.object"), node)
+        for base in definition.bases:
+            if (outside := self.purity.dotted(module, base)) is not None:
+                self.reach(node, ("derived", outside))
+                self.reach(("derived", outside), node)
 
     def _decorated_outside(self, module: Module, unit: Unit) -> bool:
         """A function handed to a third-party decorator: it is registered there, not run at import."""
@@ -300,6 +321,8 @@ class Graph:
         for ref in uses.refs:
             if ref.soft:
                 self.reference(module, unit, ("soft", *node[1:]), ref)
+                if any(isinstance(step, ast.Call) for step in ref.steps):
+                    self.reach(node, ("soft", *node[1:]))  # what evaluates it runs code
             else:
                 self.reference(module, unit, node if ref.immediate else quiet, ref)
         for name in uses.writes:
@@ -315,9 +338,9 @@ class Graph:
             ):
                 self.value(unit, user, target)
             if use.name == "*":
-                target = self.program.find(absolute(module, use.imported.level, use.imported.module))
-                if target is not None:
-                    self.link(user, ("whole", target.name))
+                self.loading.star_in_block(module, use.imported, user)
+        self.externals.frames(quiet, uses)
+        self.strings.methods(module, unit, quiet, uses)
         self._mentions(quiet, uses)
 
     def _loads_when_called(self, module: Module, imported: Imported, node: Node) -> None:
@@ -356,6 +379,10 @@ class Graph:
             self.event(module, unit, node, ref, event)
         if not (ref.steps or ref.immediate) and ref.base in GLOBALS_ATTRIBUTES:
             return
+        if ref.base in ("__spec__", "__loader__") and not _asks_for_name(ref.steps):
+            self.data_users[node].add(module.name)
+            if ref.steps[:1] != ("get_data",):
+                self.need(node, ("text", module.name))
         if isinstance(ref.base, str) and ref.base == "__file__":
             self.externals.file(module, unit, node)
         if ref.base == "__path__" and ref.steps:
@@ -455,3 +482,8 @@ class Graph:
             self.reach(node, ALWAYS)
         if not overridden(unit, where):
             self.dynamics[node].append(Dynamic(code, where, message, when))
+
+
+def _asks_for_name(steps: tuple[Step, ...]) -> bool:
+    """`__spec__.name` and `__spec__.parent` say nothing of the file."""
+    return bool(steps) and steps[0] in ("name", "parent")

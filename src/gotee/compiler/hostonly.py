@@ -22,11 +22,15 @@ _CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__call__")
 
 
 class Reason(NamedTuple):
-    """Why a statement is the host's: what it reaches, through which functions, and whether that ends the process."""
+    """Why a statement is the host's: what it reaches, through which functions, and whether that ends the process.
+
+    `guess`: a method of this name reaches it, and another class near has such a method too.
+    """
 
     what: str
     via: tuple[str, ...]
     exits: bool
+    guess: bool = False
 
     def __str__(self) -> str:
         way = "".join(f"{name}() -> " for name in self.via)
@@ -79,7 +83,7 @@ class HostOnly:
 
     def _channel_use(self, module: Module, body: Body) -> Reason | None:
         for method, node, channel in body.methods:
-            if method in _CHANNEL and (channel or self._global_channel(module, node)):
+            if method in _CHANNEL and ((channel and self._has_channels(module)) or self._global_channel(module, node)):
                 return Reason(f"a channel operation, {method}", (), False)
             if method in _ONLY_CHANNEL and self._knows_gotee(module):
                 return Reason(f"a channel operation, {method}", (), False)
@@ -98,17 +102,54 @@ class HostOnly:
                     return _through(other.name, reason)
                 ends = ends or (reason and _through(other.name, reason))
         if methods and not body.name:
-            return self._methods(module, unit, methods) or ends
+            return self._methods(module, unit, body) or ends
         return ends
 
-    def _methods(self, module: Module, unit: Unit, methods: set[str]) -> Reason | None:
-        for owner, definition in self._classes_near(module, unit):
-            for body in definition.uses.bodies[1:]:
-                if body.name.rpartition(".")[2] in methods:
-                    reason = self._body(owner, definition, body)
-                    if reason is not None:
-                        return _through(body.name, reason)
+    def _methods(self, module: Module, unit: Unit, body: Body) -> Reason | None:
+        """What the methods reach that a body calls: of the receiver's class if it is seen, else of any class near."""
+        near = self._classes_near(module, unit)
+        for method, call, _ in body.methods:
+            receiver = self._class_of(module, call)
+            candidates = [
+                (inner.name, self._body(owner, definition, inner))
+                for owner, definition in (near if receiver is None else receiver)
+                for inner in definition.uses.bodies[1:]
+                if inner.name.rpartition(".")[2] == method
+            ]
+            for name, reason in candidates:
+                if reason is not None:
+                    guess = receiver is None and any(other is None for _, other in candidates)
+                    return _through(name, reason)._replace(guess=guess or reason.guess)
         return None
+
+    def _class_of(self, module: Module, call: ast.expr) -> list[tuple[Module, Unit]] | None:
+        """The classes that may define a method of `x.method()`, if x is only ever bound to one call of a class."""
+        function = call.func if isinstance(call, ast.Call) else None
+        made = function.value if isinstance(function, ast.Attribute) else None
+        owner = module
+        if isinstance(made, ast.Name):
+            bound = [event for event in self._resolver.name(module, made.id, (), set()) if isinstance(event, Name)]
+            binders = [(event, unit) for event in bound for unit in self._binding(event)]
+            if len(binders) != 1 or not isinstance(binders[0][1].node, ast.Assign):
+                return None
+            owner, made = binders[0][0].module, binders[0][1].node.value
+        if not isinstance(made, ast.Call) or (chain := chain_of(made.func)) is None:
+            return None
+        return self._with_bases(owner, chain, 0)
+
+    def _with_bases(self, module: Module, chain: Ref, depth: int) -> list[tuple[Module, Unit]] | None:
+        """A class and its bases; None if one of them is not seen."""
+        events = [event for event in self._resolver.follow(module, chain) if isinstance(event, Name)]
+        found = [(event.module, unit) for event in events for unit in self._binding(event)]
+        if len(found) != 1 or not isinstance(found[0][1].node, ast.ClassDef) or depth > 50:
+            return None
+        for base in found[0][1].node.bases:
+            spelled = chain_of(base)
+            more = self._with_bases(found[0][0], spelled, depth + 1) if spelled is not None else None
+            if more is None:
+                return None
+            found += more
+        return found
 
     def _classes_near(self, module: Module, unit: Unit) -> list[tuple[Module, Unit]]:
         """The classes that a statement names, itself or through the variables that it names."""
@@ -175,7 +216,7 @@ class HostOnly:
             return None
         first = steps[0]
         if len(steps) > 1 and isinstance(first, str) and isinstance(steps[1], ast.Call):
-            if first in _CHANNEL and any(event.name in unit.channels for unit in self._binding(event)):
+            if first in _CHANNEL and self._is_channel(event):
                 return Reason(f"a channel operation, {event.name}.{first}", (), False)
             return self._method(event, first)
         if not isinstance(first, ast.Call):
@@ -217,8 +258,19 @@ class HostOnly:
         if not isinstance(node, ast.Name):
             return False
         events = self._resolver.name(module, node.id, (), set())
-        return any(
-            event.name in unit.channels for event in events if isinstance(event, Name) for unit in self._binding(event)
+        return any(isinstance(event, Name) and self._is_channel(event) for event in events)
+
+    def _is_channel(self, event: Name) -> bool:
+        made = any(event.name in unit.channels for unit in self._binding(event))
+        return made and self._has_channels(event.module)
+
+    def _has_channels(self, module: Module) -> bool:
+        """Whether what a module calls Chan is gotee's, not a class of the program."""
+        events = list(self._resolver.name(module, "Chan", (), set()))
+        if any(isinstance(event, Name) and self._binding(event) for event in events):
+            return False
+        return self._knows_gotee(module) or any(
+            isinstance(event, External) and event.dotted == "gotee.Chan" for event in events
         )
 
     def _knows_gotee(self, module: Module) -> bool:
@@ -228,7 +280,7 @@ class HostOnly:
 
 
 def _through(name: str, reason: Reason) -> Reason:
-    return Reason(reason.what, (name, *reason.via), reason.exits)
+    return reason._replace(via=(name, *reason.via))
 
 
 def _is_optional_import(node: ast.stmt) -> bool:

@@ -6,14 +6,15 @@ a value, an attribute that no statement binds, or a name outside the program wit
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gotee.compiler.names import Ref, Step
+from gotee.compiler.names import Ref, Step, chain_of
 from gotee.compiler.program import Module, Program, absolute
-from gotee.compiler.scopes import Imported
-from gotee.compiler.statements import Statements, statements_of
+from gotee.compiler.scopes import Imported, constant_text
+from gotee.compiler.statements import Statements, Unit, statements_of
 
 # Attributes that every module has; they need no statement.
 MODULE_ATTRIBUTES = {
@@ -245,11 +246,35 @@ def _table(statements: Statements) -> Table:
                 brought.setdefault(use.name, []).append(use.imported)
         for name in sorted(unit.binds):
             table.binders.setdefault(name, []).append(Binder(unit.index, None, None))
+        if (loaded := imported_by_call(unit, table.binders)) is not None:
+            brought.update({name: [loaded] for name in unit.binds})
         for name, several in brought.items():
             table.binders.setdefault(name, []).extend(Binder(unit.index, None, imported) for imported in several)
         for name, imported in unit.uses.late:
             table.late.setdefault(name, []).append(imported)
     return table
+
+
+def imported_by_call(unit: Unit, binders: dict[str, list[Binder]]) -> Imported | None:
+    """What `x = importlib.import_module("a.b")` imports, which is an import statement in all but form."""
+    node = unit.node
+    call = node.value if isinstance(node, ast.Assign) else None
+    if not isinstance(call, ast.Call) or not all(isinstance(target, ast.Name) for target in node.targets):  # type: ignore[attr-defined]
+        return None
+    chain = chain_of(call.func)
+    text = constant_text(call.args[0]) if call.args else None
+    if chain is None or not text or chain.base not in binders:
+        return None
+    made = {binder.imported for binder in binders[str(chain.base)]}
+    whole = Imported(0, "importlib", None), ("import_module",)
+    if (*made, chain.steps) not in ((whole[0], whole[1]), (Imported(0, "importlib", "import_module"), ())):
+        return None
+    name = text.lstrip(".")
+    within = call.args[1] if len(call.args) > 1 else None
+    if len(name) == len(text):
+        return Imported(0, text, None) if len(call.args) == 1 and not call.keywords else None
+    relative = isinstance(within, ast.Name) and within.id == "__package__" and bool(name)
+    return Imported(len(text) - len(name), name, None) if relative else None
 
 
 def _note_loaded(table: Table, imported: Imported) -> None:

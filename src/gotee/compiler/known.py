@@ -6,6 +6,7 @@ would make a slice that answers differently, so only what is plainly so is liste
 
 from __future__ import annotations
 
+import ast
 import builtins
 import enum
 import functools
@@ -13,6 +14,7 @@ import importlib
 import inspect
 import re
 import sys
+from encodings import aliases
 
 # fmt: off
 # Modules whose functions only compute: a call without effect on anything but its arguments.
@@ -56,6 +58,9 @@ _INERT = {
 # Calls that only make a value, but one that leads to shared state.
 _PURE_BUT_SHARED = {"logging.getLogger", "decimal.getcontext", "sys.getrecursionlimit", "threading.current_thread"}
 
+# Calls that run the code of annotations.
+_EVALUATING = {f"{m}.{n}" for m in ("typing", "typing_extensions") for n in ("get_type_hints", "evaluate_forward_ref")}
+
 # Calls of the above that import a module, whose statements may have effects.
 _LOADING = {"importlib.import_module", "importlib.resources.files"}
 
@@ -70,6 +75,15 @@ _KEEP_ARGUMENTS = {
     "types.MappingProxyType", "types.MethodType", "itertools.count", "itertools.repeat", "collections.defaultdict",
     "gotee.Chan", "gotee.public_error", "builtins.property", "builtins.staticmethod", "builtins.classmethod",
     "builtins.object", "builtins.super", "builtins.id", "builtins.callable", "builtins.lambda", "builtins.slice",
+}
+
+# Of these: what reads attributes of the function that it is given, or iterates over it; an object may run code then.
+_LOOKS_AT_ARGUMENTS = {
+    "functools.wraps", "functools.lru_cache", "functools.cache", "functools.cached_property", "functools.partial",
+    "functools.singledispatch", "functools.partialmethod", "functools.singledispatchmethod",
+    "collections.namedtuple", "collections.defaultdict", "contextlib.contextmanager", "contextlib.asynccontextmanager",
+    "builtins.property", "builtins.staticmethod", "builtins.classmethod", "enum.unique", "types.MethodType",
+    "typing.NamedTuple", "typing.TypedDict",
 }
 
 # Calls that mark or complete the function or class that they are given; as a decorator that is a new one.
@@ -186,7 +200,47 @@ def _imported(name: str) -> object:
 
 def keeps_arguments(dotted: str) -> bool:
     """Whether a call only keeps what it is given, whatever that is."""
+    if dotted in _EVALUATING:
+        return False
     return dotted in _KEEP_ARGUMENTS or _within(dotted, ["typing", "typing_extensions"]) or dotted in _PURE_BUT_SHARED
+
+
+_CODEC_METHODS = {"encode": 0, "decode": 0, "str": 1, "bytes": 1, "bytearray": 1}
+_CODECS = {*aliases.aliases, *aliases.aliases.values(), "utf_8_sig", "idna", "punycode", "unicode_escape"}
+_ERRORS = {
+    "strict", "ignore", "replace", "xmlcharrefreplace", "backslashreplace", "namereplace", "surrogateescape",
+    "surrogatepass",
+}  # fmt: skip
+
+
+def uses_codec(call: ast.expr) -> bool:
+    """Whether a call is `x.encode(...)` or `str(x, ...)` with a codec or an error handler that may be the program's."""
+    if not isinstance(call, ast.Call):
+        return False
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    if name not in _CODEC_METHODS:
+        return False
+    words = {word.arg: word.value for word in call.keywords}
+    given = call.args[_CODEC_METHODS[name] :]
+    encoding = given[0] if given else words.get("encoding")
+    errors = given[1] if len(given) > 1 else words.get("errors")
+    starred = None in words or any(isinstance(argument, ast.Starred) for argument in call.args)
+    return starred or not (_is_standard_codec(encoding) and (errors is None or _text(errors) in _ERRORS))
+
+
+def _is_standard_codec(node: ast.expr | None) -> bool:
+    text = "utf-8" if node is None else _text(node)
+    name = (text or "").lower().replace("-", "_").replace(" ", "_")
+    return name in _CODECS  # not looked up: the program may run in this process, and have its own there
+
+
+def _text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def looks_at_arguments(dotted: str) -> bool:
+    """Whether a call that keeps its arguments reads attributes of them, or iterates over them."""
+    return dotted in _LOOKS_AT_ARGUMENTS
 
 
 def shares_state(dotted: str) -> bool:

@@ -106,6 +106,19 @@ class Loading:
         for name in sorted({"__all__", *exports}):
             self.starred(module, unit.index, target, name, everything)
 
+    def star_in_block(self, module: Module, imported: Imported, node: Node) -> None:
+        """A star import under `if` or `try` stays as it is: names that `__all__` lists must be there."""
+        target = self._graph.program.find(absolute(module, imported.level, imported.module))
+        if target is None:
+            return
+        statements = self._graph.resolver.table(target).statements
+        if self.verbatim_star(target):
+            self._graph.link(node, ("whole", target.name))
+        if statements.exports is None:
+            self._graph.need(("whole", module.name), ("whole", target.name))
+        for name in sorted({"__all__", *statements.exports} if statements.exports is not None else ()):
+            self._graph.link(node, self._graph.name(target, name))
+
     def bound(self, module: Module, imported: Imported, node: Node) -> None:
         for event in self._graph.resolver.imported(module, imported, (), set()):
             if isinstance(event, Name):

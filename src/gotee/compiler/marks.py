@@ -30,6 +30,7 @@ class Marks:
         self.changed: set[Node] = set()  # globals whose object is changed, or handed on to what may change it
         self.handed: set[Node] = set()  # globals whose elements are handed on
         self.attributes: set[str] = set()  # attributes that are set somewhere; "*" if some name is computed
+        self.codecs = False  # whether it has codecs or error handlers of its own
         self.descriptors = False  # whether it makes descriptors that run code when they are read from a class
         self.replaced: set[str] = set()  # names outside of the program that it sets
         self.written: set[str] = set()  # modules some global of which is set by a computed name
@@ -55,6 +56,7 @@ class Marks:
 
     def outside(self, node: Node, dotted: str, ref: Ref, uses: Uses, called: bool) -> None:
         """Note one use of a name outside of the program."""
+        self.codecs = self.codecs or dotted in ("codecs.register", "codecs.register_error")
         if called:
             self.calls[dotted].append(node)
             self.descriptors = self.descriptors or dotted == "builtins.property"

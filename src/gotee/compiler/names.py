@@ -54,6 +54,7 @@ class Uses:
     mentions: set[str] = field(default_factory=set)  # attribute names and short strings
     sets: set[str] = field(default_factory=set)  # attributes that it sets; "*" if some name is computed
     bodies: list[Body] = field(default_factory=list)
+    frames: list[tuple[ast.expr, tuple[Step, ...]]] = field(default_factory=list)  # chains of locals that name a frame
 
 
 @dataclass

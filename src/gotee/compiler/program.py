@@ -126,7 +126,7 @@ class Program:
 
     def _search(self, name: str) -> Module | None:
         parts = name.split(".")
-        if not all(part.isidentifier() for part in parts) or parts[0] in sys.builtin_module_names:
+        if not all(_names_a_file(part) for part in parts) or parts[0] in sys.builtin_module_names:
             return None
         paths = self._places(name)
         for path in paths:
@@ -165,6 +165,11 @@ class Program:
                 cure="run it with Python first",
             ) from None
         return Module(name, file, source, package, tree, text.encoding)
+
+
+def _names_a_file(part: str) -> bool:
+    """Whether a part of a module's name may be a file's; `import_module("plug-in")` takes others than identifiers."""
+    return bool(part) and len(part) < 200 and not any(letter in part for letter in "/\\\0*\n")
 
 
 @lru_cache(maxsize=4096)
