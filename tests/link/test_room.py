@@ -12,6 +12,7 @@ from gotee.boundary.frames import Gather
 from gotee.boundary.link import QUEUE_BYTES
 from gotee.boundary.messages import Kind
 from gotee.boundary.wire import Wire
+from gotee.host.lead import Lead
 
 MEGABYTE = bytes(1 << 20)
 
@@ -129,3 +130,17 @@ def test_a_link_that_is_closed_while_it_copies_ends_the_copy(wires: tuple[Wire, 
     near.close()
     thread.join(60)
     assert not thread.is_alive()
+
+
+def test_a_message_whose_action_ends_the_link_is_the_last(wires: tuple[Wire, Wire]) -> None:
+    near, far = wires
+    acted: list[object] = []
+
+    def end(message: object) -> None:
+        acted.append(message)
+        near.close()
+
+    far.post(Kind.UNREADY, 0, 0, b"first")
+    far.post(Kind.UNREADY, 0, 0, b"second")
+    Lead(near, None, None, {Kind.UNREADY: end}, lambda reason: None).serve()  # as the service thread does
+    assert len(acted) == 1

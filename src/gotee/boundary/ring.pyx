@@ -416,7 +416,7 @@ cdef class Ring:
         cdef uint64_t at = self.head & (self.capacity - 1)
         cdef size_t size
         cdef bytes rest
-        if self.nothing():
+        if self.state != OPEN or self.nothing():
             return None
         header = load_relaxed(<shared_u64 *> (self.inward + at))
         size = header & 0xFFFFFFFF
