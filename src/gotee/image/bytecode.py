@@ -24,7 +24,7 @@ from gotee.image import cache
 
 _WITHOUT_REFERENCES = 2
 _IMPORTS = re.compile(
-    rb"^[ \t]*(?:[^\s#'\"]{0,40}:[ \t]*)?"  # `try:` on the same line
+    rb"(?:^|[:;])[ \t]*"  # or behind `try:`, or another statement of the same line
     rb"(?:import[ \t]+([^#\n;]+)|from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^#\n;]+))",
     re.MULTILINE,
 )
@@ -73,10 +73,10 @@ def has_columns() -> bool:
 
 
 def imported(source: bytes) -> Iterable[str]:
-    """The names after `import` and `from` at the beginning of any line, texts included: rather too many than too few.
+    """The names after `import` and `from` where a statement may begin, texts included: rather too many than too few.
 
-    >>> list(imported(b"from . import a\\ntry: import b.c as d, e\\nexcept ImportError: pass"))
-    ['.a', '.', 'b.c', 'e']
+    >>> list(imported(b"from . import a\\ntry: import b.c as d, e\\nexcept ImportError: import f; import g"))
+    ['.a', '.', 'b.c', 'e', 'f', 'g']
     """
     for match in _IMPORTS.finditer(source):
         plain, base, names = match.groups()
@@ -100,7 +100,7 @@ def _names(text: bytes) -> list[str]:
 
 def _stamp() -> bytes:
     """What else the bytecode depends on."""
-    columns = b"1 " if has_columns() else b"0 "
+    columns = b"3 " if has_columns() else b"2 "
     return columns + sys.implementation.name.encode() + b" " + sys.version.encode() + importlib.util.MAGIC_NUMBER
 
 

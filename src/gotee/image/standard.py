@@ -57,12 +57,14 @@ _HANDLERS = ("logging.config", "logging.handlers")
 
 LATER: dict[str, dict[str, tuple[str, ...]]] = {
     "asyncio": {"ssl": (), "tempfile": ()},
+    "cgitb": {"pydoc": ("cgitb",)},
     "concurrent": {"multiprocessing": ("concurrent.futures.process", "concurrent.futures.ProcessPoolExecutor")},
     "decimal": {"_pydecimal": ()},
     "importlib": {
         **dict.fromkeys(("csv", "email", "json"), ("importlib.metadata",)),
         **dict.fromkeys(("inspect", "random", "tempfile", "zipfile"), ("importlib.metadata", "importlib.resources")),
     },
+    "json": {"argparse": ("json.tool",)},
     "logging": dict.fromkeys(("configparser", "email", "http", "smtplib", "socketserver", "urllib"), _HANDLERS),
     "random": dict.fromkeys(("hashlib", "statistics"), ()),
     "shutil": dict.fromkeys(("tarfile", "zipfile"), ("shutil",)),
@@ -70,6 +72,7 @@ LATER: dict[str, dict[str, tuple[str, ...]]] = {
         ("base64", "email", "ftplib", "getpass", "hashlib", "http", "mimetypes", "socket", "ssl", "tempfile"), _REQUESTS
     ),
     "uuid": dict.fromkeys(("ctypes", "hashlib", "shutil", "subprocess"), ("uuid",)),
+    "xmlrpc": {"pydoc": ("xmlrpc.server",)},
 }
 """Imports of a module that count only when one of these, or what is imported, is named: by the program, a distribution,
 or, if it is part of a package, by the standard library. They are tools that a package carries, stand-ins for what is
@@ -131,6 +134,7 @@ def closure(wanted: Iterable[str], own: Iterable[str] = ()) -> Standard:
         if not waiting:
             waiting = [name for name, brings in later.items() if _names_one(named, brings)]
             for name in waiting:
+                explicit.add(name.partition(".")[0])
                 del later[name]
     return Standard([found[name] for name in sorted(found)], dict(sorted(used.items())))
 
