@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from gotee import Chan, Routine, go, yield_now
+from gotee import Chan, Routine, go, sleep, yield_now
+
+from .script import lines_of
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="unset")
 
@@ -152,6 +154,46 @@ def test_routines_started_in_a_chain_do_not_run_deeper_and_deeper() -> None:
         return 0 if n == 0 else 1 + go(chain, n - 1).result()
 
     assert go(chain, 3000).result() == 3000
+
+
+def test_a_routine_that_parks_where_the_hub_started_it_leaves_a_hub_to_the_others() -> None:
+    gate = Chan[int]()
+
+    def wait(n: int) -> tuple[str, int]:
+        before = VARIABLE.get()
+        VARIABLE.set(f"routine {n}")
+        received = gate.recv()
+        assert VARIABLE.get() == f"routine {n}"
+        return before, received
+
+    parked = []
+    for n in range(20):
+        assert go(VARIABLE.get).result() == "unset"
+        parked.append(go(wait, n))  # on the hub's stack, whose place the greenlet of the one before takes
+        sleep(0.0001)  # only a hub fires it
+        assert go(int, n).result() == n
+    for n in range(20):
+        gate.send(n)
+    assert [routine.result() for routine in parked] == [("unset", n) for n in range(20)]
+
+
+def test_hubs_that_follow_one_another_do_not_stand_deeper_and_deeper() -> None:
+    assert lines_of(
+        """
+import threading
+def one():
+    gate = Chan()
+    for n in range(1500):           # each begins below the one before, on a stack that has room for some hundred
+        go(int).result()
+        go(gate.recv)
+        yield_now()
+    say(go(int).result())
+threading.stack_size(256 << 10)
+thread = threading.Thread(target=one)
+thread.start()
+thread.join()
+"""
+    ) == ["0"]
 
 
 def test_a_generator_may_park_in_its_body() -> None:

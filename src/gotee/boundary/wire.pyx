@@ -263,6 +263,8 @@ cdef class Wire:
         cdef bint nothing
         if self.ring is None or self.piled or self.ring.gone or self.outgoing:
             return self.next_by_frame(sender)
+        if self.ring.nothing():
+            return None
         self.own()
         try:
             payload = self.ring.take_parts(head, HEAD)

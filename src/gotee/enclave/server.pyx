@@ -172,7 +172,7 @@ cdef class Server(Sleeper):
             self.wire.go_ahead()
         if self.channels.untold:
             self.channels.tell()
-        if not self.dispatch_all():
+        if not self.dispatch_all() and self.scheduler.first_ready is None:
             if (
                 self.probed
                 and self.scheduler.at_rest
@@ -198,7 +198,7 @@ cdef class Server(Sleeper):
             self.wire.go_ahead()
         if self.channels.untold:
             self.channels.tell()
-        while not self.wire.ended and not self.scheduler.ready:
+        while not self.wire.ended and self.scheduler.first_ready is None:
             if not self.dispatch_all() and not self.wire.spin_briefly():
                 break
         return 0
@@ -210,12 +210,18 @@ cdef class Server(Sleeper):
     cdef bint dispatch_all(self) except -1:
         cdef bint busy = False
         cdef Message message
-        while True:
-            message = self.next_message()
-            if message is None:
-                break
-            busy = True
-            self.dispatch(message)
+        if self.scheduler is not None:
+            self.scheduler.acting = True     # whoever calls this looks at what is ready next
+        try:
+            while True:
+                message = self.next_message()
+                if message is None:
+                    break
+                busy = True
+                self.dispatch(message)
+        finally:
+            if self.scheduler is not None:
+                self.scheduler.acting = False
         if self.wire.ended and not self.over:
             self.over = True
             self.ended.give(None)

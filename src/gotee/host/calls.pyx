@@ -17,6 +17,7 @@ from gotee.boundary.room import wait_for_room
 from gotee.errors import BoundaryTypeError, EnclaveLost
 from gotee.host.failures import failure_of
 
+cdef object _Function = types.FunctionType
 cdef int CANCEL_CALL = Kind.CANCEL_CALL
 
 
@@ -56,11 +57,11 @@ cdef class Door:
 
     def __call__(self, f, tuple args, dict kwargs):
         cdef Callee callee = None
-        if type(f) is types.FunctionType:   # hashed by identity
+        if type(f) is _Function:   # hashed by identity
             callee = <Callee> self.known.get(f)
         if callee is None:
             callee = self.find(f)
-            if type(f) is types.FunctionType:
+            if type(f) is _Function:
                 self.known[f] = callee
         return callee.calls.start(callee, args, kwargs)
 

@@ -20,7 +20,7 @@ cdef class Lead:
     cdef object relief
     cdef bint waits_for_relief
     cdef int lead(self, double seconds, Scheduler scheduler) except -1
-    cdef bint dispatch(self, Scheduler scheduler, bint everything) except -1
+    cdef bint dispatch(self, Scheduler scheduler, bint everything, Routine awaited=*) except -1
     cdef bint enough(self, Scheduler scheduler)
     cdef bint enter(self) noexcept
     cdef int leave(self) except -1

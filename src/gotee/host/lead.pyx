@@ -105,7 +105,7 @@ cdef class Lead:
                 judge(scheduler)       # nothing happens: is everybody asleep for ever?
                 judgement = min(2 * judgement, LAST_JUDGEMENT)
 
-    cdef bint dispatch(self, Scheduler scheduler, bint everything) except -1:
+    cdef bint dispatch(self, Scheduler scheduler, bint everything, Routine awaited=None) except -1:
         """Act on what has arrived, or on `everything`; True as soon as the caller has what it waits for."""
         cdef Message message
         try:
@@ -118,6 +118,8 @@ cdef class Lead:
                     moved()
                 if message.code == CODE_RESULT:
                     self.calls.on_result(message)
+                    if awaited is not None and awaited.finished:
+                        return True
                 else:
                     self.actions[message.code](message)
                 if not everything and self.enough(scheduler):
@@ -131,7 +133,7 @@ cdef class Lead:
         return self.enough(scheduler)
 
     cdef bint enough(self, Scheduler scheduler):
-        return len(self.wanted) > 0 if scheduler is None else len(scheduler.ready) > 0
+        return len(self.wanted) > 0 if scheduler is None else scheduler.first_ready is not None
 
     cdef bint enter(self) noexcept:
         """Take the baton, if nobody has it."""
@@ -238,7 +240,7 @@ cdef class Seat(Sleeper):
         if lead.wire.ended or not lead.enter():
             return 0
         try:
-            while not (lead.dispatch(self.scheduler, False) or (routine is not None and routine.finished)):
+            while not (lead.dispatch(self.scheduler, False, routine) or (routine is not None and routine.finished)):
                 if not lead.wire.spin_briefly():
                     break
         finally:

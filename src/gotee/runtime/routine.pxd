@@ -16,6 +16,7 @@ cdef class Routine(G):
     cdef WaitQueue watchers
     cdef int stopped(self, object stop) except -1
     cdef int complete(self, object value, object exception) except -1
+    cdef object settled(self)
     cpdef bint watch(self, Waiter waiter) except -1
 
 

@@ -23,6 +23,7 @@ cdef Py_ssize_t _number = 0
 cdef object _report = None
 cdef object _run_coroutine = None
 cdef object _reference = weakref.ref
+cdef object _Coroutine = types.CoroutineType
 failed = {}    # by number, a weak reference to each routine that failed and whose failure nobody has asked for
 
 
@@ -72,7 +73,7 @@ cdef class Routine(G):
             return self.complete(None, exception)
         try:
             value = function(*args) if kwargs is None else function(*args, **kwargs)
-            if type(value) is types.CoroutineType:
+            if type(value) is _Coroutine:
                 value = _run_coroutine(self.scheduler, value)
         except (KeyboardInterrupt, SystemExit) as stop:
             self.stopped(stop)
@@ -92,7 +93,7 @@ cdef class Routine(G):
         """Settle the routine and wake everybody who waits for it. No Python code: a signal handler may not cut in."""
         if self.finished:
             return 0
-        self.cancelled = isinstance(exception, Cancelled)
+        self.cancelled = exception is not None and isinstance(exception, Cancelled)
         self.value = value
         self.exception = exception
         self.finished = True
@@ -121,10 +122,15 @@ cdef class Routine(G):
 
     def outcome(self):
         """The value or the exception of a finished routine, which counts as asked for."""
+        return self.settled()
+
+    cdef object settled(self):
+        """`outcome`, for compiled code."""
+        if self.exception is None:
+            self.observed = True
+            return self.value
         self.mark_observed()
-        if self.exception is not None:
-            raise self.failure()
-        return self.value
+        raise self.failure()
 
     def failure(self):
         """What `result` raises; None if it has not failed."""
@@ -155,7 +161,7 @@ cdef class Routine(G):
                     scheduler.wait(waiter, "result")
                 elif not scheduler.wait_until(waiter, "result", deadline):
                     raise TimeoutError(f"routine {self} was not done within {timeout} seconds")
-        return self.outcome()
+        return self.settled()
 
     def __await__(self):
         from gotee.runtime.aio import wait_routine

@@ -16,6 +16,8 @@ cdef class G:
     cdef object throw
     cdef bint cancel_pending
     cdef bint shielded
+    cdef bint queued             # in the ready queue, before `after`
+    cdef G after
     cdef object __weakref__
     cdef int run(self) except -1
 
@@ -48,7 +50,12 @@ cdef class Scheduler:
     cdef readonly object driving
     cdef object base
     cdef object hub
-    cdef object ready
+    cdef object spare            # a pooled greenlet that can be the hub, or None
+    cdef char *high              # where the first hub stands on the C stack
+    cdef G first_ready           # the ready queue, linked by `after`
+    cdef G last_ready
+    cdef Py_ssize_t ready_count
+    cdef bint acting             # the sleeper acts on news; it looks at the ready queue after that
     cdef list workers
     cdef list timers
     cdef readonly Py_ssize_t live_timers
@@ -66,6 +73,8 @@ cdef class Scheduler:
     cdef object __weakref__
 
     cdef int add_ready(self, G g) except -1
+    cdef void enqueue(self, G g) noexcept
+    cdef G dequeue(self)
     cdef int spawn(self, G g) except -1
     cdef int wait_shielded(self, GWaiter waiter, object what) except -1
     cdef int wait(self, GWaiter waiter, object what) except -1
@@ -82,7 +91,10 @@ cdef class Scheduler:
     cdef object next_deadline(self)
     cdef int go_idle(self) except -1
     cdef object work(self)
-    cdef object run_hub(self)
+    cdef object run_hub(self, object me)
+    cdef bint run_here(self, object me) except -1
+    cdef int run_current(self) except -1
+    cdef object new_worker(self)
     cdef int attend(self, G awaited) except -1
     cdef int look_briefly(self, G g) except -1
     cdef int _turn(self) except -1

@@ -7,6 +7,9 @@ started, control goes to the *base*: the hub greenlet of the thread, which sleep
 asyncio loop, the loop callback that drives the routines. Fresh greenlets start from the base only, so that their
 C stacks begin at one height instead of each a little deeper than the one before.
 
+The hub starts a fresh routine on its own stack, if a spare greenlet could be the hub instead: one that returns without
+having parked has cost no switch. One that parks keeps the stack, and the spare is the hub from then on.
+
 Compiled code is not preempted under the GIL: everything between two calls of Python code is atomic for other
 threads and for signal handlers. Queues are therefore changed without locks, and never around such a call.
 """
@@ -14,7 +17,6 @@ threads and for signal handlers. Queues are therefore changed without locks, and
 import _thread
 import sys
 import threading
-from collections import deque
 from _thread import get_ident    # the thread's, also where an enclave tells routines apart by it
 from heapq import heapify, heappop, heappush
 from time import monotonic
@@ -59,6 +61,7 @@ cdef extern from *:
     """
     object gotee_never_unwound(object (*body)(object), object argument)
 
+cdef Py_ssize_t HIGH = 32 << 10   # bytes of C stack below the first hub in which a spare begins: each hub begins deeper
 cdef int WORKERS_KEPT = 1024      # finished greenlets kept for reuse, a thread; a fresh one costs about 10 us
 cdef int SWITCHES_PER_LOOK = 61   # direct switches before timers get a look (Go's figure for its global queue)
 cdef int SWITCHES_PER_CALLBACK = 256
@@ -321,16 +324,38 @@ cdef class Scheduler:
         self.main.state = RUNNING
         self.current = self.main
         self.live = set()
-        self.ready = deque()
         self.workers = []
         self.timers = []
         self.sleep_lock = _thread.allocate_lock()
         self.sleep_lock.acquire()
         self.tick = SWITCHES_PER_LOOK
-        self.hub = greenlet(self._hub, self.main.worker)
+        self.hub = self.new_worker()
         self.base = self.hub
 
     # -- ready queue ------------------------------------------------------------------------------
+
+    cdef void enqueue(self, G g) noexcept:
+        """To the end of the ready queue, in which a routine stands once."""
+        if g.queued:
+            return
+        g.queued = True
+        if self.last_ready is None:
+            self.first_ready = g
+        else:
+            self.last_ready.after = g
+        self.last_ready = g
+        self.ready_count += 1
+
+    cdef G dequeue(self):
+        """The first of the ready queue, which is not empty."""
+        cdef G g = self.first_ready
+        self.first_ready = g.after
+        if self.first_ready is None:
+            self.last_ready = None
+        g.after = None
+        g.queued = False
+        self.ready_count -= 1
+        return g
 
     cdef int spawn(self, G g) except -1:
         """Make a new routine of this thread ready; it starts when the caller parks."""
@@ -340,7 +365,7 @@ cdef class Scheduler:
         g.scheduler = self
         g.state = READY
         self.live.add(g)
-        self.ready.append(g)
+        self.enqueue(g)
         self.poke()
         return 0
 
@@ -348,7 +373,7 @@ cdef class Scheduler:
         """May be called from any thread."""
         moved()
         g.state = READY
-        self.ready.append(g)
+        self.enqueue(g)
         if self.idle or self.loop is not None or _get_running_loop is not None:
             self.poke()
         return 0
@@ -356,7 +381,7 @@ cdef class Scheduler:
     cdef int poke(self) except -1:
         """Make the thread look at its ready queue, wherever it waits."""
         if self.idle:
-            if not self.notified:
+            if not self.notified and not self.acting:
                 self.notified = True
                 if self.sleeper is None:
                     self.sleep_lock.release()
@@ -386,18 +411,21 @@ cdef class Scheduler:
         """The routine to switch to directly, or None when the base must decide."""
         cdef G g
         self.tick -= 1
-        if self.tick <= 0 or not self.ready:
+        g = self.first_ready
+        if self.tick <= 0 or g is None:
             return None
-        g = self.ready[0]
         if g.worker is None:
             if not self.workers:
                 return None
             g.worker = self.workers.pop()
-        self.ready.popleft()
-        return g
+        return self.dequeue()
 
     cdef int switch_away(self) except -1:
-        cdef G g = self.pick()
+        cdef G g = self.current
+        if g is not None and g.worker is self.hub:
+            self.base = self.hub = self.spare    # it runs on the hub's stack, and keeps that
+            self.spare = None
+        g = self.pick()
         self.current = g
         there = self.base if g is None else g.worker
         g = None                       # nothing on a stack that sleeps keeps a routine alive
@@ -428,7 +456,7 @@ cdef class Scheduler:
         g.waiter = waiter
         g.state = PARKED
         try:
-            if self.sleeper is not None and not self.ready and not self.live_timers:
+            if self.sleeper is not None and self.first_ready is None and not self.live_timers:
                 self.look_briefly(g)
             self.park()
         except BaseException:
@@ -454,12 +482,12 @@ cdef class Scheduler:
         That saves the way to the hub and back. Whatever the hub would do first is left to it.
         """
         cdef G g = self.current
-        if self.sleeper is None or self.ready or self.own_tasks or self.driving is not None:
+        if self.sleeper is None or self.first_ready is not None or self.own_tasks or self.driving is not None:
             return 0
         if g is None or g.cancel_pending or current_greenlet() is not g.worker:
             return 0
         self.fire_timers()
-        if self.ready:
+        if self.first_ready is not None:
             return 0
         self.current = None             # as in the hub: what acts on news is no routine
         try:
@@ -511,17 +539,17 @@ cdef class Scheduler:
     @property
     def has_ready(self):
         """Whether a routine of this thread is ready to run."""
-        return len(self.ready) > 0
+        return self.first_ready is not None
 
     @property
     def quiet(self):
         """Asleep, with nothing that will wake it by itself: the deadlock judge's question."""
-        return self.idle and not self.notified and not self.ready and not self.live_timers
+        return self.idle and not self.notified and self.first_ready is None and not self.live_timers
 
     @property
     def at_rest(self):
         """Whether no routine of this thread can do anything before somebody wakes it: an enclave's question."""
-        return not self.ready and not self.live_timers and not self.own_tasks
+        return self.first_ready is None and not self.live_timers and not self.own_tasks
 
     def interrupt_main(self, exception):
         """KeyboardInterrupt, SystemExit, Deadlock and what signal handlers raise go to the thread's own code."""
@@ -584,39 +612,57 @@ cdef class Scheduler:
 
     # -- workers: pooled greenlets -----------------------------------------------------------------
 
+    cdef object new_worker(self):
+        return greenlet(self._work, self.main.worker)
+
     def _work(self):
         """What a worker does, from the bottom of its stack."""
         gotee_never_unwound(_work_of, self)
 
     cdef object work(self):
-        cdef G g
+        """Run one routine after the other, and be the hub while this greenlet is."""
+        cdef char here = 0
         me = current_greenlet()
         while True:
-            g = self.current
-            g.state = RUNNING
-            try:
-                g.run()
-            except BaseException as exception:   # a signal handler raised in our own lines, not in the routine's
-                self.interrupt_main(exception)
-            g.state = DONE
-            g.worker = None
-            self.live.discard(g)
-            g = None
-            fresh_context()
-            if len(self.workers) >= WORKERS_KEPT or self.ending:
+            if self.hub is me:
+                if self.high is NULL:
+                    self.high = &here
+                self.run_hub(me)
+                if self.hub is me:
+                    return             # the thread has ended
+            else:
+                self.run_current()
+            if self.ending or (len(self.workers) >= WORKERS_KEPT and self.spare is not None):
                 self.current = None
                 me.parent = self.base
                 return
-            self.workers.append(me)
+            if self.spare is None and self.high is not NULL and -HIGH < &here - self.high < HIGH:
+                self.spare = me
+            else:
+                self.workers.append(me)
             self.switch_away()
 
+    cdef int run_current(self) except -1:
+        """Run the current routine, which is fresh, to its end, on the stack of the caller."""
+        cdef G g = self.current
+        g.state = RUNNING
+        try:
+            g.run()
+        except BaseException as exception:   # a signal handler raised in our own lines, not in the routine's
+            self.interrupt_main(exception)
+        g.state = DONE
+        g.worker = None
+        self.live.discard(g)
+        fresh_context()
+        return 0
+
     cdef int run_one(self) except -1:
-        cdef G g = self.ready.popleft()
+        cdef G g = self.dequeue()
         if g.worker is None:
             if self.workers:
                 g.worker = self.workers.pop()
             else:
-                g.worker = greenlet(self._work, self.main.worker)
+                g.worker = self.new_worker()
         self.current = g
         worker = g.worker
         g = None
@@ -626,27 +672,50 @@ cdef class Scheduler:
 
     # -- the hub: what a thread does when it parks and nothing is ready ------------------------------
 
-    def _hub(self):
-        gotee_never_unwound(_hub_of, self)
-
-    cdef object run_hub(self):
-        while True:
+    cdef object run_hub(self, object me):
+        """Return when the thread has ended, or when a routine that ran here has parked in between."""
+        cdef bint looked = False       # a moment ago, for news of the other world
+        while self.hub is me:
             try:
                 self.tick = SWITCHES_PER_LOOK
                 self.fire_timers()
-                if self.ready:
-                    if self.sleeper is not None:
+                if self.first_ready is not None:
+                    if self.sleeper is not None and not looked:
                         self.sleeper.poll()
-                    self.run_one()
+                    looked = False
+                    while self.tick > 0 and self.run_here(me):
+                        self.tick -= 1
+                    if self.hub is me and self.first_ready is not None:
+                        self.run_one()
                 elif self.own_tasks:
                     self._run_own_loop()
                 else:
                     self.go_idle()
+                    looked = True
             except GreenletExit:
                 return                 # the thread has ended
             except BaseException as exception:
                 # A signal handler raised while nobody was running, so it belongs to the thread's own code.
                 self.interrupt_main(exception)
+
+    cdef bint run_here(self, object me) except -1:
+        """Run the first ready routine on the hub's own stack, if it is fresh and a spare can be the hub.
+
+        False if not, or if it has parked: then its greenlet, which is `me`, is the hub no longer.
+        """
+        cdef G g
+        g = self.first_ready
+        if self.spare is None or g is None or g.worker is not None:
+            return False
+        self.dequeue()
+        g.worker = me
+        self.current = g
+        fresh_context()
+        self.run_current()
+        if self.hub is not me:
+            return False
+        self.current = None
+        return True
 
     cdef int go_idle(self) except -1:
         """Wait until woken, a deadline, or a Deadlock, with a capped backstop; the judge is asked each time."""
@@ -656,11 +725,11 @@ cdef class Scheduler:
         cdef bint acquired
         self.idle = True
         try:
-            if self.sleeper is not None and not self.ready:
+            if self.sleeper is not None and self.first_ready is None:
                 self.sleeper.rest(
                     -1.0 if deadline is None else max(<double>deadline - <double>monotonic(), 0.0)
                 )
-            while not self.ready and self.sleeper is None:
+            while self.first_ready is None and self.sleeper is None:
                 PyErr_CheckSignals()   # one that came since the last line of Python code would be slept through
                 if deadline is None:
                     if _judge is not None:
@@ -671,7 +740,7 @@ cdef class Scheduler:
                     timeout = min(<double>deadline - <double>monotonic(), LAST_JUDGEMENT)
                     if timeout <= 0:
                         break
-                if self.ready:
+                if self.first_ready is not None:
                     break
                 acquired = self.sleep_lock.acquire(True, timeout)
                 if acquired:
@@ -703,7 +772,7 @@ cdef class Scheduler:
         loop = running_loop()
         if loop is not None and self.loop is not loop:
             self.attach(loop)
-            if self.ready or self.own_tasks:
+            if self.first_ready is not None or self.own_tasks:
                 self.poke()
             if self.live_timers:
                 self._arm_loop_timer()
@@ -713,7 +782,7 @@ cdef class Scheduler:
         loop = running_loop()
         if self.driving is None:
             self.attach(loop)
-            if self.ready or self.own_tasks:
+            if self.first_ready is not None or self.own_tasks:
                 self.poke()
             if self.live_timers:
                 self._arm_loop_timer()
@@ -744,7 +813,7 @@ cdef class Scheduler:
         self.driving = loop
         try:
             self.fire_timers()
-            while self.ready and turns < SWITCHES_PER_CALLBACK and self.driver_throw is None:
+            while self.first_ready is not None and turns < SWITCHES_PER_CALLBACK and self.driver_throw is None:
                 self.tick = SWITCHES_PER_LOOK
                 self.run_one()
                 turns += 1
@@ -753,7 +822,7 @@ cdef class Scheduler:
             self.base = base
             self.current = interrupted
             self.attach(loop)         # a routine that ran may have attached, and ended, a loop of its own
-        if self.ready and not self.drive_scheduled:
+        if self.first_ready is not None and not self.drive_scheduled:
             self.drive_scheduled = True
             loop.call_soon(self._drive)
         self._arm_loop_timer()
@@ -806,8 +875,8 @@ cdef class Scheduler:
         finally:
             _set_running_loop(loop)
             self.attach(loop)
-        if self.own_tasks or self.ready:
-            loop.call_later(0.0 if self.ready else OWN_LOOP_TURN, self._drive)
+        if self.own_tasks or self.first_ready is not None:
+            loop.call_later(0.0 if self.first_ready is not None else OWN_LOOP_TURN, self._drive)
 
     # -- the end of the thread -----------------------------------------------------------------------
 
@@ -838,7 +907,10 @@ cdef class Scheduler:
                         g.state = DONE
                     elif g.state == PARKED:
                         self.interrupt(g, Cancelled())
-                self.ready = deque(g for g in self.ready if (<G>g).state != DONE)
+                for _ in range(self.ready_count):
+                    g = self.dequeue()
+                    if g.state != DONE:
+                        self.enqueue(g)
                 if self.own_tasks and monotonic() < ends:
                     rounds -= 1
                     self.wait_until(new_waiter(self), "the thread's tasks", monotonic() + OWN_LOOP_TURN)
@@ -850,8 +922,10 @@ cdef class Scheduler:
                 self.own_loop.close()
             for worker in [*self.workers, self.hub]:
                 worker.throw()
+            if self.spare is not None:
+                self.spare.throw()
             self.workers.clear()
-            self.hub = self.base = self.main.worker = None
+            self.spare = self.hub = self.base = self.main.worker = None
         finally:
             gotee_scheduler = NULL
             schedulers.discard(self)
@@ -870,7 +944,8 @@ cdef class Scheduler:
         for g in [self.main, *self.live]:
             if g.waiter is not None and not g.waiter.fired:
                 g.waiter.settle(-1, None, False)
-        self.ready.clear()
+        while self.first_ready is not None:
+            self.dequeue()
         self.keep_for_exit()
 
     def keep_for_exit(self):
@@ -884,10 +959,6 @@ cdef class Scheduler:
 
 cdef object _work_of(object scheduler):
     return (<Scheduler>scheduler).work()
-
-
-cdef object _hub_of(object scheduler):
-    return (<Scheduler>scheduler).run_hub()
 
 
 def sleep(seconds):
