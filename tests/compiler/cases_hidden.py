@@ -275,5 +275,96 @@ def names():
     frame = sys._getframe(1)
     return frame.f_globals["__name__"], frame.f_globals.get("__name__", "?")
 """,
+    "state_of_the_process_is_read_before_it_changes": """
+=== main.py
+import z
+import b
+from c import get
+def entry(): return get()
+=== z.py
+import a
+=== a.py
+import decimal, os
+try:
+    X = injected
+except NameError:
+    X = "none"
+CONTEXT = decimal.getcontext().prec
+VARIABLE = os.environ.get("GOTEE_CASE", "unset")
+FOLDER = os.getcwd() == "/"
+def f(y=len): return y([1])
+=== b.py
+import builtins, decimal, os
+builtins.injected = "yes"
+builtins.len = lambda o: 77
+decimal.getcontext().prec = 5
+os.environ["GOTEE_CASE"] = "set"
+os.chdir("/")
+=== c.py
+from a import CONTEXT, FOLDER, VARIABLE, X, f
+def get(): return CONTEXT, FOLDER, VARIABLE, X, f()
+""",
+    "files_of_modules_are_listed": """
+=== main.py
+import os, pkgutil
+from pathlib import Path
+import plugins
+HERE = Path(__file__).parent
+def entry():
+    found = sorted(p.stem for p in (HERE / "plugins").glob("*.py"))
+    return found, sorted(m.name for m in pkgutil.iter_modules(plugins.__path__)), sorted(os.listdir(HERE / "tasks"))
+=== plugins/__init__.py
+=== plugins/a.py
+def planted(): pass
+=== plugins/b.py
+=== tasks/one.py
+def planted(): pass
+=== tasks/two.sql
+select 2
+""",
+    "module_of_a_definition": """
+=== main.py
+import inspect, sys, types
+from m import K
+import patch
+def who(o): return inspect.getmodule(o).__name__, isinstance(o, types.FunctionType)
+def entry(): return inspect.getmodule(K).helper(), sys.modules[K.__module__].other(), who(K)
+=== m.py
+class K: pass
+X = 1
+def helper(): return X
+def other(): return "other"
+=== patch.py
+import inspect, m
+inspect.getmodule(m.helper).X = 5
+""",
+    "statements_of_several_lines_that_share_them": """
+=== main.py
+from m import f, \\
+    g; planted = 1
+def entry(): return f(), g()
+=== m.py
+planted = 1; x = 2; planted2 = 3  # trailing
+planted4 = '''
+def g(): return "wrong"
+'''; w = 1; planted5 = (1,
+  2); v = 3
+def f(): return x, w; planted_inner = 1
+def g(): \\
+    return (v,
+      x)
+""",
+    "file_of_a_package": """
+=== main.py
+from pkg.core import where
+def entry(): return where()
+=== pkg/__init__.py
+=== pkg/core.py
+from importlib.resources import as_file, files
+def where():
+    with as_file(files("pkg").joinpath("x.pem")) as p: return p.read_text()
+=== pkg/x.pem
+PEM
+""",
 }
 MAY_REFUSE = {"globals_of_a_frame_that_a_local_holds"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from gotee.compiler import known
 from gotee.compiler.collect import uses_of_code
 from gotee.compiler.dynamic import DYNAMIC, NAMESPACE_WRITES
-from gotee.compiler.imports import External, Value, imported_by_call
+from gotee.compiler.imports import MODULE_ATTRIBUTES, External, Value, imported_by_call
 from gotee.compiler.names import Ref, Step, Uses, chain_of
 from gotee.compiler.parameters import Wanted
 from gotee.compiler.prefixes import Prefixes
@@ -225,6 +225,17 @@ class Strings:
         levels = [len(text) - len(text.lstrip(".")) for text in texts]
         return [absolute(found, level, text[level:]) for level, text in zip(levels, texts, strict=True)]
 
+    def _module_of(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`inspect.getmodule(x)`, of which only an attribute is asked that all modules have, or where x is defined."""
+        call = steps[0] if steps else None
+        if len(steps) > 1 and steps[1] in MODULE_ATTRIBUTES:
+            return True
+        where = ast.Attribute(call.args[0], "__module__", ast.Load()) if _has_argument(call) else None
+        names = self.texts(module, unit, node, ref, where) if where is not None else None
+        for name in names or ():
+            self.imported(module, unit, node, ref, name, steps[1:])
+        return names is not None
+
     def _resolved(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`pkgutil.resolve_name("module:attribute")`, or with dots only."""
         call = steps[0] if steps else None
@@ -344,6 +355,7 @@ def _names_its_classes(configuration: object) -> bool:
 
 _SPECIAL = {
     "pkgutil.resolve_name": Strings._resolved,
+    "inspect.getmodule": Strings._module_of,
     "runpy.run_module": Strings._run,
     "logging.config.dictConfig": Strings._configured,
     **{

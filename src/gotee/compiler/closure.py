@@ -14,14 +14,14 @@ from typing import Any
 
 from gotee.compiler import known
 from gotee.compiler.diagnostics import error_at
-from gotee.compiler.dynamic import cure_of
+from gotee.compiler.dynamic import LISTING, cure_of
 from gotee.compiler.emit import Kept, emitted
 from gotee.compiler.entries import Entry, find_entries
-from gotee.compiler.files import data_below, data_named
+from gotee.compiler.files import data_below, data_named, modules_named
 from gotee.compiler.fixpoint import Fixpoint
 from gotee.compiler.graph import Graph, Node
 from gotee.compiler.outside import Outside, packages_outside
-from gotee.compiler.program import Module, Program
+from gotee.compiler.program import Module, Program, parents
 from gotee.compiler.statements import Unit
 from gotee.errors import CompileError
 
@@ -194,7 +194,7 @@ def _result(graph: Graph, fixpoint: Fixpoint, entries: list[Entry]) -> Partition
     program = graph.program
     kept = Kept(graph, fixpoint.kept)
     modules: dict[str, dict[str, Any]] = {}
-    for name in sorted(node[1] for node in fixpoint.kept if node[0] == "exists"):
+    for name in sorted({node[1] for node in fixpoint.kept if node[0] == "exists"} | _listed(graph, fixpoint)):
         module = program.modules[name]
         modules[name] = {"source": emitted(kept, module), "file": str(module.file), "package": module.package}
     return Partition(
@@ -246,6 +246,28 @@ def _overrides(graph: Graph, fixpoint: Fixpoint) -> list[str]:
 
 def _place(graph: Graph, module: Module) -> str:
     return module.file.relative_to(graph.program.root).as_posix()
+
+
+def _listed(graph: Graph, fixpoint: Fixpoint) -> set[str]:
+    """The modules that lie where trusted code lists files: they are there, whatever stays of them."""
+    units = [graph.unit_of(node)[1] for node in fixpoint.kept if node[0] == "unit"]
+    if all(LISTING.isdisjoint(unit.uses.mentions) for unit in units):
+        return set()
+    program = graph.program
+    files: set[Path] = set()
+    for owner in {owner for node, owners in graph.data_users.items() if node in fixpoint.kept for owner in owners}:
+        module = program.modules[owner]
+        folder = module.file if module.namespace else module.file.parent
+        files |= set(folder.glob("*.py") if folder == program.root else folder.rglob("*.py"))
+        if folder == program.root:
+            files |= modules_named(folder, [unit.node for unit in units])
+    found = set()
+    for file in files:
+        parts = file.relative_to(program.root).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if (listed := program.find(name)) is not None and listed.file == file:
+            found |= {name, *(parent for parent in parents(name) if program.find(parent) is not None)}
+    return found
 
 
 def _data(graph: Graph, fixpoint: Fixpoint) -> list[str]:

@@ -27,6 +27,7 @@ DYNAMIC: dict[str, tuple[str, str]] = {
     "runpy.run_path": ("GT301", "the file that is run is not known"),
     "pkgutil.resolve_name": ("GT301", "the name that is resolved is not known"),
     "pydoc.locate": ("GT301", "the name that is resolved is not known"),
+    "inspect.getmodule": ("GT303", "the module that getmodule() finds is not known"),
     "sys.modules": ("GT303", "the entry of sys.modules that is used is not known"),
     "pickle.loads": ("GT304", "pickled data names the classes and functions that it needs, and is not known"),
     "pickle.load": ("GT304", "pickled data names the classes and functions that it needs, and is not known"),
@@ -57,6 +58,11 @@ ANNOTATION_READERS = {
 
 # What reads the text of a module's file.
 SOURCE_READERS = {"getsource", "getsourcelines", "findsource", "getsourcefile", "getcomments", "getline", "getlines"}
+
+# What lists the files of a folder, modules too.
+LISTING = {
+    "listdir", "scandir", "walk", "iterdir", "glob", "iglob", "rglob", "iter_modules", "walk_packages", "contents",
+}  # fmt: skip
 
 # What reads files that lie in a package.
 DATA_READERS = ("importlib.resources", "pkgutil.get_data", "importlib_resources")

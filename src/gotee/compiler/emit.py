@@ -183,7 +183,8 @@ class _Text:
             breaks = b"".join(_LINE.findall(self._data[start:end]))
             line = bisect_right(self._starts, start) - 1
             shared = self._shares_line(start, end)
-            pieces.append((new or (b"0" if shared and line not in blanked_lines else b"")) + breaks)
+            kept = new or (b"0" if shared and line not in blanked_lines else b"")
+            pieces.append(breaks + kept if self._goes_on(end) else kept + breaks)
             position = end
         pieces.append(self._data[position:])
         lines = b"".join(pieces).decode("utf-8", "surrogatepass")
@@ -206,10 +207,14 @@ class _Text:
         return gone
 
     def _shares_line(self, start: int, end: int) -> bool:
+        begin = self._starts[bisect_right(self._starts, start) - 1]
+        return self._goes_on(end) or self._data[begin:start].rstrip().endswith(b";")
+
+    def _goes_on(self, end: int) -> bool:
+        """Whether another statement follows on the line."""
         line_end = _LINE.search(self._data, end)
         after = self._data[end : line_end.start() if line_end else len(self._data)].lstrip()
-        begin = self._starts[bisect_right(self._starts, start) - 1]
-        return after.startswith(b";") or self._data[begin:start].rstrip().endswith(b";")
+        return after.startswith(b";")
 
 
 def _tidy(text: str, lines: set[int]) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from gotee.compiler import known
 from gotee.compiler.dynamic import ANNOTATION_READERS, DATA_READERS, DYNAMIC, GLOBALS_ATTRIBUTES
 from gotee.compiler.files import only_folder, writes_file
-from gotee.compiler.imports import MODULE_ATTRIBUTES, External
+from gotee.compiler.frames import only_asks_for_module, reaches_globals
+from gotee.compiler.imports import External
 from gotee.compiler.names import Ref, Step, Uses
 from gotee.compiler.program import Module
-from gotee.compiler.scopes import constant_text
 from gotee.compiler.statements import Unit
 
 if TYPE_CHECKING:
@@ -50,25 +50,26 @@ class Externals:
             self._graph.need(node, ("watched",))
         if dotted.rpartition(".")[2] in ANNOTATION_READERS:
             self._graph.need(node, ("annotations",))
-        if dotted in DYNAMIC and not self._harmless(module, dotted, ref, steps):
+        if dotted in DYNAMIC and not self._harmless(module, unit, dotted, ref, steps):
             code, message = DYNAMIC[dotted]
             self._graph.dynamic(node, code, ref.node, message)
-        if _reaches_globals(steps, GLOBALS_ATTRIBUTES):
+        if reaches_globals(steps, GLOBALS_ATTRIBUTES):
             self._graph.dynamic(node, "GT305", ref.node, _UNKNOWN_GLOBALS)
         if dotted.startswith("enum.") and dotted.endswith("._convert_"):
             self._graph.value(None, node, module)  # looks through the globals of the module for members
         if dotted == "enum.global_enum":
             self._graph.reach(node, ("writer", module.name))
         if dotted.startswith(DATA_READERS):
-            self._data(module, unit, node, ref, steps)
+            self._data(module, unit, node, ref, dotted, steps)
         self._state(unit, node, ref, dotted, steps)
 
-    def frames(self, node: Node, uses: Uses) -> None:
+    def frames(self, unit: Unit, node: Node, uses: Uses) -> None:
         """The edges of frames that locals hold: `error.__traceback__.tb_frame.f_globals`."""
         for where, steps in uses.frames:
             if "f_locals" in steps:
                 self._graph.reach(node, _ALWAYS)
-            if _reaches_globals(steps, {"f_globals", "f_builtins"}):
+            asked = steps[-1] == "f_globals" and only_asks_for_module(unit.node, where)
+            if reaches_globals(steps, {"f_globals", "f_builtins"}) and not asked:
                 self._graph.dynamic(node, "GT305", where, _UNKNOWN_GLOBALS)
 
     def bare(self, node: Node, dotted: str) -> None:
@@ -111,13 +112,13 @@ class Externals:
             if direct:
                 graph.reach(node, _ALWAYS)
 
-    def _data(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> None:
+    def _data(self, module: Module, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> None:
         """Files of a package are read: of this one, of a module that is handed over, or of one that is named."""
         graph = self._graph
         graph.data_users[node].add(module.name)
         call = steps[0] if steps else None
         given = call.args[0] if isinstance(call, ast.Call) and call.args else None
-        if given is None or graph.strings.is_module(module, given):
+        if dotted.endswith(".as_file") or given is None or graph.strings.is_module(module, given):
             return
         names = graph.strings.texts(module, unit, node, ref, given)
         if names is None:
@@ -127,27 +128,17 @@ class Externals:
                 graph.data_users[node].add(target.name)
                 graph.link(node, ("active", target.name))
 
-    def _harmless(self, module: Module, dotted: str, ref: Ref, steps: tuple[Step, ...]) -> bool:
+    def _harmless(self, module: Module, unit: Unit, dotted: str, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """Pickled data that is made on the spot refers to what exists."""
+        if dotted == "types.FunctionType":  # `isinstance(x, FunctionType)`: the type, not a function made by hand
+            assigned = isinstance(unit.node, (ast.Assign, ast.AnnAssign)) and unit.node.value is ref.node
+            return not assigned and not (steps and isinstance(steps[0], ast.Call))
         if dotted != "pickle.loads" or not steps or not isinstance(steps[0], ast.Call) or not steps[0].args:
             return False
         made = steps[0].args[0]
         if not isinstance(made, ast.Call) or not isinstance(made.func, (ast.Name, ast.Attribute)):
             return False
         return self._graph.purity.dotted(module, made.func) == "pickle.dumps"
-
-
-def _reaches_globals(steps: tuple[Step, ...], attributes: set[str]) -> bool:
-    """Whether steps lead to globals that are not known; `f_globals["__name__"]` only asks for the module's name."""
-    for position, step in enumerate(steps):
-        if isinstance(step, str) and step in attributes:
-            after, *more = [*steps[position + 1 :], None]
-            asked = after.slice if isinstance(after, ast.Subscript) else None
-            if after == "get" and isinstance(more[0], ast.Call) and more[0].args:
-                asked = more[0].args[0]
-            if constant_text(asked) not in MODULE_ATTRIBUTES:
-                return True
-    return False
 
 
 def distribution_needs(package: str) -> set[str]:

@@ -36,6 +36,16 @@ def data_named(folder: Path, code: Iterable[ast.AST]) -> set[Path]:
     return {file for file in found if file.resolve().is_relative_to(folder)}
 
 
+def modules_named(folder: Path, code: Iterable[ast.AST]) -> set[Path]:
+    """The modules in the folders under a folder that the texts in some code may name."""
+    found: set[Path] = set()
+    for text in {text for node in code for text in _texts(node)}:
+        plain = text.strip("./") and not any(letter in text for letter in "*?[\0\n")
+        if plain and not text.startswith("/") and (folder / text).is_dir():
+            found |= set((folder / text).rglob("*.py"))
+    return found
+
+
 def _texts(node: ast.AST) -> Iterator[str]:
     """The texts in a piece of code; `f"{name}.txt"` is `*.txt`, and `".txt"` may end any name."""
     for child in ast.walk(node):

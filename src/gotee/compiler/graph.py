@@ -339,7 +339,7 @@ class Graph:
                 self.value(unit, user, target)
             if use.name == "*":
                 self.loading.star_in_block(module, use.imported, user)
-        self.externals.frames(quiet, uses)
+        self.externals.frames(unit, quiet, uses)
         self.strings.methods(module, unit, quiet, uses)
         self._mentions(quiet, uses)
 

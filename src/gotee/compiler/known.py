@@ -156,6 +156,14 @@ def may_export(module: str, name: str) -> bool:
     return found is None or (name in listed if listed is not None else hasattr(found, name) and name[0] != "_")
 
 
+@functools.cache
+def is_builtin(name: str) -> bool:
+    """Whether a builtin is Python's. The program may run in this process, and have put others there."""
+    value = getattr(builtins, name, None)
+    own = getattr(value, "__module__", "") == "builtins" and getattr(value, "__name__", "") == name
+    return own or name in ("None", "True", "False", "Ellipsis", "NotImplemented", "EnvironmentError", "IOError")
+
+
 def computes(dotted: str) -> bool:
     """Whether a name outside of the program, when called, only computes from plain arguments."""
     if dotted.startswith("builtins."):

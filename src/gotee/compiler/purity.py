@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import ast
 
+from gotee.compiler import known
 from gotee.compiler.effects import View
 from gotee.compiler.facts import DEFINITIONS, Facts
-from gotee.compiler.imports import Missing, Name, Value
+from gotee.compiler.imports import External, Missing, Name, Value
 from gotee.compiler.names import Ref
 from gotee.compiler.program import Module
 from gotee.compiler.scopes import Imported
 from gotee.compiler.statements import Unit, live_parts
+
+# What reads state of the process that programs change; calls of it are pure.
+_CHANGING = ("os.environ", "os.getenv", "os.getcwd", "sys.argv", "sys.path", "decimal.getcontext", "logging.getLogger")
 
 
 class Purity(Facts):
@@ -46,7 +50,15 @@ class Purity(Facts):
                 return True
             if isinstance(event, Name) and not self._settled(event.module, event.name):
                 return True
+            if isinstance(event, External) and self._reads_state(event.dotted):
+                return True
         return False
+
+    def _reads_state(self, dotted: str) -> bool:
+        """Whether what a name outside of the program is may have been changed before."""
+        if dotted.startswith("builtins.") and not known.is_builtin(dotted.split(".")[1]):
+            return True  # something puts it there
+        return known.shares_state(dotted) or dotted.startswith(_CHANGING) or self.marks.is_replaced(dotted)
 
     def rebound(self, module: Module, name: str) -> bool:
         """Whether code that runs after its module, or outside of it, gives a global another value."""

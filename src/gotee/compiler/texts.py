@@ -73,6 +73,10 @@ class Texts(NamedTuple):
             return [module.name]
         if self.facts.dotted(module, node) is not None:
             return [OBJECT]
+        if isinstance(node, ast.Attribute) and node.attr == "__module__":
+            home = self._defined_in(module, node.value)
+            if home is not None:
+                return [home]
         found = self.facts.all_in_program(module, node)
         if not found:
             return self._class_attribute(module, node) if isinstance(node, ast.Attribute) else [UNKNOWN]
@@ -91,6 +95,14 @@ class Texts(NamedTuple):
                 if evaluator.nested:
                     self.relied.add(("nested", owner.name, name))
         return values
+
+    def _defined_in(self, module: Module, node: ast.expr) -> str | None:
+        """The module whose function or class an expression is."""
+        found = self.facts.in_program(module, node)
+        if found is None or not isinstance(found[1].node, (*_FUNCTIONS, ast.ClassDef)):
+            return None
+        self.relied.update({("attribute", "__module__"), ("set", found[0].name, found[1].node.name)})
+        return found[0].name
 
     def _class_attribute(self, module: Module, node: ast.Attribute) -> list[object]:
         """`Config.backend`, which the class's body gives a value once."""
