@@ -104,39 +104,20 @@ def test_release_key_signs_in_one_step(gotee: Gotee, file: Path, image: Path, tm
     assert gotee("run", "--image", image, file).stdout == "42\n"
 
 
-@pytest.mark.parametrize("what", ["--digest", "--message"])
-def test_a_key_held_elsewhere_signs_in_two_steps(gotee: Gotee, image: Path, tmp_path: Path, what: str) -> None:
+def test_a_key_held_elsewhere_signs_in_two_steps(gotee: Gotee, image: Path, tmp_path: Path) -> None:
     gotee("keys", "new", "-o", "hsm.pem")
     image.with_suffix(".sig").unlink()
-    assert gotee("sign", image, what, "-o", "to-sign", "--product-id", 9).returncode == 0
-    if what == "--digest":
-        command = ["openssl", "pkeyutl", "-sign", "-inkey", "hsm.pem", "-in", "to-sign", "-out", "signature"]
-        command += ["-pkeyopt", "digest:sha256", "-pkeyopt", "rsa_padding_mode:pkcs1"]
-    else:
-        command = ["openssl", "dgst", "-sha256", "-sign", "hsm.pem", "-out", "signature", "to-sign"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    wrong = gotee("sign", image, "--attach", "signature", "--key", "hsm.pub.pem", "--product-id", 8)
-    assert wrong.returncode == 1
-    assert "signature is wrong" in wrong.stderr
+    assert gotee("sign", image, "--digest", "-o", "digest", "--product-id", 9).returncode == 0
+    assert gotee("sign", image, "--message", "-o", "message", "--product-id", 9).returncode == 0
+    one = ["openssl", "pkeyutl", "-sign", "-inkey", "hsm.pem", "-in", "digest", "-out", "signature"]
+    one += ["-pkeyopt", "digest:sha256", "-pkeyopt", "rsa_padding_mode:pkcs1"]
+    other = ["openssl", "dgst", "-sha256", "-sign", "hsm.pem", "-out", "other", "message"]
+    for command in (one, other):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "signature").read_bytes() == (tmp_path / "other").read_bytes()
     done = gotee("sign", image, "--attach", "signature", "--key", "hsm.pub.pem", "--product-id", 9)
     assert done.returncode == 0, done.stderr
     assert gotee("inspect", image, "--verify").returncode == 0
-
-
-def test_keys_that_others_can_read_are_refused(gotee: Gotee, image: Path, tmp_path: Path) -> None:
-    gotee("keys", "new", "-o", "k.pem")
-    (tmp_path / "k.pem").chmod(0o644)
-    done = gotee("sign", image, "--key", "k.pem")
-    assert done.returncode == 2
-    assert "chmod 600" in done.stderr
-
-
-def test_passphrases_come_from_a_file(gotee: Gotee, image: Path, tmp_path: Path) -> None:
-    (tmp_path / "words").write_text("open sesame\n")
-    assert gotee("keys", "new", "-o", "k.pem", "--passphrase-file", "words").returncode == 0
-    assert "ENCRYPTED" in (tmp_path / "k.pem").read_text()
-    assert "passphrase" in gotee("sign", image, "--key", "k.pem").stderr
-    assert gotee("sign", image, "--key", "k.pem", "--passphrase-file", "words").returncode == 0
 
 
 def test_a_base_lock_refuses_another_base_by_name(gotee: Gotee, file: Path, tmp_path: Path) -> None:

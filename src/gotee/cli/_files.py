@@ -6,6 +6,8 @@ from pathlib import Path
 
 from gotee.errors import UsageError
 
+MOST_PASSPHRASE = 1023  # bytes; OpenSSL takes no longer one
+
 
 def require_file(name: str) -> Path:
     """The path of an existing, readable regular file, or UsageError with cause and cure.
@@ -58,4 +60,6 @@ def passphrase_of(name: str | None) -> bytes | None:
     lines = require_file(name).read_bytes().splitlines()
     if not lines or not lines[0]:
         raise UsageError(f"{name} is empty: its first line has to be the passphrase")
+    if len(lines[0]) > MOST_PASSPHRASE:
+        raise UsageError(f"the passphrase in {name} has {len(lines[0])} bytes; it can have {MOST_PASSPHRASE}")
     return lines[0]

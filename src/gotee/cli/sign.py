@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gotee.cli._files import passphrase_of, require_file
-from gotee.errors import UsageError
+from gotee.errors import ImageError, UsageError
 from gotee.image import files, keys, settings, sgxs, sigstruct
 from gotee.image import sign as signing
 from gotee.image.sigstruct import SigStruct
@@ -38,6 +38,8 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 def sign(options: argparse.Namespace) -> int:
     """Do one of the three."""
     image = require_file(options.image)
+    if options.attach and (options.digest or options.message):
+        raise UsageError("--attach is the second step, after --digest or --message: leave one of them out")
     chosen = settings.find(Path.cwd() / "program")
     stream = files.read(image).stream
     sgxs.read(stream)
@@ -78,7 +80,26 @@ def _attached(structure: SigStruct, options: argparse.Namespace) -> SigStruct:
     data = require_file(options.attach).read_bytes()
     if len(data) != sigstruct.KEY_BYTES:
         raise UsageError(f"{options.attach} has {len(data)} bytes; an RSA-3072 signature has {sigstruct.KEY_BYTES}")
-    return sigstruct.attach(structure, keys.modulus_of(public), int.from_bytes(data, "big"))
+    modulus, signature = keys.modulus_of(public), int.from_bytes(data, "big")
+    try:
+        return sigstruct.attach(structure, modulus, signature)
+    except ImageError:
+        raise ImageError(_wrong(options, structure, sigstruct.signed_digest(modulus, signature))) from None
+
+
+def _wrong(options: argparse.Namespace, structure: SigStruct, digest: bytes | None) -> str:
+    """Why a signature that was made elsewhere is none of this image."""
+    if digest is None:
+        return (
+            f"the signature is wrong: {options.attach} is none that the key of {options.key} makes with "
+            "PKCS #1 v1.5 and SHA-256; sign what --digest wrote so, with that key"
+        )
+    numbers = f"product id {structure.product_id}, security version {structure.security_version}"
+    return (
+        f"the signature is wrong: {options.attach} signs the digest {digest.hex()}, and this image with {numbers}, "
+        f"{'for debugging' if structure.debug else 'for release'}, has {structure.digest().hex()}; give the options of "
+        "--digest again, and sign what it wrote as a digest, not as a message"
+    )
 
 
 def _number(option: str, given: int | None, default: int) -> int:

@@ -64,11 +64,11 @@ class Loaded:
         try:
             settings = find(file)
             built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())
-        except UsageError as error:  # of pyproject.toml, and not of the call that asked for the enclave
+            signature = for_development(
+                built.measurement, product_id=settings.product_id, security_version=settings.security_version
+            )
+        except UsageError as error:  # of pyproject.toml or a key, and not of the call that asked for the enclave
             raise ImageError(str(error)) from None
-        signature = for_development(
-            built.measurement, product_id=settings.product_id, security_version=settings.security_version
-        )
         image = Image(built.stream, signature, built.places)
         return cls(built.manifest.program, _start(image, link), _home(file, settings.file))
 

@@ -29,7 +29,12 @@ def development() -> Path:
     """The development key, made when it is first asked for. Its signatures are for debugging only."""
     path = folder() / "development.pem"
     if not path.is_file():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"the development key has no place: {path.parent} cannot be made ({error.strerror}); set XDG_DATA_HOME"
+            ) from None
         make(path, replace_none=True)
     return path
 
@@ -66,7 +71,10 @@ def make(path: Path, passphrase: bytes | None = None, *, replace_none: bool = Fa
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     """Write a file that is not there yet; whoever looks at the path sees all of it or nothing."""
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except OSError as error:
+        raise UsageError(f"the key {path} cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -93,11 +101,16 @@ def load(path: Path, passphrase: bytes | None = None, *, exponent: int = EXPONEN
         raise UsageError(
             f"the key {path} cannot be read: {error.strerror}; `gotee keys new -o {path}` makes one"
         ) from None
+    if b"PRIVATE KEY" not in data:
+        kind = "a public key: name the private one" if b"PUBLIC KEY" in data else "no key in PEM"
+        raise UsageError(f"{path} is {kind}")
     if stat.S_IMODE(mode) & 0o077:
         raise UsageError(f"others can read the key {path}: take their rights away with chmod 600 {path}")
     try:
         key = serialization.load_pem_private_key(data, passphrase)
     except TypeError:
+        if passphrase is not None:
+            raise UsageError(f"the key {path} has no passphrase: leave --passphrase-file out") from None
         raise UsageError(f"the key {path} is protected by a passphrase: give it with --passphrase-file") from None
     except ValueError:
         raise UsageError(f"{path} is no key in PEM, or its passphrase is wrong") from None
@@ -113,9 +126,14 @@ def load_public(path: Path, *, exponent: int = EXPONENT) -> RSAPublicKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
     try:
-        key = serialization.load_pem_public_key(path.read_bytes())
+        data = path.read_bytes()
+        if b"PRIVATE KEY" in data:
+            raise UsageError(f"{path} is a private key: name its public half, which `openssl pkey -pubout` writes")
+        key = serialization.load_pem_public_key(data)
     except OSError as error:
         raise UsageError(f"the key {path} cannot be read: {error.strerror}") from None
+    except UsageError:
+        raise
     except ValueError:
         raise UsageError(f"{path} is no public key in PEM") from None
     if not isinstance(key, RSAPublicKey):

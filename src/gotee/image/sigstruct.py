@@ -184,6 +184,13 @@ def quotients(modulus: int, signature: int) -> tuple[bytes, bytes]:
     return _bytes(q1), _bytes(q2)
 
 
+def signed_digest(modulus: int, signature: int) -> bytes | None:
+    """The SHA-256 that a PKCS #1 v1.5 signature of a key signs; None if it is none."""
+    found = pow(signature, EXPONENT, modulus)
+    digest = (found & (1 << 256) - 1).to_bytes(32, "big")
+    return digest if found == int.from_bytes(_padded(digest), "big") else None
+
+
 def _padded(digest: bytes) -> bytes:
     """EMSA-PKCS1-v1_5, RFC 8017, section 9.2."""
     info = _SHA256_INFO + digest
