@@ -6,21 +6,32 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from gotee.cli import main
 
 from .conftest import ROOT, Gotee
 
 GUARD = "\nif __name__ == '__main__':\n    main()\n"
 
 
-def codes(gotee: Gotee, folder: Path, source: str, **files: str) -> list[str]:
+Capture = pytest.CaptureFixture[str]
+
+
+def findings(capsys: Capture, folder: Path, source: str, **files: str) -> list[dict[str, Any]]:
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
     (folder / "app.py").write_text("from gotee import *\n" + source + GUARD)
-    done = gotee("check", folder / "app.py", "--format", "json")
-    assert done.stderr == ""
-    return [each["code"] for each in json.loads(done.stdout)["findings"]]
+    main(["check", str(folder / "app.py"), "--format", "json"])
+    said = capsys.readouterr()
+    assert said.err == ""
+    return list(json.loads(said.out)["findings"])
+
+
+def codes(capsys: Capture, folder: Path, source: str, **files: str) -> list[str]:
+    return [each["code"] for each in findings(capsys, folder, source, **files)]
 
 
 MAIN = "def main() -> None:\n    gosecure(f, 1)\n"
@@ -57,14 +68,14 @@ MAIN = "def main() -> None:\n    gosecure(f, 1)\n"
         ("def f(x: int) -> int:\n    return eval(input())\n" + MAIN, ["GT302"]),
     ],
 )  # fmt: skip
-def test_findings(gotee: Gotee, tmp_path: Path, source: str, expected: list[str]) -> None:
-    assert codes(gotee, tmp_path, source) == expected
+def test_findings(capsys: Capture, tmp_path: Path, source: str, expected: list[str]) -> None:
+    assert codes(capsys, tmp_path, source) == expected
 
 
-def test_a_global_of_another_module_counts(gotee: Gotee, tmp_path: Path) -> None:
+def test_a_global_of_another_module_counts(capsys: Capture, tmp_path: Path) -> None:
     source = "import state\ndef f(x: int) -> int:\n    return state.count\n"
     source += "def main() -> None:\n    state.count += 1\n    gosecure(f, 1)\n"
-    assert codes(gotee, tmp_path, source, state="count = 0\n") == ["GT401"]
+    assert codes(capsys, tmp_path, source, state="count = 0\n") == ["GT401"]
 
 
 def test_text_shows_place_and_caret_and_github_gets_commands(gotee: Gotee, tmp_path: Path) -> None:
@@ -90,6 +101,35 @@ def test_errors_fail_the_command(gotee: Gotee, tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("def (:\n")
     assert gotee("check", "bad.py").returncode == 1
     assert gotee("check", "absent.py").returncode == 2
+
+
+def test_a_file_that_is_no_python_is_shown_with_its_place(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("x = 1\ny = (2 +* 3)\n")
+    assert main(["check", str(tmp_path / "app.py")]) == 1
+    said = capsys.readouterr().out
+    assert "app.py:2:9: GT107 the file is not valid Python: invalid syntax\n    y = (2 +* 3)\n            ^\n" in said
+
+
+@pytest.mark.parametrize("levels", [600, 3000])
+def test_long_chains_are_read_or_refused_in_a_sentence(capsys: Capture, tmp_path: Path, levels: int) -> None:
+    chain = "".join(f"    elif x == {number}:\n        return 1\n" for number in range(levels))
+    source = f"def f(x: int) -> int:\n    if x < 0:\n        return 0\n{chain}    return 2\n" + MAIN
+    assert codes(capsys, tmp_path, source) == ([] if levels == 600 else ["GT107"])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("gain", "gain is bound in no module of the program; did you mean main?"),
+        ("ap:f", "the program has no module ap; did you mean app?"),
+        ("app:mains", "the module app binds no mains; did you mean main?"),
+        ("app:xyz", "the module app binds no xyz\n"),
+    ],
+)
+def test_why_suggests_the_name_that_was_meant(capsys: Capture, tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / "app.py").write_text("from gotee import *\ndef f(x: int) -> int:\n    return x\n" + MAIN + GUARD)
+    assert main(["why", name, str(tmp_path / "app.py")]) == 2
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -179,7 +219,7 @@ TRUSTED = "import os, socket, time, subprocess, sqlite3\nfrom pathlib import Pat
     ],
 )
 def test_what_the_policy_will_refuse_is_told_with_its_line(
-    gotee: Gotee, tmp_path: Path, expression: str, line: str | None
+    capsys: Capture, tmp_path: Path, expression: str, line: str | None
 ) -> None:
     (tmp_path / "measured.txt").write_text("x")
     (tmp_path / "pyproject.toml").write_text(
@@ -187,15 +227,14 @@ def test_what_the_policy_will_refuse_is_told_with_its_line(
         '[tool.gotee.ocalls]\nfiles = ["in/a.txt:r", "out/**:w"]\nenv = ["LANG"]\n'
     )
     source = f"{TRUSTED}def outside():\n    open('z')\ndef f(x: int) -> str:\n    return str({expression})\n{MAIN}"
-    (tmp_path / "app.py").write_text("from gotee import *\n" + source + GUARD)
-    findings = json.loads(gotee("check", tmp_path / "app.py", "--format", "json").stdout)["findings"]
-    assert {each["code"] for each in findings} == (set() if line is None else {"GT407"})
-    assert line is None or f"put {line} into" in findings[0]["cure"]
+    found = findings(capsys, tmp_path, source)
+    assert {each["code"] for each in found} == (set() if line is None else {"GT407"})
+    assert line is None or f"put {line} into" in found[0]["cure"]
 
 
 @pytest.mark.parametrize(
     "expression",
     ["subprocess.run(['ls'])", "os.fork()", "os.system('ls')", "sqlite3.connect('x.db')", "os.link('a', 'b')"],
 )
-def test_what_an_enclave_does_not_have_is_told(gotee: Gotee, tmp_path: Path, expression: str) -> None:
-    assert codes(gotee, tmp_path, f"{TRUSTED}def f(x: int) -> str:\n    return str({expression})\n{MAIN}") == ["GT408"]
+def test_what_an_enclave_does_not_have_is_told(capsys: Capture, tmp_path: Path, expression: str) -> None:
+    assert codes(capsys, tmp_path, f"{TRUSTED}def f(x: int) -> str:\n    return str({expression})\n{MAIN}") == ["GT408"]

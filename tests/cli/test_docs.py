@@ -112,3 +112,10 @@ def test_both_hello_examples_are_one_program() -> None:
         (hello / name).read_text(encoding="utf-8").split('"""', 2)[2] for name in ("hello.py", "hello_keyword.py")
     )
     assert rewrite(keyword, "hello_keyword.py").replace("(hello,done)", "(hello, done)") == plain
+
+
+def test_every_code_has_a_heading_of_its_own() -> None:
+    page = (ROOT / "docs" / "reference" / "codes.md").read_text()
+    used = {code for file in ROOT.glob("src/gotee/**/*.py") for code in re.findall(r'"(GT\d{3})"', file.read_text())}
+    assert len(used) > 30
+    assert used == set(re.findall(r"^### (GT\d{3}): ", page, re.MULTILINE))

@@ -105,7 +105,7 @@ def test_why_prints_the_chain_to_an_entry(tmp_path: Path, capsys: pytest.Capture
     assert gotee(["why", "BASE", str(tmp_path / "app.py")]) == 0
     said = capsys.readouterr().out
     assert "app:BASE is inside" in said
-    assert said.rstrip().endswith("app:add")
+    assert said.endswith("  <- app:add, an entry: gosecure in app line 10\n")
     assert gotee(["why", "--not", "unused", str(tmp_path / "app.py")]) == 0
     assert "nothing that stays uses it" in capsys.readouterr().out
     assert gotee(["why", "unused", str(tmp_path / "app.py")]) == 1

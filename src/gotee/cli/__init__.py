@@ -11,6 +11,7 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NoReturn
 
 from gotee.cli import (
@@ -37,6 +38,7 @@ from gotee.cli import (
     why,
 )
 from gotee.cli._version import version
+from gotee.compiler.depth import deep
 from gotee.errors import CompileError, GoteeError, ImageError
 
 EXIT_FAILED = 1
@@ -112,9 +114,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _perform(options: argparse.Namespace) -> int:
     """Run the verb; what goes wrong in it is told in a sentence. `run` lets no error of the program come here."""
+    own = options.verb not in ("run", "debug")
     try:
-        status = int(options.action(options))
-        if options.verb not in ("run", "debug"):
+        with deep() if own else nullcontext():
+            status = int(options.action(options))
+        if own:
             sys.stdout.flush()
     except BrokenPipeError:  # `gotee doctor | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

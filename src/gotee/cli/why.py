@@ -8,7 +8,7 @@ from typing import Any
 
 from gotee.cli._files import require_file
 from gotee.compiler.closure import analysis_of
-from gotee.compiler.reasons import find, why, why_not
+from gotee.compiler.reasons import entry_calls, find, why, why_not
 
 
 def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -37,6 +37,8 @@ def explain(options: argparse.Namespace) -> int:
         print(f"{module}:{name} is outside: {outside}")
         return 1
     print(f"{module}:{name} is inside")
-    for line in lines:
+    calls = entry_calls(analysis, lines[-1])
+    for line in lines[:-1]:
         print(f"  <- {line}")
+    print(f"  <- {lines[-1]}" + (f", an entry: gosecure in {', '.join(calls)}" if calls else ""))
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gotee.compiler import known
+from gotee.compiler.depth import deep
 from gotee.compiler.diagnostics import error_at
 from gotee.compiler.dynamic import LISTING, cure_of
 from gotee.compiler.emit import Kept, emitted
@@ -66,7 +67,7 @@ def partition(main: Path) -> Partition:
 
 def analysis_of(main: Path) -> Analysis:
     """The partition of the program whose main file this is, with what explains it. Raises CompileError."""
-    with _no_collection():
+    with _no_collection(), deep():
         program = Program(main)
         return analyse(program, find_entries(program))
 
@@ -76,7 +77,7 @@ def slice_of(root: Path, module: str, function: str) -> Analysis:
     path = root.joinpath(*module.split("."))
     for file in (path / "__init__.py", path.with_suffix(".py")):
         if file.is_file():
-            with _no_collection():
+            with _no_collection(), deep():
                 return analyse(Program(file, root), [Entry(module, function)])
     raise CompileError("GT306", f"there is no module {module} under {root}", cure="name a module as it is imported")
 

@@ -162,6 +162,16 @@ class Program:
                 f"the file is not valid Python: {error.msg}",
                 filename=str(file),
                 lineno=error.lineno,
+                column=error.offset - 1 if error.offset and error.text else None,
+                line=error.text,
+                width=_width(error),
+                cure="run it with Python first",
+            ) from None
+        except (RecursionError, MemoryError):  # the second is the parser's own limit
+            raise CompileError(
+                "GT107",
+                "an expression, or a chain of elif, is deeper than Python itself reads",
+                filename=str(file),
                 cure="run it with Python first",
             ) from None
         return Module(name, file, source, package, tree, text.encoding)
@@ -170,6 +180,15 @@ class Program:
 def _names_a_file(part: str) -> bool:
     """Whether a part of a module's name may be a file's; `import_module("plug-in")` takes others than identifiers."""
     return bool(part) and len(part) < 200 and not any(letter in part for letter in "/\\\0*\n")
+
+
+def _width(error: SyntaxError) -> int:
+    """How much of the line is marked: up to its end if the error goes on behind it."""
+    if not error.offset or not error.text:
+        return 1
+    rest = len(error.text.rstrip()) - error.offset + 1
+    end = error.end_offset if error.end_lineno == error.lineno else None
+    return max(min(end - error.offset if end else rest, rest), 1)
 
 
 @lru_cache(maxsize=4096)

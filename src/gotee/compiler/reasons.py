@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import difflib
+from collections.abc import Iterable
 
+from gotee.compiler.calls import secured_calls
 from gotee.compiler.closure import Analysis
 from gotee.compiler.graph import ALWAYS, Node
 from gotee.compiler.statements import Unit
@@ -32,15 +35,24 @@ def find(analysis: Analysis, name: str) -> tuple[str, str]:
     if colon:
         if module in modules and wanted in table(modules[module]).binders:
             return module, wanted
-        raise UsageError(f"the program has no {name}; write MODULE:NAME as `gotee slice` prints it")
+        if module not in modules:
+            raise UsageError(f"the program has no module {module}{_meant(module, modules)}")
+        raise UsageError(f"the module {module} binds no {wanted}{_meant(wanted, table(modules[module]).binders)}")
     main = analysis.graph.program.main.name
     found = [each for each in modules if wanted in table(modules[each]).binders]
     if main in found:
         return main, wanted
-    if len(found) != 1:
-        several = f"in {', '.join(found)}; write MODULE:{wanted}" if found else "in no module of the program"
-        raise UsageError(f"{wanted} is bound {several}")
+    if not found:
+        every = {each for module in modules for each in table(modules[module]).binders}
+        raise UsageError(f"{wanted} is bound in no module of the program{_meant(wanted, every)}")
+    if len(found) > 1:
+        raise UsageError(f"{wanted} is bound in {', '.join(found)}; write MODULE:{wanted}")
     return found[0], wanted
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, sorted(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def why(analysis: Analysis, module: str, name: str) -> list[str]:
@@ -57,6 +69,16 @@ def why(analysis: Analysis, module: str, name: str) -> list[str]:
             lines.append(spelled)
         node = reason.parent
     return lines
+
+
+def entry_calls(analysis: Analysis, spelled: str) -> list[str]:
+    """Where an entry, `module:name`, is called with gosecure: `module:caller line 3`."""
+    found = []
+    for call in secured_calls(analysis.graph.program):
+        if call.entry is not None and f"{call.entry.module}:{call.entry.name}" == spelled:
+            caller = call.module if call.caller == "<module>" else f"{call.module}:{call.caller}"
+            found.append(f"{caller} line {call.node.lineno}")
+    return found
 
 
 def why_not(analysis: Analysis, module: str, name: str) -> str:
@@ -100,5 +122,7 @@ def _spell(analysis: Analysis, node: Node) -> str:
 def _head(unit: Unit) -> str:
     if isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return f"def {unit.node.name}"
+    if isinstance(unit.node, ast.ClassDef):
+        return f"class {unit.node.name}"
     text = ast.unparse(unit.node).partition("\n")[0]
     return text if len(text) <= 60 else text[:57] + "..."
