@@ -234,7 +234,14 @@ def test_what_the_policy_will_refuse_is_told_with_its_line(
 
 @pytest.mark.parametrize(
     "expression",
-    ["subprocess.run(['ls'])", "os.fork()", "os.system('ls')", "sqlite3.connect('x.db')", "os.link('a', 'b')"],
+    [
+        "subprocess.run(['ls'])",
+        "os.fork()",
+        "os.system('ls')",
+        "sqlite3.connect('x.db')",
+        "os.link('a', 'b')",
+        "os.statvfs('.')",
+    ],
 )
 def test_what_an_enclave_does_not_have_is_told(capsys: Capture, tmp_path: Path, expression: str) -> None:
     assert codes(capsys, tmp_path, f"{TRUSTED}def f(x: int) -> str:\n    return str({expression})\n{MAIN}") == ["GT408"]

@@ -203,15 +203,40 @@ MISSING = {
     "sqlite3.connect('x.db')": "serialize",
     "mmap.mmap(sys.stdout and 0, 10)": "mapped",
     "fcntl.flock(0, fcntl.LOCK_EX)": "flock",
+    "concurrent.futures.ProcessPoolExecutor(1)": "ThreadPoolExecutor",
+    "getpass.getuser()": 'env = ["USER"]',
+    "Path('/dev/null').owner()": "accounts",
+    "os.statvfs('.')": "ask it outside",
+    "select.select([sys.stdin], [], [], 0)": "standard input cannot be watched",
+    "setattr(ssl.create_default_context(), 'keylog_filename', 'keys')": "leave keylog_filename out",
+}
+REFUSED = {  # where Python's own function takes every OSError for "not there"
+    "os.path.exists('x')": 'files = ["x:r"]',
+    "os.path.isdir('x')": 'files = ["x:r"]',
+    "list(os.walk('x'))": 'files = ["x:r"]',
+    "glob.glob('x/*.csv')": 'files = ["x:r"]',
+    "list(Path('x').rglob('*'))": 'files = ["x:r"]',
+    "Path.home()": 'env = ["HOME"]',
+    "os.path.expanduser('~/x')": 'env = ["HOME"]',
+    "os.path.expandvars('$HOME/x')": 'env = ["HOME"]',
+    "os.environb[b'HOME']": 'env = ["HOME"]',
+}
+ABSENT = {
+    "select.epoll()": "AttributeError: inside, module 'select' has no attribute 'epoll': use select.poll",
+    "locale.setlocale(locale.LC_ALL, 'xx_XX.UTF-8')": "Error: the locale 'xx_XX.UTF-8' is not part of the image",
+    "zoneinfo.ZoneInfo('Europe/Nowhere')": '/usr/share/zoneinfo/**:r"] into [tool.gotee.ocalls]',
 }
 
 
 def test_what_an_enclave_does_not_have_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    attempts = ", ".join(f"lambda: {attempt}" for attempt in MISSING)
+    tried = [*MISSING, *REFUSED, *ABSENT]
+    attempts = ", ".join(f"lambda: {attempt}" for attempt in tried)
     lines = lines_of(
         tmp_path,
         f"""
-        import ctypes, fcntl, mmap, multiprocessing, sqlite3, subprocess
+        import concurrent.futures, ctypes, fcntl, getpass, glob, locale, mmap, multiprocessing, select, sqlite3, ssl
+        import subprocess, zoneinfo
+        from pathlib import Path
 
         def work() -> list[str]:
             said = []
@@ -220,15 +245,23 @@ def test_what_an_enclave_does_not_have_is_refused_with_a_sentence(tmp_path: Path
                     said.append(repr(attempt()))
                 except OSError as error:
                     said.append(f"{{type(error).__name__}} {{error.errno}}: {{error.strerror}}")
+                except Exception as error:
+                    said.append(f"{{type(error).__name__}}: {{error}}")
             return said
 
         def main() -> None:
             print(*gosecure(work).result(), sep="\\n")
         """,
     )
-    for (attempt, sentence), line in zip(MISSING.items(), lines, strict=True):
-        assert line.startswith("NotInside 1: "), (attempt, line)
-        assert sentence in line, (attempt, line)
+    for attempt, line in zip(tried, lines, strict=True):
+        if attempt in MISSING:
+            assert line.startswith(("NotInside 1: ", "NoAccount 1: ")), (attempt, line)
+            assert MISSING[attempt] in line, (attempt, line)
+        elif attempt in REFUSED:
+            assert line.startswith("OcallRefused 13: "), (attempt, line)
+            assert line.endswith(f"put {REFUSED[attempt]} into [tool.gotee.ocalls]"), (attempt, line)
+        else:
+            assert ABSENT[attempt] in line, (attempt, line)
 
 
 def test_sqlite_works_in_memory_and_ctypes_with_what_is_loaded(tmp_path: Path) -> None:
@@ -275,7 +308,7 @@ def test_logging_from_many_routines_mixes_no_lines_and_does_not_hang(tmp_path: P
     assert sorted((tmp_path / "log.txt").read_text().splitlines()) == expected
 
 
-def test_bytes_can_be_printed_as_everywhere(tmp_path: Path) -> None:
+def test_bytes_and_devices_are_written_as_everywhere(tmp_path: Path) -> None:
     assert lines_of(
         tmp_path,
         """
@@ -283,12 +316,17 @@ def test_bytes_can_be_printed_as_everywhere(tmp_path: Path) -> None:
             sys.stdout.buffer.write("bytes ü\\n".encode())
             os.write(1, b"descriptor\\n")
             sys.stdout.reconfigure(line_buffering=True)
-            print("end", sys.stdout.name, sys.stdin.isatty(), flush=True)
+            with open(os.devnull, "w") as nowhere:
+                print("not seen", file=nowhere)
+            with open("/dev/urandom", "rb") as chance:
+                assert len(set(chance.read(32))) > 8
+            assert os.path.exists(os.devnull) and os.listdir("/")
+            print("end", sys.stdout.name, sys.stdout.fileno(), sys.stdin.mode, sys.stdin.isatty(), flush=True)
 
         def main() -> None:
             gosecure(work).result()
         """,
-    ) == ["bytes ü", "descriptor", "end <stdout> False"]
+    ) == ["bytes ü", "descriptor", "end <stdout> 1 r False"]
 
 
 def test_packages_look_for_variables_and_use_files(tmp_path: Path) -> None:

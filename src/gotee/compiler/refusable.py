@@ -16,6 +16,7 @@ from gotee.compiler.closure import Analysis
 from gotee.compiler.findings import Finding, found
 from gotee.compiler.program import Module
 from gotee.compiler.refusable_network import refused_peer, socket_method
+from gotee.enclave.missing import FILES, LINKS, REASONS
 
 # By name: the mode that the path in the first argument needs; `list` and `folder` as the policy has them.
 _PATHS = {
@@ -25,13 +26,14 @@ _PATHS = {
     **dict.fromkeys(("os.listdir", "os.scandir", "os.walk"), "list"),
     **dict.fromkeys(("os.mkdir", "os.makedirs"), "folder"),
     **dict.fromkeys(("os.stat", "os.lstat", "os.path.getsize", "os.path.getmtime", "os.readlink"), "look"),
+    **dict.fromkeys(("os.path.exists", "os.path.lexists", "os.path.isfile", "os.path.isdir", "os.path.islink"), "look"),
 }
 _PATH_METHODS = {
     **dict.fromkeys(("read_text", "read_bytes"), "r"),
     **dict.fromkeys(("write_text", "write_bytes", "touch", "unlink", "rmdir", "chmod"), "w"),
     **dict.fromkeys(("iterdir", "glob", "rglob"), "list"),
     **dict.fromkeys(("mkdir",), "folder"),
-    **dict.fromkeys(("stat", "lstat"), "look"),
+    **dict.fromkeys(("stat", "lstat", "exists", "is_file", "is_dir"), "look"),
 }
 _TIMES = {
     *("time.time", "time.time_ns", "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today"),
@@ -46,7 +48,15 @@ _PROCESSES = {
     *("concurrent.futures.ProcessPoolExecutor", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell"),
 }
 _BUILTINS = ("open", "print", "input")
-_LINKS = {"os.symlink", "os.link", "os.mkfifo", "os.mknod"}
+_ACCOUNTS = "accounts are the host's: ask outside, and send in what it says"
+_ABSENT = {
+    **{f"os.{name}": reason for reason, names in REASONS.items() for name in names},
+    **dict.fromkeys(("pwd.getpwuid", "pwd.getpwnam", "grp.getgrgid", "grp.getgrnam"), _ACCOUNTS),
+    **dict.fromkeys(("pathlib.Path.owner", "pathlib.Path.group"), _ACCOUNTS),
+    **{f"pathlib.Path.{name}": LINKS for name in ("symlink_to", "hardlink_to")},
+    "select.epoll": "there is select.poll, which selectors and asyncio then use: use it, too",
+    **{f"fcntl.{name}": f"{FILES}: lock with threading.Lock, or outside" for name in ("flock", "lockf")},
+}
 
 
 class _Call(NamedTuple):
@@ -126,8 +136,9 @@ def _missing(call: _Call) -> tuple[str, str] | None:
             f"{call.name} does not work inside: an enclave is one process that runs what was measured",
             "run it outside, and send what it gives in; for work side by side, start routines with go()",
         )
-    if call.name in _LINKS:
-        return f"{call.name} does not work inside: links could lead past the policy", "make it outside"
+    if call.name in _ABSENT:
+        reason, _, cure = _ABSENT[call.name].partition(": ")
+        return f"{call.name} does not work inside: {reason}", cure
     if call.name == "sqlite3.connect" and first is not None and "memory" not in first:
         return (
             f"SQLite opens {first!r} itself, which does not work inside",

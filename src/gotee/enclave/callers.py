@@ -11,12 +11,16 @@ import sys
 from types import FrameType
 
 _LIBRARY = ("/standard/", "<frozen ")
-_OWN = ("/gotee/",)
-_ALIASES = ("/standard/os.py", "<frozen os>", "/standard/_collections_abc.py", "<frozen _collections_abc>")
+_ASKING_ON = ("os", "_collections_abc", "posixpath", "genericpath", "glob", "fnmatch", "contextlib")
+_ASK_ON = (
+    *("/gotee/", "/standard/pathlib"),
+    *(f"/standard/{name}.py" for name in _ASKING_ON),
+    *(f"<frozen {name}>" for name in _ASKING_ON),
+)
 
 
 def library_asks(packages: bool = False) -> bool:
-    """Whether the nearest code outside of gotee, `os` and the mapping behind os.environ is the standard library's.
+    """Whether the nearest code outside of gotee, and of the modules that only ask on for others, is the library's.
 
     With `packages`, or that of a package.
     """
@@ -24,7 +28,7 @@ def library_asks(packages: bool = False) -> bool:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_OWN) and name not in _ALIASES:
+        if not name.startswith(_ASK_ON):
             return name.startswith(libraries)
         frame = frame.f_back
     return True

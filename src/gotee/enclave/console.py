@@ -94,7 +94,7 @@ class _Stream(io.TextIOBase):
         """Nothing to set: text is sent as UTF-8, by lines."""
 
     def fileno(self) -> int:
-        raise io.UnsupportedOperation("the enclave's console has no file descriptor")
+        return self._number
 
 
 class Console:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from gotee.boundary.ocalls import MOST_VALUE, Ocall, encode
 from gotee.boundary.policy import Policy
@@ -17,16 +18,19 @@ _values = decoder(lambda: dict[str, bytes])
 _policy = Policy({})
 
 
-class Environment(os._Environ[str]):
-    """os.environ. A variable that the policy does not name is refused to the program, and absent for packages."""
+class Environment(os._Environ[Any]):
+    """os.environ and os.environb. A variable that the policy does not name is refused to the program, and absent for
+    packages.
+    """
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name: Any) -> Any:
         try:
             return super().__getitem__(name)
         except KeyError:
-            if isinstance(name, str) and name not in _policy.env and not library_asks(packages=True):
-                line = _policy.env_line(name)
-                raise OcallRefused(f"reading the environment variable {name} is not allowed", line) from None
+            text = os.fsdecode(name) if isinstance(name, str | bytes) else ""
+            if text and text not in _policy.env and not library_asks(packages=True):
+                line = _policy.env_line(text)
+                raise OcallRefused(f"reading the environment variable {text} is not allowed", line) from None
             raise
 
 
@@ -38,7 +42,7 @@ def install(ocalls: Ocalls, policy: Policy) -> None:
     if policy.env:
         found = ocalls.ask(Ocall.ENVIRONMENT, encode((policy.env,)), lambda payload: _checked(payload, policy))
         os.environ.update(found)
-    os.environ.__class__ = Environment
+    os.environ.__class__ = os.environb.__class__ = Environment
 
 
 def _checked(payload: bytes, policy: Policy) -> dict[str, str]:

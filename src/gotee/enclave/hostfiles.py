@@ -361,7 +361,7 @@ class HostFiles:
 
     def stat(self, place: Place, follow: bool, name: object) -> Stat:
         """stat(2) or lstat(2)."""
-        self._allow(self._policy.may_look(place), place, "r", "looking at")
+        self.check_look(place)
         return self._ask(Ocall.STAT, place, follow, check=_stat, name=name)
 
     def access(self, place: Place, mode: int, name: object) -> bool:
@@ -379,7 +379,7 @@ class HostFiles:
 
     def list(self, place: Place, name: object) -> list[tuple[str, str]]:
         """The names in a folder that the policy leads to, each with its type: f, d, l, o or ?."""
-        self._allow(self._policy.may_list(place), place, "r", "listing")
+        self.check_list(place)
         return [
             (entry, kind)
             for entry, kind in self._ask(Ocall.LIST, place, check=_listed, name=name)
@@ -389,6 +389,14 @@ class HostFiles:
     def may_list(self, place: Place) -> bool:
         """Whether the policy lets it be listed."""
         return self._policy.may_list(place)
+
+    def check_look(self, place: Place) -> None:
+        """Raises OcallRefused if the policy does not let one ask what is there."""
+        self._allow(self._policy.may_look(place), place, "r", "looking at")
+
+    def check_list(self, place: Place) -> None:
+        """Raises OcallRefused if the policy does not let it be listed."""
+        self._allow(self._policy.may_list(place), place, "r", "listing")
 
     def make_folder(self, place: Place, mode: int, name: object) -> None:
         """mkdir(2)."""
@@ -410,7 +418,7 @@ class HostFiles:
         self._writing(old, "renaming")
         self._writing(new, "renaming to")
         request = encode((_sent(old), _sent(new)))
-        self._ocalls.ask(Ocall.RENAME, request, nothing, names=names)
+        self._ocalls.ask(Ocall.RENAME, request, nothing, names=(_shown(names[0]), _shown(names[1])))
 
     def set_times(self, place: Place, times: tuple[int, int] | None, follow: bool, name: object) -> None:
         """utimensat(2)."""
@@ -424,7 +432,7 @@ class HostFiles:
 
     def read_link(self, place: Place, name: object) -> str:
         """readlink(2)."""
-        self._allow(self._policy.may_look(place), place, "r", "looking at")
+        self.check_look(place)
         return self._ask(Ocall.READ_LINK, place, check=_link, name=name)
 
     def _writing(self, place: Place, act: str) -> None:
@@ -444,10 +452,15 @@ class HostFiles:
         name: object,
         late: Callable[[T], None] | None = None,
     ) -> T:
-        return self._ocalls.ask(kind, encode((_sent(place), *rest)), check, unwanted=late, names=(name,))
+        return self._ocalls.ask(kind, encode((_sent(place), *rest)), check, unwanted=late, names=(_shown(name),))
 
 
 _ACTS = {"r": "reading", "w": "writing", "rw": "reading and writing"}
+
+
+def _shown(name: object) -> object:
+    """A path as errors name it."""
+    return os.fspath(name) if isinstance(name, os.PathLike) else name
 
 
 def _sent(place: Place) -> bytes:

@@ -16,7 +16,7 @@ from gotee.boundary.policy import Policy
 from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.ocalls import Ocalls
 from gotee.enclave.streams import BufferedReader, TextIOWrapper
-from gotee.errors import OcallRefused
+from gotee.errors import NotInside, OcallRefused
 
 if TYPE_CHECKING:
     from gotee.boundary.filestat import Stat
@@ -48,6 +48,9 @@ class _Keyboard(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def fileno(self) -> int:
+        return 0
+
     def readinto(self, buffer: Any, /) -> int:
         view = memoryview(buffer).cast("B")
         data = self._lines.read(len(view))
@@ -57,7 +60,9 @@ class _Keyboard(io.RawIOBase):
 
 def standard_input(lines: Lines) -> TextIOWrapper:
     """What sys.stdin is inside. It takes one line at a time: nothing that the program outside might read."""
-    return TextIOWrapper(BufferedReader(_Keyboard(lines), MOST_LINE), "utf-8", "surrogateescape")
+    text = TextIOWrapper(BufferedReader(_Keyboard(lines), MOST_LINE), "utf-8", "surrogateescape")
+    text.mode = "r"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    return text
 
 
 class ConsoleFile:
@@ -113,6 +118,11 @@ class ConsoleFile:
     def isatty(self) -> bool:
         """What a terminal can do does not cross."""
         return False
+
+    def check_watched(self, reading: bool) -> None:
+        """Raise NotInside if nobody can say beforehand whether it is ready."""
+        if reading and self._stream is None:
+            raise NotInside("standard input cannot be watched inside: read it in a thread or routine of its own")
 
 
 def _fail(number: int) -> NoReturn:

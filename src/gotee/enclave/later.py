@@ -11,21 +11,29 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gotee.enclave import numpyfiles
+from gotee.enclave import accounts, looking, numpyfiles
 from gotee.enclave.descriptors import FIRST
 from gotee.enclave.memoryfiles import ROOT
 from gotee.errors import NotInside
 
 if TYPE_CHECKING:
     from gotee.enclave.boot import Importer
+    from gotee.enclave.system import System
 
 _NO_PROCESSES = "an enclave is one process that runs what was measured"
 _NO_LOAD = 4  # RTLD_NOLOAD of dlopen(3): only what is loaded already
 
 
-def install(importer: Importer) -> None:
+def install(importer: Importer, system: System) -> None:
     """Have each module changed when it comes."""
     for name, change in (
+        ("glob", lambda module: looking.change_glob(module, system)),
+        ("pathlib", lambda module: looking.change_pathlib(module, system)),
+        ("pwd", accounts.change_pwd),
+        ("grp", accounts.change_grp),
+        ("locale", _locale),
+        ("zoneinfo._common", _zones),
+        ("concurrent.futures", _process_pool),
         ("tempfile", _tempfile),
         ("subprocess", _subprocess),
         ("multiprocessing.process", _process),
@@ -72,6 +80,46 @@ def _synchronize(module: Any) -> None:
         raise NotInside(f"{_NO_PROCESSES}: use threading or channels instead of multiprocessing")
 
     module.SemLock.__init__ = refuse
+
+
+def _process_pool(module: Any) -> None:
+    class ProcessPoolExecutor:
+        """concurrent.futures.ProcessPoolExecutor."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            raise NotInside(f"{_NO_PROCESSES}: use ThreadPoolExecutor, or start routines with go()")
+
+    module.ProcessPoolExecutor = ProcessPoolExecutor
+
+
+def _locale(module: Any) -> None:
+    real = module._setlocale
+
+    def setlocale(category: int, locale: Any = None, /) -> Any:
+        try:
+            return real(category, locale)
+        except module.Error:
+            raise module.Error(
+                f"the locale {locale or 'that the environment names'!r} is not part of the image: inside there is 'C', "
+                "and text is UTF-8 whatever the locale"
+            ) from None
+
+    module._setlocale = setlocale
+
+
+def _zones(module: Any) -> None:
+    real = module.load_tzdata
+
+    def load_tzdata(key: str) -> Any:
+        try:
+            return real(key)
+        except module.ZoneInfoNotFoundError:
+            raise module.ZoneInfoNotFoundError(
+                f"No time zone found with key {key}: name the package tzdata in trusted code (tzdata.IANA_VERSION), for "
+                'zones of the image, or put files = ["/usr/share/zoneinfo/**:r"] into [tool.gotee.ocalls], for the host\'s'
+            ) from None
+
+    module.load_tzdata = load_tzdata
 
 
 def _mmap(module: Any) -> None:

@@ -9,9 +9,13 @@ from typing import NoReturn
 from gotee.errors import NotInside
 
 _PROCESSES = "an enclave is one process that runs what was measured: run the program outside, and send what it gives in"
-_LINKS = "links and special files could lead past the policy: make them outside"
+LINKS = "links and special files could lead past the policy: make them outside"
 _OWNERS = "owners and attributes of files are the host's business: change them outside"
-_OPEN = "files of an enclave are no files of the kernel: copy with read and write, or shutil"
+FILES = "files of an enclave are no files of the kernel"
+_OPEN = f"{FILES}: copy with read and write, or shutil"
+_ROOM = "what a disk or file system can hold is the host's business: ask it outside"
+_EVENTS = f"{FILES}: use threading.Event, or a channel"
+_MEMORY = f"{FILES}: use io.BytesIO or tempfile, which stay in its memory"
 _PIPES = "there is no other process to talk to: use channels between routines"
 _FOLDERS = "folders are named by their paths inside, not by descriptors"
 
@@ -20,14 +24,14 @@ REASONS = {
         *("fork", "forkpty", "execv", "execve", "posix_spawn", "posix_spawnp", "system", "wait", "wait3", "wait4"),
         *("waitpid", "waitid", "killpg", "setsid", "setpgid", "openpty"),
     ),
-    _LINKS: ("link", "symlink", "mkfifo", "mknod", "chroot"),
+    LINKS: ("link", "symlink", "mkfifo", "mknod", "chroot"),
     _OWNERS: ("chown", "lchown", "fchown", "fchmod", "setxattr", "removexattr", "getxattr"),
     _FOLDERS: ("fchdir",),
     _PIPES: ("pipe", "pipe2"),
-    _OPEN: (
-        *("preadv", "pwritev", "posix_fallocate", "copy_file_range", "splice", "lockf", "memfd_create"),
-        *("set_blocking", "fstatvfs", "statvfs", "pathconf", "fpathconf", "eventfd", "eventfd_read", "eventfd_write"),
-    ),
+    _OPEN: (*("preadv", "pwritev", "posix_fallocate", "copy_file_range", "splice", "lockf", "set_blocking"),),
+    _ROOM: ("fstatvfs", "statvfs", "pathconf", "fpathconf"),
+    _EVENTS: ("eventfd", "eventfd_read", "eventfd_write"),
+    _MEMORY: ("memfd_create",),
 }
 
 

@@ -37,7 +37,7 @@ def install(server: Server, policy: Policy) -> System:
     timing = clock.Clock(ocalls, policy)
     replace(clock.functions(timing))
     clock.set_datetime(timing)
-    later.install(importer)
+    later.install(importer, system)
     sys.stdin = sys.__stdin__ = standard_input(lines)  # type: ignore[misc]
     prepare(importer, policy, ocalls, system.descriptors)
     return system

@@ -14,10 +14,11 @@ from typing import Literal
 
 from gotee.boundary.ocalls import MOST_PATH
 from gotee.boundary.policy import Place
+from gotee.enclave import devices
 from gotee.enclave.imagefiles import ImageFiles
 from gotee.enclave.memoryfiles import MemoryFiles
 
-Area = Literal["image", "memory", "host"]
+Area = Literal["image", "memory", "device", "host"]
 PROGRAM = "program"
 _OF_THE_IMAGE = (PROGRAM, "packages", "standard", "gotee")
 
@@ -49,12 +50,14 @@ class Paths:
         inside = Place(self.names(path), True)
         if self._memory.holds(inside):
             return "memory", inside
+        if devices.holds(inside):
+            return "device", inside
         if self._image.holds(inside):
             return "image", inside
         names = inside.names
         if names[:1] == (PROGRAM,):
             return "host", Place(names[1:], False)
-        if names[0] in _OF_THE_IMAGE:
+        if names[:1] and names[0] in _OF_THE_IMAGE:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return "host", self._from_home(inside)
 

@@ -12,7 +12,7 @@ import os
 import select
 from collections.abc import Iterable
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from gotee.enclave.connections import (
     ERROR,
@@ -27,6 +27,7 @@ from gotee.enclave.connections import (
     MemorySocket,
 )
 from gotee.enclave.descriptors import Descriptors
+from gotee.enclave.keyboard import ConsoleFile
 from gotee.enclave.ocalls import Ocalls, may_park
 from gotee.runtime.parking import Ticket
 from gotee.runtime.scheduler import yield_now
@@ -149,6 +150,8 @@ class Poll:
         except OSError:
             watched.holds = INVALID
             return None
+        if isinstance(connection, ConsoleFile):
+            connection.check_watched(bool(watched.events & IN))
         if not isinstance(connection, HostSocket | MemorySocket):
             watched.holds = watched.events & (IN | OUT)
             return None
@@ -238,3 +241,10 @@ def install(ocalls: Ocalls, table: Descriptors) -> None:
     for name in ("epoll", "kqueue", "devpoll"):
         if hasattr(select, name):
             delattr(select, name)
+    select.__getattr__ = _absent  # type: ignore[method-assign]
+
+
+def _absent(name: str) -> NoReturn:
+    """`select.epoll`: an AttributeError, so that those who look whether it is there find that it is not."""
+    instead = ": use select.poll, as selectors and asyncio do" if name == "epoll" else ""
+    raise AttributeError(f"inside, module 'select' has no attribute {name!r}{instead}")

@@ -15,7 +15,7 @@ import sys
 from types import FunctionType
 from typing import Any
 
-from gotee.enclave import streams
+from gotee.enclave import looking, streams
 from gotee.enclave.entries import DirEntry
 from gotee.enclave.missing import missing
 from gotee.enclave.system import System
@@ -56,6 +56,7 @@ def replace_files(system: System) -> None:
     replaced: dict[Any, Any] = {getattr(posix, name): function for name, function in own.items()}
     replaced |= {getattr(posix, name): function for name, function in missing().items() if hasattr(posix, name)}
     replaced |= {getattr(_io, each.__name__): each for each in streams.CLASSES}
+    replaced |= looking.replaced(system)
     replaced |= {builtins.open: streams.open, _io.open_code: streams.open_code, posix.DirEntry: DirEntry}
     for each in streams.CLASSES[1:-1]:
         io.BufferedIOBase.register(each)

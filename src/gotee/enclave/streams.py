@@ -13,6 +13,7 @@ from __future__ import annotations
 import _pyio  # type: ignore[import-not-found]  # in Python, and in no type stubs
 import errno
 import io
+import os
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,7 @@ class BufferedWriter(_pyio.BufferedWriter):  # type: ignore[misc]
     def write(self, data: Any, /) -> int:
         """Write all of it, at the latest with the next flush."""
         if isinstance(data, str):
-            raise TypeError("can't write str to binary stream")
+            raise TypeError("a bytes-like object is required, not 'str'")
         with memoryview(data) as given:
             if given.nbytes < self.buffer_size:
                 return self._collect(given)
@@ -221,6 +222,8 @@ class TextIOWrapper(io.TextIOWrapper):
 
 
 CLASSES = (FileIO, BufferedReader, BufferedWriter, BufferedRandom, BufferedRWPair, TextIOWrapper)
+for _class in CLASSES:
+    _class.__module__ = "_io"  # as the file objects of a program call themselves
 
 
 def open(
@@ -234,6 +237,8 @@ def open(
     opener: Any = None,
 ) -> Any:
     """The builtin `open`."""
+    if not isinstance(file, int):
+        file = os.fspath(file)
     if not isinstance(mode, str):
         raise TypeError(f"open() argument 'mode' must be str, not {type(mode).__name__}")
     _check_mode(mode, buffering, {"encoding": encoding, "errors": errors, "newline": newline})

@@ -9,10 +9,11 @@ import errno
 import os
 from collections.abc import Callable
 from operator import index
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Place, Policy
+from gotee.enclave import devices
 from gotee.enclave.descriptors import Descriptors
 from gotee.enclave.entries import DirEntry, Entries
 from gotee.enclave.hostfiles import HostFile, HostFiles, stat_result
@@ -21,6 +22,9 @@ from gotee.enclave.memoryfiles import MemoryFiles
 from gotee.enclave.ocalls import Ocalls, decoder
 from gotee.enclave.paths import Paths, as_text, checked_home
 from gotee.errors import NotInside
+
+if TYPE_CHECKING:
+    from gotee.boundary.filestat import Stat
 
 _bytes = decoder(lambda: bytes)
 
@@ -44,6 +48,8 @@ class System:
         writes = flags & (os.O_ACCMODE | os.O_TRUNC) or (flags & os.O_CREAT and flags & os.O_EXCL)
         if area == "memory":
             return self.descriptors.add(self._memory.open(place, flags, mode & ~self._mask))
+        if area == "device":
+            return self.descriptors.add(devices.Device(place))
         if area == "image":
             if writes:
                 raise self._measured(path)
@@ -166,11 +172,9 @@ class System:
         if isinstance(path, int):
             return self.fstat(path)
         area, place = self._find(path, dir_fd)
-        if area == "memory":
-            return stat_result(self._memory.stat(place))
-        if area == "image":
-            return stat_result(self._image.stat(place))
-        return stat_result(self._host.stat(place, follow_symlinks, path))
+        if area == "host":
+            return stat_result(self._host.stat(place, follow_symlinks, path))
+        return stat_result(self._inside(area, place))
 
     def lstat(self, path: Any, *, dir_fd: int | None = None) -> os.stat_result:
         """os.lstat."""
@@ -190,7 +194,7 @@ class System:
             area, place = self._find(path, dir_fd)
             if area == "host":
                 return self._host.access(place, mode, path)
-            found = self._memory.stat(place) if area == "memory" else self._image.stat(place)
+            found = self._inside(area, place)
         except OSError:
             return False
         return not mode & ~(found.mode >> 6 & 7)
@@ -206,6 +210,18 @@ class System:
         path = "." if path is None else path
         return Entries(DirEntry(self.stat, path, name, kind) for name, kind in self._list(path))
 
+    def check_look(self, path: Any) -> None:
+        """Not of `os`: raises OcallRefused if the policy does not let one ask what is at a path."""
+        area, place = self._find(path, None)
+        if area == "host":
+            self._host.check_look(place)
+
+    def check_list(self, path: Any) -> None:
+        """Not of `os`: raises OcallRefused if the policy does not let one list a folder."""
+        area, place = self._find(path, None)
+        if area == "host":
+            self._host.check_list(place)
+
     def _list(self, path: Any) -> list[tuple[str, str]]:
         if isinstance(path, int):
             raise NotInside("folders are listed by their paths inside, not by descriptors")
@@ -214,6 +230,8 @@ class System:
             return self._memory.list(place)
         if area == "host":
             return self._host.list(place, path)
+        if area == "device":
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         rows = dict(self._image.list(place))
         beside = self._paths.beside(place)
         if beside is not None and self._host.may_list(beside):
@@ -228,7 +246,7 @@ class System:
         area, place = self._find(path, dir_fd)
         if area == "memory":
             self._memory.make_folder(place, mode & ~self._mask)
-        elif area == "image":
+        elif area in ("image", "device"):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         else:
             self._host.make_folder(place, mode & ~self._mask, path)
@@ -245,8 +263,11 @@ class System:
         """os.rename and os.replace."""
         old_area, old = self._find(src, src_dir_fd)
         new_area, new = self._find(dst, dst_dir_fd)
-        if "image" in (old_area, new_area):
-            raise self._measured(src if old_area == "image" else dst)
+        for area, path in ((old_area, src), (new_area, dst)):
+            if area == "image":
+                raise self._measured(path)
+            if area == "device":
+                raise OSError(errno.EPERM, os.strerror(errno.EPERM), path)
         if old_area != new_area:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), src, None, dst)
         if old_area == "memory":
@@ -334,12 +355,20 @@ class System:
             raise NotInside("paths begin in the program's folder inside, not at a descriptor: leave dir_fd out")
         return self._paths.find(as_text(path))
 
+    def _inside(self, area: str, place: Place) -> Stat:
+        """What lies at a path that is not the host's."""
+        if area == "memory":
+            return self._memory.stat(place)
+        return devices.described() if area == "device" else self._image.stat(place)
+
     def _change(
         self, path: Any, dir_fd: int | None, memory: Callable[[Place], None], host: Callable[[Place], None]
     ) -> None:
         area, place = self._find(path, dir_fd)
         if area == "image":
             raise self._measured(path)
+        if area == "device":
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM), path)
         (memory if area == "memory" else host)(place)
 
     def _measured(self, path: object) -> OSError:

@@ -30,6 +30,7 @@ def install() -> None:
     context.load_cert_chain = _load_cert_chain
     context.load_default_certs = _load_default_certs
     context.set_default_verify_paths = _load_default_certs
+    context.keylog_filename = property(lambda context: None, _no_keylog)
 
 
 # -- files: OpenSSL would look for them in the host's file system --------------------------------------------------
@@ -66,6 +67,12 @@ def _load_cert_chain(context: Any, certfile: Any, keyfile: Any = None, password:
             kernel.close(key)
     finally:
         kernel.close(certificate)
+
+
+def _no_keylog(context: ssl.SSLContext, path: Any) -> None:
+    """The secrets of connections are for nobody else."""
+    if path is not None:
+        raise NotInside("the keys of TLS connections are not written to files from inside: leave keylog_filename out")
 
 
 def _read(path: Any) -> bytes:
