@@ -116,7 +116,7 @@ def _zones(module: Any) -> None:
         except module.ZoneInfoNotFoundError:
             raise module.ZoneInfoNotFoundError(
                 f"No time zone found with key {key}: name tzdata in trusted code (tzdata.IANA_VERSION), for that "
-                'package\'s zones, or put files = ["/usr/share/zoneinfo/**:r"] into [tool.gotee.ocalls], for the host\'s'
+                'package, or put files = ["/usr/share/zoneinfo/**:r"] into [tool.gotee.ocalls], for the host\'s'
             ) from None
 
     module.load_tzdata = load_tzdata
