@@ -163,6 +163,8 @@ def test_tcb_counts_and_its_difference_has_an_exit_status(gotee: Gotee, tmp_path
     assert {each["name"]: each["inside"] for each in module["definitions"]}["unused"] is False
     assert report["program"]["inside"] == 3  # f, and the import
     assert [each["name"] for each in report["distributions"]] == ["greenlet", "msgspec"]
+    assert report["standard"]["program"] == []  # all of it is gotee's own need
+    assert 100 < report["standard"]["modules"] < report["standard"]["of"]
     assert report["crossings"] == [{"module": "app", "caller": "main", "line": 7, "to": "app:f"}]
     (tmp_path / "old.json").write_text(json.dumps(report))
     gotee("build", "app.py")
@@ -184,7 +186,9 @@ def test_the_page_works_in_a_browser(gotee: Gotee, tmp_path: Path) -> None:
     done = subprocess.run([*command, "--dump-dom", address], capture_output=True, text=True, timeout=120, check=True)
     assert 'data-ready="yes"' in done.stdout
     assert "An entry: the host calls it." in done.stdout  # the panel of the chosen block
-    assert 'class="crossing"' in done.stdout
+    assert 'class="crossing near"' in done.stdout  # the crossing of the chosen block stands out
+    assert "Called with gosecure from:" in done.stdout
+    assert 'aria-label="app:f, 2 lines, entry, inside"' in done.stdout
     assert "<b id=" not in done.stdout
     assert "http://" not in (tmp_path / "page.html").read_text().replace("http://www.w3.org/2000/svg", "")
 

@@ -88,7 +88,9 @@ def _print(found: dict[str, Any]) -> None:
     for distribution in found["distributions"]:
         print(f"  {distribution['lines']:7}  {distribution['name']} {distribution['version']}")
     standard = found["standard"]
-    print(f"  {standard['lines']:7}  standard library, {standard['modules']} modules")
+    added = len(standard["program"])
+    whose = f"{standard['modules'] - added} for gotee itself, {added} more for the program"
+    print(f"  {standard['lines']:7}  standard library, {standard['modules']} of its {standard['of']} modules: {whose}")
     print(f"  {found['gotee']['lines']:7}  gotee's trusted rooms: {', '.join(found['gotee']['rooms'])}")
     size = sum(native["bytes"] for native in found["natives"])
     print(f"  {found['total']:7}  lines together, and {len(found['natives'])} native files of {size / 1e6:.1f} MB")

@@ -20,6 +20,7 @@ from gotee.compiler.statements import Unit
 from gotee.image import wheels
 from gotee.image.build import ROOMS, STANDARD, Built
 from gotee.image.manifest import NATIVE, SOURCE
+from gotee.image.standard import closure, library_size
 
 FORMAT = 1
 
@@ -45,7 +46,13 @@ def report(analysis: Analysis, built: Built) -> dict[str, Any]:
             {"name": name, "version": version, "lines": packages[name]}
             for name, version in sorted(built.manifest.program["distributions"].items())
         ],
-        "standard": {"modules": len(standard), "lines": sum(standard.values()), "names": sorted(standard)},
+        "standard": {
+            "modules": len(standard),
+            "of": library_size(),
+            "lines": sum(standard.values()),
+            "names": sorted(standard),
+            "program": sorted(set(standard) - {source.name for source in closure((), built.own_imports).modules}),
+        },
         "natives": [{"path": file.path, "bytes": file.size} for file in natives],
         "gotee": {"rooms": own, "lines": sum(own.values())},
         "total": inside + sum(packages.values()) + sum(standard.values()) + sum(own.values()),

@@ -32,11 +32,15 @@ EARLY = ("__future__", "os", "encodings", "encodings.aliases", "encodings.utf_8"
 
 @dataclass(frozen=True)
 class Built:
-    """An image's stream, and where the files that it names lie on this machine."""
+    """An image's stream, and where the files that it names lie on this machine.
+
+    `own_imports` are what gotee's rooms import: modules of the standard library that are in every image.
+    """
 
     stream: bytes
     manifest: Manifest
     places: dict[str, str]
+    own_imports: frozenset[str] = frozenset()
 
     @property
     def measurement(self) -> bytes:
@@ -98,7 +102,8 @@ def build(partition: Partition, options: Options | None = None) -> Built:
     program = _described(partition, options, distributions, contents)
     manifest = Manifest(program, _python(), tuple(contents.files))
     contents.pages["manifest"] = manifest.encode()
-    return Built(pages.stream_of(parts.pack(contents.pages), options.threads), manifest, contents.places)
+    stream = pages.stream_of(parts.pack(contents.pages), options.threads)
+    return Built(stream, manifest, contents.places, frozenset(contents.own_imports))
 
 
 def _program(contents: _Contents, partition: Partition, options: Options) -> None:

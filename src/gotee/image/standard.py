@@ -156,6 +156,13 @@ def shared() -> Path:
     return beside if beside.is_dir() else Path(sysconfig.get_config_var("DESTSHARED") or beside)
 
 
+def library_size() -> int:
+    """How many modules in Python the whole library has, tests and developers' tools left out."""
+    folder = library()
+    found = (file.relative_to(folder).parts for file in folder.rglob("*.py"))
+    return sum(not LEFT_OUT_BELOW.intersection(parts) for parts in found)
+
+
 def _modules(library: Path, top: str) -> list[Source]:
     return [_source(library, name) for name in _files(library, top)]
 
