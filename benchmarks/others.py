@@ -177,7 +177,7 @@ def _from_nothing(program: Path, cache: Path) -> float:
 
 def build_line(effort: float) -> list[Table]:
     """(11) Partition and build of programs of several sizes."""
-    from gotee.compiler.closure import partition
+    from gotee.compiler.remembered import partition
     from gotee.image.project import build_program
     from gotee.image.settings import find
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gotee.cli import main as gotee
-from gotee.compiler.closure import Partition, partition
+from gotee.compiler.partition import Partition
+from gotee.compiler.remembered import partition
 from gotee.errors import CompileError
 
 HEAD = "import sys, threading, asyncio\nfrom gotee import Chan, go, gosecure, select\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gotee.compiler.closure import partition
+from gotee.compiler.remembered import partition
 from gotee.image.build import Built, build
 from gotee.image.sign import for_development
 

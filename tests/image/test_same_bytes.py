@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from gotee.compiler.closure import partition
+from gotee.compiler.remembered import partition
 from gotee.image.build import Built, Options, build
 from gotee.image.bytecode import compiled
 
 from .conftest import PROGRAM
 
-BUILD = (
-    "import sys; from pathlib import Path; from gotee.compiler.closure import partition; from gotee.image.build import \
-build; print(build(partition(Path(sys.argv[1]))).measurement.hex())"
-)
+BUILD = "import sys; from pathlib import Path; from gotee.compiler.closure import analysis_of; from gotee.image.build \
+import build; print(build(analysis_of(Path(sys.argv[1])).partition).measurement.hex())"
 
 
 @pytest.mark.parametrize(

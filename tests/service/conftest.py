@@ -153,7 +153,7 @@ def service(installation: Settings, tmp_path: Path) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     """An image, and its files where every user can read them."""
-    from gotee.compiler.closure import partition
+    from gotee.compiler.remembered import partition
     from gotee.image.project import build_program
     from gotee.image.settings import find
     from gotee.image.sign import for_development

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gotee.cli._files import passphrase_of, require_file
-from gotee.compiler.closure import partition
+from gotee.compiler.remembered import partition
 from gotee.errors import UsageError
 from gotee.image import files, project, settings, sigstruct
 

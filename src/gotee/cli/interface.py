@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from gotee.cli._files import require_file
-from gotee.compiler.closure import partition
 from gotee.compiler.interface import Function, functions_of
+from gotee.compiler.remembered import partition
 
 OPENING = (
     "The host may call each of these at any time, with any arguments of its types, in any order, as often as it likes."

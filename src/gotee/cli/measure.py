@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from gotee.cli._files import require_file
-from gotee.compiler.closure import partition
+from gotee.compiler.remembered import partition
 from gotee.image import project, settings
 
 

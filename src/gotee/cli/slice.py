@@ -7,8 +7,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
-from gotee.compiler.closure import slice_of
-from gotee.compiler.verify import verify, write_tree
+from gotee.compiler.remembered import sliced
 from gotee.errors import UsageError
 
 
@@ -35,11 +34,8 @@ def slice_program(options: argparse.Namespace) -> int:
     if not colon or not module or not function:
         raise UsageError(f"{options.entry!r} is not MODULE:FUNCTION; write for example main:entry")
     gc.disable()  # the process ends soon: looking through a large program's graph for garbage would double its time
-    analysis = slice_of(root, module, function)
-    if options.emit is not None:
-        write_tree(analysis.partition, Path(options.emit))
-        verify(analysis, Path(options.emit))
-    for definition in analysis.partition.definitions:
+    found = sliced(root, module, function, None if options.emit is None else Path(options.emit))
+    for definition in found.definitions:
         print(definition)
     gc.freeze()
     gc.enable()

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gotee.compiler.entries import Entry, names_of_gosecure, resolve
+from gotee.compiler.entries import names_of_gosecure, resolve
+from gotee.compiler.partition import Entry
 from gotee.compiler.program import Module, Program
 
 

@@ -1,6 +1,7 @@
 """The partition: what of a program goes inside. Host world.
 
-`partition` takes a program's main file and finds its entries; `slice_of` takes one function. Both raise CompileError.
+`analysis_of` takes a program's main file and finds its entries; `slice_of` takes one function. Both raise CompileError.
+`remembered` keeps what they find.
 """
 
 from __future__ import annotations
@@ -8,47 +9,25 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gotee.compiler import known
 from gotee.compiler.depth import deep
 from gotee.compiler.diagnostics import error_at
+from gotee.compiler.disk import Disk
 from gotee.compiler.dynamic import LISTING, cure_of
 from gotee.compiler.emit import Kept, emitted
-from gotee.compiler.entries import Entry, find_entries
-from gotee.compiler.files import data_below, data_named, modules_named
+from gotee.compiler.entries import find_entries
+from gotee.compiler.files import texts_of
 from gotee.compiler.fixpoint import Fixpoint
 from gotee.compiler.graph import Graph, Node
-from gotee.compiler.outside import Outside, packages_outside
+from gotee.compiler.outside import packages_outside
+from gotee.compiler.partition import Entry, Partition
 from gotee.compiler.program import Module, Program, parents
 from gotee.compiler.statements import Unit
 from gotee.errors import CompileError
-
-
-@dataclass(frozen=True)
-class Partition:
-    """The trusted part of a program.
-
-    `definitions` are `module:Name`; `host_only` are the statements that only the host runs, `file:line: reason`;
-    `overrides` are the override comments that count, `file:line: module:Name`; `data` are files that trusted code
-    reads, relative to the program's folder.
-    """
-
-    name: str
-    modules: dict[str, dict[str, Any]]
-    entries: list[Entry]
-    definitions: list[str] = field(default_factory=list)
-    host_only: list[str] = field(default_factory=list)
-    overrides: list[str] = field(default_factory=list)
-    data: list[str] = field(default_factory=list)
-    outside: Outside = field(default_factory=Outside)
-    root: Path = Path()
-
-    def as_image(self) -> dict[str, Any]:
-        """The plain data that the enclave's first code reads."""
-        return {"name": self.name, "modules": self.modules, "entries": [list(entry) for entry in self.entries]}
 
 
 @dataclass(frozen=True)
@@ -58,11 +37,6 @@ class Analysis:
     partition: Partition
     graph: Graph
     fixpoint: Fixpoint
-
-
-def partition(main: Path) -> Partition:
-    """The trusted part of the program whose main file this is. Raises CompileError."""
-    return analysis_of(main).partition
 
 
 def analysis_of(main: Path) -> Analysis:
@@ -75,10 +49,11 @@ def analysis_of(main: Path) -> Analysis:
 def slice_of(root: Path, module: str, function: str) -> Analysis:
     """What one function of a module under `root` needs. Raises CompileError."""
     path = root.joinpath(*module.split("."))
+    disk = Disk()
     for file in (path / "__init__.py", path.with_suffix(".py")):
-        if file.is_file():
+        if disk.is_file(file):
             with _no_collection(), deep():
-                return analyse(Program(file, root), [Entry(module, function)])
+                return analyse(Program(file, root, disk), [Entry(module, function)])
     raise CompileError("GT306", f"there is no module {module} under {root}", cure="name a module as it is imported")
 
 
@@ -259,9 +234,10 @@ def _listed(graph: Graph, fixpoint: Fixpoint) -> set[str]:
     for owner in {owner for node, owners in graph.data_users.items() if node in fixpoint.kept for owner in owners}:
         module = program.modules[owner]
         folder = module.file if module.namespace else module.file.parent
-        files |= set(folder.glob("*.py") if folder == program.root else folder.rglob("*.py"))
+        here = program.disk.modules_in if folder == program.root else program.disk.modules_below
+        files |= set(here(folder))
         if folder == program.root:
-            files |= modules_named(folder, [unit.node for unit in units])
+            files |= set(program.disk.modules_named(folder, texts_of(unit.node for unit in units)))
     found = set()
     for file in files:
         parts = file.relative_to(program.root).with_suffix("").parts
@@ -280,7 +256,8 @@ def _data(graph: Graph, fixpoint: Fixpoint) -> list[str]:
         module = graph.program.modules[owner]
         folder = module.file if module.namespace else module.file.parent
         if folder != root:
-            found |= set(data_below(folder))
+            found |= set(graph.program.disk.data_below(folder))
     if any(graph.program.modules[owner].file.parent == root for owner in owners):
-        found |= data_named(root, [graph.unit_of(node)[1].node for node in fixpoint.kept if node[0] == "unit"])
+        texts = texts_of(graph.unit_of(node)[1].node for node in fixpoint.kept if node[0] == "unit")
+        found |= set(graph.program.disk.data_named(root, texts))
     return sorted(file.relative_to(root).as_posix() for file in found)

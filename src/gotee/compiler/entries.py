@@ -9,18 +9,11 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from gotee.compiler.partition import Entry
 from gotee.compiler.program import Module, Program, import_base
 from gotee.compiler.scopes import bindings_of
 from gotee.errors import CompileError
-
-
-class Entry(NamedTuple):
-    """A function of the fixed table; its place in the table is its number at the boundary."""
-
-    module: str
-    name: str
 
 
 def find_entries(program: Program) -> list[Entry]:

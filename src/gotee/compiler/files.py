@@ -20,10 +20,15 @@ def data_below(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if _is_data(file)]
 
 
-def data_named(folder: Path, code: Iterable[ast.AST]) -> set[Path]:
-    """The files of a folder that the texts in some code may name: files, folders with all in them, patterns."""
+def texts_of(code: Iterable[ast.AST]) -> set[str]:
+    """The texts in some code that may name files."""
+    return {text for node in code for text in _texts(node)}
+
+
+def data_named(folder: Path, texts: Iterable[str]) -> set[Path]:
+    """The files of a folder that texts may name: files, folders with all in them, patterns."""
     found: set[Path] = set()
-    for text in {text for node in code for text in _texts(node)}:
+    for text in texts:
         try:
             if any(letter in text for letter in "*?["):
                 found |= {file for file in folder.glob(text.lstrip("/")) if _is_data(file)}
@@ -36,10 +41,10 @@ def data_named(folder: Path, code: Iterable[ast.AST]) -> set[Path]:
     return {file for file in found if file.resolve().is_relative_to(folder)}
 
 
-def modules_named(folder: Path, code: Iterable[ast.AST]) -> set[Path]:
-    """The modules in the folders under a folder that the texts in some code may name."""
+def modules_named(folder: Path, texts: Iterable[str]) -> set[Path]:
+    """The modules in the folders under a folder that texts may name."""
     found: set[Path] = set()
-    for text in {text for node in code for text in _texts(node)}:
+    for text in texts:
         plain = text.strip("./") and not any(letter in text for letter in "*?[\0\n")
         if plain and not text.startswith("/") and (folder / text).is_dir():
             found |= set((folder / text).rglob("*.py"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from gotee.compiler.closure import Partition
+from gotee.compiler.partition import Partition
 
 
 class Parameter(NamedTuple):

@@ -24,7 +24,7 @@ class Added(NamedTuple):
 
 
 def added_paths(tree: ast.Module, file: Path) -> Iterator[Added]:
-    """The folders that the top level of a file adds, blocks included."""
+    """The folders that the top level of a file adds, blocks included; whether they are there, is not looked at."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner, given = node.func.value, _given(node)
@@ -84,7 +84,7 @@ def _package(node: ast.expr) -> ast.expr | None:
 
 def _folder(node: ast.expr, tree: ast.Module, file: Path, depth: int) -> Path | None:
     text = _text(node, tree, file, depth)
-    return Path(text) if text is not None and Path(text).is_dir() else None
+    return Path(text) if text is not None else None
 
 
 def _text(node: ast.expr, tree: ast.Module, file: Path, depth: int) -> str | None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from gotee.compiler.disk import Disk
 from gotee.compiler.paths import added_paths
 from gotee.compiler.private import with_private_names
 from gotee.compiler.scopes import without_own_meaning
 from gotee.errors import CompileError
-from gotee.syntax._files import read_source
 from gotee.syntax.rewrite import rewrite
 
 
@@ -48,9 +48,10 @@ class Program:
     `main` is the main file; with `root` given, it may lie in a package under `root`. Raises CompileError.
     """
 
-    def __init__(self, main: Path, root: Path | None = None) -> None:
-        main = main.resolve()
-        self.root = main.parent if root is None else root.resolve()
+    def __init__(self, main: Path, root: Path | None = None, disk: Disk | None = None) -> None:
+        self.disk = disk or Disk()
+        main = self.disk.resolved(main)
+        self.root = main.parent if root is None else self.disk.resolved(root)
         self.modules: dict[str, Module] = {}
         self._absent: set[str] = set()
         self._folders: list[Path] = [self.root]  # where modules are found
@@ -88,7 +89,7 @@ class Program:
             return []
         folder = self.root.joinpath(*package.split("."))
         names = []
-        for file in sorted(folder.rglob("*.py")):
+        for file in self.disk.modules_below(folder):
             parts = file.relative_to(self.root).with_suffix("").parts
             names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
         return [module for module in map(self.find, names) if module is not None]
@@ -115,7 +116,8 @@ class Program:
         if "sys" not in module.source and "__path__" not in module.source:
             return
         for added in added_paths(module.tree, module.file):
-            if added.folder.resolve().is_relative_to(self.root):
+            there = self.disk.is_folder(added.folder)
+            if there and self.disk.resolved(added.folder).is_relative_to(self.root):
                 name = module.name if isinstance(added.package, ast.Name) and added.package.id == "__path__" else None
                 name = name or (ast.unparse(added.package) if added.package is not None else None)
                 inside = self._before if added.first else self._inside
@@ -131,10 +133,10 @@ class Program:
         paths = self._places(name)
         for path in paths:
             for file, package in ((path / "__init__.py", True), (path.with_suffix(".py"), False)):
-                if file.is_file():
+                if self.disk.is_file(file):
                     return self._read(name, file, package)
         for path in paths:
-            if path.is_dir() and parts[0] not in sys.stdlib_module_names and any(path.rglob("*.py")):
+            if parts[0] not in sys.stdlib_module_names and self.disk.is_folder(path) and self.disk.has_modules(path):
                 return Module(name, path, "", True, ast.parse(""))
         return None
 
@@ -152,7 +154,7 @@ class Program:
         return [place / last for place in places]
 
     def _read(self, name: str, file: Path, package: bool) -> Module:
-        text = read_source(str(file))
+        text = self.disk.read(file)
         source = rewrite(text.text, str(file))
         try:
             tree = _parsed(source)

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gotee.compiler.closure import Analysis, Partition
+from gotee.compiler.closure import Analysis
+from gotee.compiler.partition import Partition
 from gotee.errors import CompileError, GoteeError
 
 _SECONDS = 120

@@ -55,12 +55,12 @@ class Loaded:
     @classmethod
     def of_program(cls, file: Path, link: str) -> Loaded:
         """Build the image of a program, sign it for development, and start it."""
-        from gotee.compiler.closure import partition  # a finished image needs no compiler
+        from gotee.compiler.remembered import partition  # a finished image needs no compiler
         from gotee.image.project import build_program
         from gotee.image.settings import find
         from gotee.image.sign import for_development
 
-        trusted = partition(file)
+        trusted = partition(file, "program")
         try:
             settings = find(file)
             built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())

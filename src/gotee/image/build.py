@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import gotee
-from gotee.compiler.closure import Partition
 from gotee.compiler.interface import interface_of
+from gotee.compiler.partition import Partition
 from gotee.errors import ImageError
 from gotee.image import archives, natives, pages, parts, standard, wheels
 from gotee.image.bytecode import compiled, has_columns, read_source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gotee.compiler.closure import Partition
+from gotee.compiler.partition import Partition
 from gotee.image import base, sign
 from gotee.image.build import Built, Options, build
 from gotee.image.keys import error_key_of

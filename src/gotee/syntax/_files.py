@@ -37,8 +37,13 @@ def read_bytes(path: str) -> bytes:
 
 def read_source(path: str) -> SourceFile:
     """Read a source file as Python does, by its encoding cookie; GT107 if its bytes are not of that encoding."""
+    return source_of(read_bytes(path), path)
+
+
+def source_of(data: bytes, path: str) -> SourceFile:
+    """The text of the bytes of a source file; GT107 if they are not of its encoding."""
     try:
-        return decode(read_bytes(path))
+        return decode(data)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise CompileError("GT107", f"the file is not valid Python: {error}", filename=path) from None
 
