@@ -19,6 +19,7 @@ from gotee.cli import inspect
 from gotee.errors import ImageError
 from gotee.image import describe, manifest, pages, parts, sgxs, sigstruct
 from gotee.image.build import Built
+from gotee.image.changes import changes
 from gotee.image.files import ImageFile
 from gotee.image.sgxs import PAGE, REG, Page, R, Stream
 
@@ -197,3 +198,39 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 def _stream_with(manifest: dict[str, Any]) -> bytes:
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
     return pages.stream_of(parts.pack({"boot": b"", "loading": b"", "manifest": text}), 1)
+
+
+def described(source: str, **fields: Any) -> ImageFile:
+    """A small image with this trusted source."""
+    program = {"name": "app", "entries": [["app", "f"]], "interface": ["app:f() -> int"], "threads": 1}
+    program |= {"main": "app", "gotee": "0", "error_key": "", "limits": {}, "policy": {"ocalls": {}}}
+    program |= {"modules": {}, "distributions": {}, "data": {}, "absent": [], "host_only": [], "overrides": []}
+    program |= fields
+    python = {"implementation": "cpython", "version": "3", "magic": "00", "machine": "m"}
+    whole = manifest.canonical({"format": manifest.FORMAT, "program": program, "python": python, "files": []})
+    block = {
+        "manifest": whole,
+        "source /program/app.py": source.encode(),
+        "module app /program/app.py": source.encode(),
+    }
+    return ImageFile(pages.stream_of(parts.pack({**block, "boot": b"", "loading": b""}), 1), None)
+
+
+def test_changes_are_told_by_definition_field_and_item() -> None:
+    old = described("import a\nN = 1\ndef f(): return N\ndef g(): pass\n", limits={"depth": 3})
+    new = described("import a\nN = 1\n\ndef f(): return 2\nclass C: pass\n", limits={"items": 4}, absent=["x"])
+    told = [
+        "+ app:C",
+        "~ app:f",
+        "- app:g",
+        "+ program absent: x",
+        "- program limits depth 3",
+        "+ program limits items 4",
+    ]
+    assert changes(old, new) == told
+    assert changes(old, old) == []
+    moved = described("import a\n\nN = 1\ndef f(): return N  # why\ndef g(): pass\n", limits={"depth": 3})
+    assert changes(old, moved) == ["~ app: the same code on other lines, or with other comments"]
+    renamed = described("import a\nN = 1\ndef f(): return N\ndef g(): pass\n", limits={"depth": 4}, name="other")
+    assert changes(old, renamed) == ["~ program limits depth: 3 | 4", "~ program name: app | other"]
+    assert describe.difference(old, renamed) == ["program limits depth: 3 | 4", "program name: app | other"]

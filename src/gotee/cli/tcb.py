@@ -16,7 +16,8 @@ from gotee.cli.inspect import plain
 from gotee.compiler.closure import analysis_of
 from gotee.compiler.report import FORMAT, difference, report
 from gotee.errors import UsageError
-from gotee.image import describe, files, project, settings
+from gotee.image import files, project, settings
+from gotee.image.changes import changes
 
 
 def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -66,7 +67,7 @@ def page(found: dict[str, Any]) -> str:
 
 def _difference(old: Path, new: dict[str, Any], image: files.ImageFile) -> list[str]:
     if old.suffix == ".sgxs":
-        return describe.difference(files.read(old), image)
+        return changes(files.read(old), image)
     try:
         before = json.loads(old.read_text("utf-8"))
         if before["format"] != FORMAT:

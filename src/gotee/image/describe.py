@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 from gotee.errors import ImageError
@@ -11,6 +12,8 @@ from gotee.image import sigstruct
 from gotee.image.contents import contents_of
 from gotee.image.files import ImageFile
 from gotee.image.manifest import Manifest
+
+ONLY_FIRST, ONLY_SECOND = ": only in the first", ": only in the second"
 
 
 def contents(image: ImageFile) -> tuple[Manifest, dict[str, bytes]]:
@@ -65,11 +68,10 @@ def _signature(image: ImageFile) -> dict[str, Any] | None:
 def difference(first: ImageFile, second: ImageFile) -> list[str]:
     """One line for each thing in which two images differ: fields, parts of the pages, and files by their paths."""
     (one, parts_one), (other, parts_other) = contents(first), contents(second)
-    lines = [
-        f"program {key}: {one.program[key]!r} | {other.program[key]!r}"
-        for key in sorted(one.program)
-        if key not in ("modules", "data") and one.program[key] != other.program[key]
-    ]
+    lines: list[str] = []
+    for key in sorted(one.program):
+        if key not in ("modules", "data"):
+            lines += _field(f"program {key}", one.program[key], other.program[key])
     lines += [
         f"python {key}: {one.python[key]} | {other.python[key]}" for key in one.python if _differs(one, other, key)
     ]
@@ -86,9 +88,35 @@ def _differs(one: Manifest, other: Manifest, key: str) -> bool:
     return one.python[key] != other.python.get(key)
 
 
+def _field(what: str, first: Any, second: Any) -> list[str]:
+    """In what two fields differ: by key, by item, or as a whole."""
+    if first == second:
+        return []
+    if isinstance(first, dict) and isinstance(second, dict):
+        found: list[str] = []
+        for key in sorted({*first, *second}):
+            if key in first and key in second:
+                found += _field(f"{what} {key}", first[key], second[key])
+            else:
+                there = first.get(key, second.get(key))
+                found.append(f"{what} {key} {_plain(there)}{ONLY_FIRST if key in first else ONLY_SECOND}")
+        return found
+    if isinstance(first, list) and isinstance(second, list):
+        found = [f"{what}: {_plain(item)}{ONLY_FIRST}" for item in first if item not in second]
+        found += [f"{what}: {_plain(item)}{ONLY_SECOND}" for item in second if item not in first]
+        return found or [f"{what}: the same in another order"]
+    return [f"{what}: {_plain(first)} | {_plain(second)}"]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ":".join(value)  # an entry
+    return value if isinstance(value, str) and value else json.dumps(value)
+
+
 def _change(what: str, first: object, second: object) -> list[str]:
     if first == second:
         return []
     if first is None or second is None:
-        return [f"{what}: only in the {'second' if first is None else 'first'}"]
+        return [what + (ONLY_SECOND if first is None else ONLY_FIRST)]
     return [f"{what}: differs"]
