@@ -5,86 +5,14 @@ The rules are those of docs/explanation/protocol.md; `tests/protocol/test_lendin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
+from two_worlds import Worlds, filled
 
 from gotee import Chan, Recv, Send, go, select
-from gotee.boundary.crossing import CallCodec
 from gotee.boundary.frames import LinkCorrupt
-from gotee.boundary.home import Home
-from gotee.boundary.link_ring import RingLink
-from gotee.boundary.messages import FROM_ENCLAVE, FROM_HOST, Kind, Message, pack, unpack
-from gotee.boundary.outside import OutsideChannels
-from gotee.boundary.wire import Wire
+from gotee.boundary.messages import FROM_HOST, Kind, pack, unpack
 from gotee.errors import BoundaryTypeError, EnclaveLost
 from gotee.runtime.scheduler import yield_now
-
-
-def entry(channel: Chan[int]) -> None:
-    """What the channels go to."""
-
-
-class Worlds:
-    """Both ends of a link, whose messages go over when the test says so."""
-
-    def __init__(self) -> None:
-        ours, descriptors = RingLink.create()
-        theirs = RingLink.attach(descriptors)
-        self.outer, self.inner = Wire(ours), Wire(theirs)
-        self.home = Home(self.outer)
-        self.inside = OutsideChannels(self.inner, lambda: None)
-        home = self.home
-        self.actions = {
-            Kind.WANT: home.on_want,
-            Kind.SELECT: home.on_select,
-            Kind.LEN: home.on_length,
-            Kind.TOOK: home.on_took,
-            Kind.RELEASE: home.on_release,
-        }
-
-    def cross(self, channel: Chan[int]) -> Chan[int]:
-        """The inner end of a channel that is the argument of a call."""
-        payload = CallCodec(entry, self.home).encode_arguments((channel,), {})
-        ((inner,), _) = CallCodec(entry, self.inside).arguments(payload)
-        assert isinstance(inner, Chan)
-        return inner
-
-    def out(self) -> list[Kind]:
-        """Let the home act on what the enclave has said."""
-        return [self._act(message) for message in _messages(self.outer, FROM_ENCLAVE)]
-
-    def _act(self, message: Message) -> Kind:
-        self.actions[message.kind](message)
-        return message.kind
-
-    def into(self) -> list[Kind]:
-        """Let the enclave act on what the host has said."""
-        kinds = []
-        for message in _messages(self.inner, FROM_HOST):
-            (self.inside.on_lend if message.kind is Kind.LEND else self.inside.on_answer)(message)
-            kinds.append(message.kind)
-        return kinds
-
-    def recv(self, inner: Chan[int]) -> tuple[int, list[Kind]]:
-        """What a routine inside receives, and what the enclave had to say for it."""
-        routine = go(inner.recv)
-        yield_now()
-        said = self.out()
-        self.into()
-        return routine.result(), said
-
-
-def _messages(wire: Wire, sender: int) -> Iterator[Message]:
-    while (frame := wire.receive()) is not None:
-        yield unpack(frame, sender)
-
-
-def filled(*values: int, capacity: int = 8) -> Chan[int]:
-    channel = Chan[int](capacity)
-    for value in values:
-        channel.send(value)
-    return channel
 
 
 def test_lent_values_are_taken_without_a_word_and_count_until_then() -> None:

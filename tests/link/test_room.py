@@ -9,6 +9,7 @@ import pytest
 
 from gotee.boundary import links
 from gotee.boundary.frames import Gather
+from gotee.boundary.home import Home
 from gotee.boundary.link import QUEUE_BYTES
 from gotee.boundary.messages import Kind
 from gotee.boundary.wire import Wire
@@ -142,5 +143,5 @@ def test_a_message_whose_action_ends_the_link_is_the_last(wires: tuple[Wire, Wir
 
     far.post(Kind.UNREADY, 0, 0, b"first")
     far.post(Kind.UNREADY, 0, 0, b"second")
-    Lead(near, None, None, {Kind.UNREADY: end}, lambda reason: None).serve()  # as the service thread does
+    Lead(near, None, Home(near), {Kind.UNREADY: end}, lambda reason: None).serve()  # as the service thread does
     assert len(acted) == 1

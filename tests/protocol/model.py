@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .go_model import Outcome, outcomes
 from .model_enclave import Enclave, EnclaveState, ProtocolError
-from .model_host import Host, HostChan, HostState, Message, Words
+from .model_host import Host, HostChan, HostState, Message, Shared, SharedState
 from .program import Program
 from .search import Picker, replays, trace, visit
 
@@ -26,7 +26,7 @@ class WorldState(NamedTuple):
     to_enclave: tuple[Message, ...] = ()
     noticed: bool = False  # the host knows that the enclave is lost
     error: str = ""
-    words: tuple[tuple[str, tuple[int, int]], ...] = ()  # shared memory, see `loans`
+    shared: SharedState = SharedState()
 
 
 class Report(NamedTuple):
@@ -42,10 +42,10 @@ class World:
     def __init__(self, p: Program, s: WorldState, mutants: frozenset[str], picker: Picker) -> None:
         self.p, self.noticed, self.error = p, s.noticed, s.error
         self.to_host, self.to_enclave = list(s.to_host), list(s.to_enclave)
-        self.words: Words = dict(s.words)
-        self.host = Host(p, s.host, mutants, self.send_in, picker, self.words)
+        self.shared = Shared(s.shared)
+        self.host = Host(p, s.host, mutants, self.send_in, picker, self.shared)
         send = self.to_host.append
-        self.enclave = Enclave(p, s.enclave, mutants, send, picker, self.words) if s.enclave else None
+        self.enclave = Enclave(p, s.enclave, mutants, send, picker, self.shared) if s.enclave else None
 
     def send_in(self, message: Message) -> None:
         if self.enclave:
@@ -54,7 +54,7 @@ class World:
     def state(self) -> WorldState:
         inside = self.enclave.state() if self.enclave else None
         links = tuple(self.to_host), tuple(self.to_enclave)
-        return WorldState(self.host.state(), inside, *links, self.noticed, self.error, tuple(self.words.items()))
+        return WorldState(self.host.state(), inside, *links, self.noticed, self.error, self.shared.state())
 
     def enabled(self, features: frozenset[str]) -> list[tuple[str, Callable[[World], None]]]:
         """Labels, and what each does to a copy."""
@@ -77,6 +77,8 @@ class World:
                 moves.append((f"host {r} runs", lambda w, r=r: w.host.step(r)))
             if op and op.ends in ("timeout", "cancel") and (self.host.parked(r) or op.ends == "cancel"):
                 moves.append((f"host {r} {op.ends}", lambda w, r=r: w.host.give_up(r)))
+        if self.enclave and self.host.may_listen():
+            moves.append(("host listens", lambda w: w.host.listen()))
         if self.to_host:
             moves.append((f"host gets {_show(self.to_host[0])}", lambda w: w.host.dispatch(w.to_host.pop(0))))
         return moves
@@ -142,13 +144,19 @@ def _show(message: Message) -> str:
     return " ".join(str(part) for part in message[:4])
 
 
-def start(p: Program) -> WorldState:
+def start(p: Program, *, roomy: bool = False) -> WorldState:
+    """Nothing has happened; with `roomy` all buffers are lent."""
     crossing = sum(ch in "xyz" for ch, _ in p.caps)
     none: tuple[tuple[str, ...], ...] = tuple(() for _ in p.routines)
     zeros, nobody = tuple(0 for _ in none), tuple(None for _ in none)
     inside = EnclaveState(tuple(((), False) for _ in p.caps[crossing:]), none, nobody, ops=zeros)
     words = tuple((ch, (0, 0)) for ch, _ in p.caps[:crossing])
-    return WorldState(HostState(tuple(HostChan() for _ in range(crossing)), none), inside, words=words)
+    rooms = tuple((ch, (0, ())) for ch, _ in p.caps[:crossing])
+    host = HostState(tuple(HostChan() for _ in range(crossing)), none)
+    world = World(p, WorldState(host, inside, shared=SharedState(words, rooms)), frozenset(), Picker())
+    for ch, _ in p.caps[:crossing] if roomy else ():
+        world.host.lend_room(ch)
+    return world.state()
 
 
 def check(
@@ -175,7 +183,7 @@ def check(
         return found
 
     tree: dict[WorldState, tuple[WorldState, str]] = {}
-    for state, following, tree in visit(start(p), successors):
+    for state, following, tree in visit(start(p, roomy="roomy" in features), successors):
         wrong = _violation(p, state, following, features, allowed, seen)
         if wrong:
             violations.append(f"{p}\n  {wrong}\n    " + "\n    ".join(trace(state, tree)))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from itertools import combinations
 from typing import NamedTuple
 
-from .model_host import Message, OpId, Words
+from .model_host import Message, OpId, Shared
 from .program import Case, Op, Program, crossing_cases, trusted_cases
 from .search import Picker
 
@@ -46,6 +46,7 @@ class EnclaveState(NamedTuple):
     mail: tuple[Message, ...] = ()  # only for the mutant of rule 1
     loans: tuple[tuple[str, tuple[int, int, tuple[int, ...]]], ...] = ()  # by channel: turn, next, values left
     owes: frozenset[str] = frozenset()  # channels whose home has to be told that something was taken
+    rooms: tuple[tuple[str, tuple[int, int]], ...] = ()  # by channel: turn, places left
 
 
 class Enclave:
@@ -56,9 +57,9 @@ class Enclave:
         mutants: frozenset[str],
         send: Callable[[Message], None],
         picker: Picker,
-        words: Words,
+        shared: Shared,
     ) -> None:
-        self.p, self.mutants, self.send, self.picker, self.words = p, mutants, send, picker, words
+        self.p, self.mutants, self.send, self.picker, self.shared = p, mutants, send, picker, shared
         self.names = [ch for ch, _ in p.caps if ch in "tuv"]
         self.caps = dict(p.caps)
         self.buf = {ch: list(c[0]) for ch, c in zip(self.names, s.chans, strict=True)}
@@ -66,15 +67,15 @@ class Enclave:
         self.done = [list(d) for d in s.done]
         self.waits, self.queue, self.ops, self.mail = list(s.waits), list(s.queue), list(s.ops), list(s.mail)
         self.held_probe = s.held_probe
-        self.loans, self.owes = dict(s.loans), set(s.owes)
+        self.loans, self.owes, self.rooms = dict(s.loans), set(s.owes), dict(s.rooms)
 
     def state(self) -> EnclaveState:
         chans = tuple((tuple(self.buf[ch]), ch in self.closed) for ch in self.names)
         done = tuple(tuple(d) for d in self.done)
         waits, queue, ops = tuple(self.waits), tuple(self.queue), tuple(self.ops)
-        loans = tuple(sorted(self.loans.items()))
+        loans, rooms = tuple(sorted(self.loans.items())), tuple(sorted(self.rooms.items()))
         return EnclaveState(
-            chans, done, waits, queue, ops, self.held_probe, tuple(self.mail), loans, frozenset(self.owes)
+            chans, done, waits, queue, ops, self.held_probe, tuple(self.mail), loans, frozenset(self.owes), rooms
         )
 
     def op(self, r: int) -> Op | None:
@@ -98,7 +99,7 @@ class Enclave:
         op = self.op(r)
         assert op is not None
         if op.kind == "select":
-            if not op.ends and len(op.cases) == 1 and not op.cases[0].send and self.borrow(r, op.cases[0].ch):
+            if not op.ends and len(op.cases) == 1 and self.without_asking(r, op.cases[0]):
                 return
             self.waits[r] = Wait()
             self.advance(r, first=True)
@@ -110,12 +111,28 @@ class Enclave:
         else:
             self.close(r, op.ch)
 
+    def without_asking(self, r: int, case: Case) -> bool:
+        return self.put(r, case) if case.send else self.borrow(r, case.ch)
+
+    def put(self, r: int, case: Case) -> bool:
+        """A plain send fills a place that was lent, if that loan still stands: one atomic step on the shared word."""
+        turn, left = self.rooms.pop(case.ch, (0, 0))
+        if not left or self.shared.rooms[case.ch][0] != turn:
+            return False
+        self.shared.rooms[case.ch] = (turn, (*self.shared.rooms[case.ch][1], case.value))
+        self.rooms[case.ch] = (turn, left - 1)
+        self.done[r].append("0:sent")
+        if self.shared.listens:
+            self.shared.listens = False
+            self.send(("TOOK", case.ch))
+        return True
+
     def borrow(self, r: int, ch: str) -> bool:
         """A plain receive takes what was lent, if that loan still stands: one atomic step on the shared word."""
         turn, n, values = self.loans.pop(ch, (0, 0, ()))
-        if not values or self.words[ch] != (turn, n):
+        if not values or self.shared.words[ch] != (turn, n):
             return False
-        self.words[ch] = (turn, n + 1)
+        self.shared.words[ch] = (turn, n + 1)
         self.loans[ch] = (turn, n + 1, values[1:])
         self.owes.add(ch)
         self.done[r].append(f"0:{values[0]}")
@@ -395,6 +412,8 @@ class Enclave:
     def dispatch(self, message: Message) -> None:
         if message[0] == "LEND":
             self.loans[message[1]] = (message[2], 0, message[3])
+        elif message[0] == "ROOM":
+            self.rooms[message[1]] = message[2:]
         elif message[0] == "PROBE":
             self.on_probe(message[1])
         elif "answers_wait_for_their_routine" in self.mutants:

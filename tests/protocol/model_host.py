@@ -19,8 +19,24 @@ Message = tuple[Any, ...]
 OpId = tuple[int, int]  # (routine, count): never repeats
 Who = int | OpId
 Indexed = tuple[int, Case]
-Words = dict[str, tuple[int, int]]  # shared memory: of each crossing channel the turn of its loans, and what was taken
+
 REQUESTS = {"WANT", "OFFER", "SELECT"}
+
+
+class SharedState(NamedTuple):
+    words: tuple[tuple[str, tuple[int, int]], ...] = ()  # turn, how many were taken
+    rooms: tuple[tuple[str, tuple[int, tuple[int, ...]]], ...] = ()  # turn, the values that were put
+    listens: bool = False  # the host waits, and has looked; who puts something wakes it
+
+
+class Shared:
+    """What both worlds can write: of each crossing channel a word for values lent, and one for room lent."""
+
+    def __init__(self, state: SharedState) -> None:
+        self.words, self.rooms, self.listens = dict(state.words), dict(state.rooms), state.listens
+
+    def state(self) -> SharedState:
+        return SharedState(tuple(self.words.items()), tuple(self.rooms.items()), self.listens)
 
 
 class HostChan(NamedTuple):
@@ -28,6 +44,7 @@ class HostChan(NamedTuple):
     closed: bool = False
     lost: bool = False
     loan: tuple[int, int, int] | None = None  # turn, how many were lent, how many of them are known to be taken
+    room: tuple[int, int] | None = None  # turn, how many are known to be put
 
 
 class HostState(NamedTuple):
@@ -48,9 +65,9 @@ class Host:
         mutants: frozenset[str],
         send: Callable[[Message], None],
         picker: Picker,
-        words: Words,
+        shared: Shared,
     ) -> None:
-        self.p, self.mutants, self.send, self.picker, self.words = p, mutants, send, picker, words
+        self.p, self.mutants, self.send, self.picker, self.shared = p, mutants, send, picker, shared
         self.names = [ch for ch, _ in p.caps if ch in "xyz"]
         self.caps = dict(p.caps)
         self.chans = dict(zip(self.names, state.chans, strict=True))
@@ -101,7 +118,7 @@ class Host:
         if not (kind in ("LEN", "CANCEL") and "len_and_cancel_do_not_move" in self.mutants):
             self.moved()
         if kind in REQUESTS:
-            self.arrive(op, message[2], nonblocking=message[3], lends=kind == "WANT")
+            self.arrive(op, message[2], nonblocking=message[3], lends=kind in ("WANT", "OFFER"))
         elif kind == "CANCEL":
             self.on_cancel(op)
         elif kind == "CLOSE":
@@ -110,6 +127,7 @@ class Host:
             self.send(("LEN", op, self.length(message[2])))
         elif kind == "TOOK":
             self.settle(op)
+            self.collect(op)
 
     def on_cancel(self, op: OpId) -> None:
         waiting = any(who == op for who, _ in self.waiters)
@@ -127,7 +145,9 @@ class Host:
         ready = [i for i, case in cases if self.ready(case)]
         if ready:
             self.complete(who, cases, self.picker.pick(ready))
-            if lends:
+            if lends and cases[0][1].send:
+                self.lend_room(cases[0][1].ch)
+            elif lends:
                 self.lend(cases[0][1].ch)
         elif not nonblocking:
             self.waiters.append((who, cases))
@@ -186,6 +206,7 @@ class Host:
 
     def close(self, ch: str) -> str:
         self.settle(ch)  # no outcome tells: a sender that is refused may as well have come after the close
+        self.collect(ch, end="close_leaves_room_lent" not in self.mutants)
         chan = self.chans[ch]
         if chan.closed or chan.lost:
             return "closed" if chan.closed else "lost"
@@ -204,21 +225,30 @@ class Host:
     def lend(self, ch: str) -> None:
         chan = self.chans[ch]
         if chan.buf:
-            turn = self.words[ch][0] + 1
-            self.words[ch] = (turn, 0)
+            turn = self.shared.words[ch][0] + 1
+            self.shared.words[ch] = (turn, 0)
             self.chans[ch] = chan._replace(loan=(turn, len(chan.buf), 0))
             self.send(("LEND", ch, turn, chan.buf))
 
     def before(self, case: Case) -> None:
-        """Who takes a value ends the loan; who finds no room looks whether some has been taken."""
+        """Who takes a value ends the loan; who finds no room looks whether some has been taken.
+
+        Who sends ends the loan of room; who finds no value looks whether some has been put.
+        """
         if not case.send:
             self.settle(case.ch, end="takers_do_not_end_loans" not in self.mutants)
-        elif "full_is_believed" not in self.mutants:
-            self.settle(case.ch)
+            if "empty_is_believed" not in self.mutants:
+                self.collect(case.ch)
+        else:
+            if "full_is_believed" not in self.mutants:
+                self.settle(case.ch)
+            self.collect(case.ch, end="senders_do_not_end_loans" not in self.mutants)
 
     def length(self, ch: str) -> int:
         if "len_does_not_look" not in self.mutants:
             self.settle(ch)
+        if "len_does_not_collect" not in self.mutants:
+            self.collect(ch)
         return len(self.chans[ch].buf)
 
     def settle(self, ch: str, *, end: bool = False) -> None:
@@ -227,13 +257,54 @@ class Host:
         if chan.loan is None:
             return
         turn, count, known = chan.loan
-        taken = self.words[ch][1]
+        taken = self.shared.words[ch][1]
         if end:
-            self.words[ch] = (turn + 1, 0)
+            self.shared.words[ch] = (turn + 1, 0)
         self.chans[ch] = chan._replace(buf=chan.buf[taken - known :], loan=None if end else (turn, count, taken))
         while len(self.chans[ch].buf) < self.caps[ch] and (sender := self.first(ch, sends=True)):
             self.chans[ch] = self.chans[ch]._replace(buf=(*self.chans[ch].buf, sender[2].value))
             self.tell(sender[0], sender[1], "sent")
+
+    # -- Loans of room: places of a buffer into which values may be put inside without a question. -------------------
+
+    def lend_room(self, ch: str) -> None:
+        chan = self.chans[ch]
+        free = self.caps[ch] - len(chan.buf)
+        if free > 0 and not (chan.closed or chan.lost or self.first(ch, sends=True)):
+            turn = self.shared.rooms[ch][0] + 1
+            self.shared.rooms[ch] = (turn, ())
+            self.chans[ch] = chan._replace(room=(turn, 0))
+            self.send(("ROOM", ch, turn, free))
+
+    def collect(self, ch: str, *, end: bool = False) -> None:
+        """What was put is in the buffer, and receivers follow; with `end` nothing more can be put."""
+        chan = self.chans[ch]
+        if chan.room is None:
+            return
+        turn, known = chan.room
+        values = self.shared.rooms[ch][1]
+        if end:
+            self.shared.rooms[ch] = (turn + 1, ())
+        buf = (*chan.buf, *values[known:])
+        self.chans[ch] = chan._replace(buf=buf, room=None if end else (turn, len(values)))
+        while self.chans[ch].buf and (receiver := self.first(ch, sends=False)):
+            value, *rest = self.chans[ch].buf
+            self.chans[ch] = self.chans[ch]._replace(buf=tuple(rest))
+            self.tell(receiver[0], receiver[1], str(value))
+
+    def may_listen(self) -> bool:
+        """A host in which nothing can run waits; while room is lent it says so, and then looks once more."""
+        lent = any(chan.room for chan in self.chans.values())
+        return lent and not self.shared.listens and "host_does_not_listen" not in self.mutants
+
+    def listen(self) -> None:
+        before = dict(self.chans)
+        self.shared.listens = True
+        if "listeners_do_not_look" not in self.mutants:
+            for ch in self.names:
+                self.collect(ch)
+        if self.chans != before:
+            self.moved()
 
     # -- Deadlock probe. --------------------------------------------------------------------------------------------
 
@@ -248,7 +319,7 @@ class Host:
         return bool(waiting) and parked and not any(op.ends in ("timeout", "cancel") for op in waiting)
 
     def wants_probe(self) -> bool:
-        return self.passive() and self.probing is None and not self.busy and not self.deadlock
+        return self.passive() and self.probing is None and not self.busy and not self.deadlock and not self.may_listen()
 
     def probe(self) -> None:
         self.probing = self.epoch
@@ -270,6 +341,7 @@ class Host:
         self.probing = None
         for ch in crossed(self.p):
             self.settle(ch, end=True)
+            self.collect(ch, end=True)
         remote = [w for w in self.waiters if not isinstance(w[0], int)]
         self.waiters = [w for w in self.waiters if isinstance(w[0], int)]
         for ch in crossed(self.p):

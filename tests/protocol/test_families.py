@@ -41,6 +41,12 @@ def test_drawn_programs_of_up_to_four_routines_have_exactly_the_outcomes_of_go()
         assert_exactly_go(p)
 
 
+@pytest.mark.parametrize("places", PLACES)
+def test_it_makes_no_difference_if_all_room_is_lent_from_the_start(places: str) -> None:
+    for p in islice(every_program(places), 0, None, 1 if FULL else 7 if len(places) == 2 else 211):
+        assert_exactly_go(p, frozenset({"roomy"}))
+
+
 @pytest.mark.parametrize("feature", ["probe", "loss"])
 def test_every_program_across_the_boundary_holds_with_probe_and_with_loss(feature: str) -> None:
     for p in islice(every_program("HE"), 0, None, 1 if FULL else 3):

@@ -1,4 +1,7 @@
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
 from gotee.boundary.lane cimport FastLane
+from gotee.runtime.channel cimport Encoded
 
 
 cdef class Crossed:
@@ -8,6 +11,14 @@ cdef class Crossed:
 
 
 cdef bytes whole(Crossed value)
+
+
+cdef enum:
+    GENERAL_BYTE = 0xC1          # as `copy.GENERAL`
+
+
+cdef inline bint general(bytes payload):
+    return PyBytes_GET_SIZE(payload) > 0 and <unsigned char> PyBytes_AS_STRING(payload)[0] == GENERAL_BYTE
 
 
 cdef class CallCodec:
@@ -32,7 +43,9 @@ cdef class ValueCodec:
     cdef FastLane _lane
     cdef bint _bytes                 # its values are `bytes`
     cdef object _limits
+    cdef bint plain(self) noexcept
     cpdef object encode(self, value)
     cpdef object decode(self, value)
+    cdef Encoded received_plain(self, bytes payload)
     cpdef object received(self, bytes payload, bytes body=*)
     cpdef object arrived(self, bytes payload, bytes body=*)

@@ -21,7 +21,6 @@ from gotee.errors import BoundaryTypeError
 cdef enum:
     LARGE = 64 << 10             # bytes of a `bytes` that is not copied together with what stands before it
     BIN32 = 0xC6
-    GENERAL_BYTE = 0xC1          # as `copy.GENERAL`
 
 cdef enum:
     CO_VARIABLE = 0x04 | 0x08    # inspect.CO_VARARGS, CO_VARKEYWORDS
@@ -54,10 +53,6 @@ cdef inline Encoded crossed_body(bytes value):
 cdef bytes whole(Crossed value):
     """The bytes of a value as one."""
     return value.payload if value.body is None else value.payload + value.body
-
-
-cdef inline bint general(bytes payload):
-    return PyBytes_GET_SIZE(payload) > 0 and <unsigned char> PyBytes_AS_STRING(payload)[0] == GENERAL_BYTE
 
 
 class _Leaving:
@@ -150,6 +145,17 @@ cdef class ValueCodec:
             return self._lane.decode(held.payload, self._limits, "", "value")
         arriving = _Arriving(_Known(held.channels).find)
         return self._codec.decode(held.payload, self._limits, channels=arriving)
+
+    cdef bint plain(self) noexcept:
+        """Whether values may come that were not asked for: they have no channels in them, and nobody refuses one."""
+        return self._lane is not None and self._check is None
+
+    cdef Encoded received_plain(self, bytes payload):
+        """`received`, for such values; BoundaryTypeError for all others."""
+        if general(payload):
+            raise BoundaryTypeError("a value that cannot come this way")
+        self._lane.decode(payload, self._limits, "", "value")
+        return crossed(payload, _NO_CHANNELS)
 
     cpdef object received(self, bytes payload, bytes body=None):
         """A value of the other world, checked; BoundaryTypeError if it is none of this channel's."""

@@ -2,6 +2,7 @@ from libc.stdint cimport uint64_t
 
 from gotee.boundary.loans cimport Lender
 from gotee.boundary.messages cimport Message
+from gotee.boundary.spaces cimport SpaceLender
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.channel cimport Chan, Encoded
 from gotee.runtime.partners cimport RemoteWaiter
@@ -21,7 +22,10 @@ cdef class Home:
     cdef dict waiting
     cdef uint64_t last_op
     cdef Lender lender           # None on a link without shared memory
+    cdef SpaceLender spaces      # likewise
     cdef bint lends(self) noexcept
+    cpdef int listen(self) except -1
+    cpdef int check(self) except -1
     cpdef bytes crosses(self, Encoded value)
     cdef Chan known(self, uint64_t number)
     cdef int new_op(self, uint64_t op) except -1

@@ -12,6 +12,7 @@ from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport Crossed, ValueCodec
 from gotee.boundary.loans cimport Lender
+from gotee.boundary.spaces cimport SpaceLender
 from gotee.boundary.messages cimport (
     CODE_CANCELLED, CODE_CLOSED, CODE_ERROR, CODE_GRANT, CODE_LENGTH, CODE_NONE, CODE_OK, CODE_TAKEN, Message,
 )
@@ -49,6 +50,7 @@ cdef class Home:
         self.next_number = 1
         self.waiting = {}
         self.lender = None if wire.ring is None else Lender(wire)
+        self.spaces = None if wire.ring is None else SpaceLender(wire)
 
     # -- handles ----------------------------------------------------------------------------------
 
@@ -134,6 +136,18 @@ cdef class Home:
         if channel is not None:
             (<Chan> channel).look()
 
+    cpdef int listen(self) except -1:
+        """Before a wait: what the enclave puts into a channel from now on is told."""
+        if self.spaces is not None:
+            self.spaces.listen()
+        return 0
+
+    cpdef int check(self) except -1:
+        """LinkCorrupt, or the like, if the enclave has put into a channel what cannot be."""
+        if self.spaces is not None and self.spaces.broken is not None:
+            raise self.spaces.broken
+        return 0
+
     cdef bint lends(self) noexcept:
         """Whether anything is lent."""
         return self.lender is not None and len(self.lender.channels) > 0
@@ -165,6 +179,8 @@ cdef class Home:
                 channel.senders.push(node)
                 return
             self._drop(waiter)
+        if sent and self.spaces is not None and channel.room > 0:
+            self.spaces.lend(message.argument, channel)
         self.answer(message.id, 0, None, sent)
 
     cdef tuple _operation(self, uint64_t op, object value):
@@ -211,6 +227,13 @@ cdef class Home:
         self.new_op(message.id)
         cdef Chan channel = self.known(message.argument)
         self.wire.post(CODE_LENGTH, message.id, len(channel), pack_capacity(channel.room))
+
+    def end_loans(self):
+        """While there still is shared memory: what the enclave took and put counts, and no more of it will."""
+        for reference in self.numbers.keyrefs():
+            channel = reference()
+            if channel is not None:
+                channel.end_loan()
 
     def lose(self):
         """The enclave is gone: its operations leave all queues, then its channels drain and raise EnclaveLost.

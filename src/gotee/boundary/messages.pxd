@@ -20,6 +20,7 @@ cdef enum Code:      # of the kinds that compiled code acts on; the others are i
     CODE_LENGTH = 10
     CODE_PROBE = 12
     CODE_LEND = 13
+    CODE_SPACE = 14
     CODE_ANSWER = 16
     CODE_RESULT = 33
     CODE_WANT = 36

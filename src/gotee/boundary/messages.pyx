@@ -32,6 +32,7 @@ class Kind(enum.IntEnum):
     STOP = 11  # the program ends: send what was printed, then end
     PROBE = CODE_PROBE  # epoch
     LEND = CODE_LEND  # channel, loan; payload: values, see gotee.boundary.loans
+    SPACE = CODE_SPACE  # channel, loan: see gotee.boundary.spaces
     ANSWER = CODE_ANSWER  # id of the ocall, errno or 0; payload: see gotee.boundary.ocalls
     OBSERVE = 17  # what is wanted: an enclave for debugging tells what it does, see gotee.boundary.observed
     # enclave to host
@@ -50,7 +51,7 @@ class Kind(enum.IntEnum):
     REFUSED = 44  # id of the call; payload: path, reason: a value that does not fit its annotation
     OVERLOADED = 46  # id of the call: a limit of the image
     UNREADY = 47  # payload: error type, message: what the image's modules raised; the enclave ends
-    TOOK = CODE_TOOK  # channel: some of what was lent has been taken
+    TOOK = CODE_TOOK  # channel: some of what was lent has been taken, or filled
     OBSERVED = 50  # payload: what the enclave did
     PUBLIC_FAILED = 56  # id of the call; payload: a marked exception, see gotee.boundary.public_errors
     HIDDEN = 57  # id of the call, what it is about; payload: an id, and details for the developer

@@ -15,6 +15,7 @@ cdef class OutsideChannels:
     cdef list untold             # ends that have taken lent values of which their home does not know
     cpdef on_answer(self, Message message)
     cpdef on_lend(self, Message message)
+    cpdef on_space(self, Message message)
     cpdef tell(self)
     cdef object _select_there(self, tuple cases, list places, dict values, bint default)
     cdef uint64_t put(self, Question question, int kind, uint64_t argument, bytes payload, bytes body=*) except 0

@@ -10,8 +10,9 @@ from typing import Any
 
 from libc.stdint cimport uint64_t
 
-from gotee.boundary.crossing cimport Crossed, ValueCodec, whole
+from gotee.boundary.crossing cimport Crossed, ValueCodec, general, whole
 from gotee.boundary.loans cimport Borrowed, borrowed
+from gotee.boundary.spaces cimport BorrowedSpace, borrowed_space
 from gotee.boundary.messages cimport (
     CODE_CANCEL, CODE_CANCELLED, CODE_CLOSE, CODE_CLOSED, CODE_ERROR, CODE_GRANT, CODE_LEN, CODE_LENGTH, CODE_NONE,
     CODE_OFFER, CODE_OK, CODE_RELEASE, CODE_SELECT, CODE_TAKEN, CODE_TOOK, CODE_WANT, Message,
@@ -58,16 +59,30 @@ cdef class End(Outside):
     cdef Py_ssize_t room         # the channel's capacity; -1 before it was asked
     cdef Borrowed loan           # what stands next in its buffer, if the home lent that
     cdef bint owes               # to tell the home that some of it was taken
+    cdef BorrowedSpace space     # room in its buffer, if the home lent that
 
     cdef int send(self, Chan channel, object value) except -1:
         cdef Crossed crossed = (<Encoded> self.codec.encode(value)).data
         cdef Message answer
+        if self.space is not None and self.put(crossed):
+            return 0
         if self.world.wire.queued:
             self.world.room()
         answer = self.world.ask(CODE_OFFER, self.number, crossed.payload, "send", channel, crossed.body)
         if answer.code == CODE_CLOSED:
             raise ChannelClosed(f"send on closed channel {channel}")
         return 0
+
+    cdef bint put(self, Crossed value) except -1:
+        """Send without asking, if room was lent: not what has channels in it, and not while somebody watches."""
+        if value.channels or value.body is not None or general(value.payload) or self.world.wire.tap is not None:
+            return False
+        if not self.space.put(value.payload):
+            self.space = None
+            return False
+        if self.space.listened():
+            self.world.wire.post(CODE_TOOK, self.number)
+        return True
 
     cdef int recv(self, Chan channel, Outcome out) except -1:
         cdef Message answer
@@ -249,6 +264,13 @@ cdef class OutsideChannels:
         channel = self.ends.get(message.id)
         if channel is not None:
             (<End> (<Chan> channel).outside).loan = loan
+
+    cpdef on_space(self, Message message):
+        """SPACE: room that may be filled without a question."""
+        cdef BorrowedSpace space = borrowed_space(self.wire.ring, message.argument)
+        channel = self.ends.get(message.id)
+        if channel is not None:
+            (<End> (<Chan> channel).outside).space = space
 
     cpdef tell(self):
         """Before this world rests: a sender outside may wait for the room."""

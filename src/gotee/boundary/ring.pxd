@@ -6,6 +6,8 @@ from gotee.boundary.system cimport shared_u64
 
 cdef enum:
     LOANS = 64                   # places for loans, see gotee.boundary.loans
+    SPACES = 16                  # places for spaces, see gotee.boundary.spaces
+    SPACE_BYTES = 0x4000
 
 
 cdef class Ring:
@@ -21,6 +23,7 @@ cdef class Ring:
     cdef shared_u64 *peer_sleep
     cdef shared_u64 *own_place
     cdef shared_u64 *peer_place
+    cdef shared_u64 *listens     # of spaces: the host waits
     cdef bint creator
     cdef uint64_t placed         # the processor as last published: the line is the peer's to read
     cdef int crowded             # waits in a row on the peer's processor
@@ -49,6 +52,7 @@ cdef class Ring:
     cdef readonly Py_ssize_t piece
 
     cdef shared_u64 *loan_word(self, Py_ssize_t place) noexcept
+    cdef shared_u64 *space_word(self, Py_ssize_t place) noexcept
     cdef bint put_parts(self, const unsigned char *head, size_t head_size, const unsigned char *data, size_t size) noexcept
     cdef Py_ssize_t put_gather(self, Gather frame, Py_ssize_t offset) except -2
     cdef bint await_room(self, int64_t patience) noexcept

@@ -5,13 +5,16 @@ each direction. Everything in the region is hostile: the peer may write anything
 live in private memory and are only published; the peer's index is loaded once for an operation and checked before
 use; a header is loaded once; a payload is copied once and not read again.
 
-The region is one page of indices, then the bytes of direction 0 (from the side that created it), then direction 1:
+The region is one page of indices and then places for `spaces`, then the bytes of direction 0 (from the side that created
+it), then direction 1:
 
     0x000 + 0x400 * direction   tail: bytes ever put in, by the producer
     0x080 + 0x400 * direction   head: bytes ever taken out, by the consumer
     0x800 + 0x080 * side        sleep word of a side: 0 awake, 1 asleep, 1 + n asleep and wanting n bytes of room
     0x808 + 0x080 * side        1 + the processor on which that side last waited: a hint, for speed only
+    0xA00                       1 while a host to whom values may be put waits: see gotee.boundary.spaces
     0xC00 + 0x010 * place       the word of a loan: see gotee.boundary.loans
+    0x1000 + 0x4000 * place     the word of a space, and what is put there
 
 Each but the last stands on a cache line (and its neighbour, which processors fetch too) of its own. Indices are multiples of 8.
 
@@ -65,7 +68,9 @@ cdef enum:
     PLACE = 0x808
     LOAN = 0xC00
     LOAN_BYTES = 0x010
-    INDICES = 0x1000
+    LISTENS = 0xA00
+    FIRST_SPACE = 0x1000
+    INDICES = FIRST_SPACE + SPACES * SPACE_BYTES
 
 cdef enum State:
     OPEN
@@ -138,6 +143,7 @@ cdef class Ring:
         self.peer_sleep = <shared_u64 *> (self.base + SLEEP + (1 - outward) * SIDE)
         self.own_place = <shared_u64 *> (self.base + PLACE + outward * SIDE)
         self.peer_place = <shared_u64 *> (self.base + PLACE + (1 - outward) * SIDE)
+        self.listens = <shared_u64 *> (self.base + LISTENS)
         self.creator = creator
         self.leave_again = LEAVE_AGAIN
         self.bell, self.peer_bell, self.control = bell, peer_bell, control
@@ -251,6 +257,12 @@ cdef class Ring:
         if self.base is NULL:
             return NULL
         return <shared_u64 *> (self.base + LOAN + place * LOAN_BYTES)
+
+    cdef shared_u64 *space_word(self, Py_ssize_t place) noexcept:
+        """The word of a space, with which its memory begins, by its place; NULL when the region is gone."""
+        if self.base is NULL:
+            return NULL
+        return <shared_u64 *> (self.base + FIRST_SPACE + place * SPACE_BYTES)
 
     cdef inline uint64_t room(self) noexcept nogil:
         return self.capacity - (self.tail - self.freed)
@@ -750,7 +762,7 @@ cdef class Ring:
     cdef void release(self) noexcept:
         if self.base is not NULL:
             munmap(self.base, self.size)
-            self.base = NULL
+            self.base = self.listens = NULL
         if self.bell >= 0:
             close_fd(self.bell)
             close_fd(self.peer_bell)

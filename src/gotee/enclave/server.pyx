@@ -12,7 +12,8 @@ from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport CallCodec
 from gotee.boundary.messages cimport (
-    CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, Message, OF_HOST, pack,
+    CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, CODE_SPACE, Message,
+    OF_HOST, pack,
     payload_size,
 )
 from gotee.boundary.outside cimport OutsideChannels
@@ -310,6 +311,8 @@ cdef class Server(Sleeper):
                 (<_Call> call).cancel()
         elif message.code == CODE_LEND:
             self.channels.on_lend(message)
+        elif message.code == CODE_SPACE:
+            self.channels.on_space(message)
         else:
             self.channels.on_answer(message)
         return 0

@@ -159,6 +159,7 @@ class Enclave:
         if self._probe in deadlock.remotes:
             deadlock.remotes.remove(self._probe)
         self._started.control.close()
+        self._home.end_loans()
         self._wire.close()
         self._calls.lose(self.lost, self._stopping)  # as in Go, the program's end ends what runs
         self._home.lose()

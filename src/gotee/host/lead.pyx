@@ -96,6 +96,9 @@ cdef class Lead:
                     return 0
             elif scheduler is not None:
                 left = judgement
+            self.home.listen()
+            if self.enough(scheduler):
+                return 0
             if self.home.lends():
                 left = LOOK if left < 0 else min(left, LOOK)
             if self.wire.wait_for(left):
@@ -109,6 +112,7 @@ cdef class Lead:
         """Act on what has arrived, or on `everything`; True as soon as the caller has what it waits for."""
         cdef Message message
         try:
+            self.home.check()
             while True:
                 PyErr_CheckSignals()   # what a handler raises is not to come between a message and its action
                 message = self.wire.next(OF_ENCLAVE)
@@ -241,7 +245,8 @@ cdef class Seat(Sleeper):
             return 0
         try:
             while not (lead.dispatch(self.scheduler, False, routine) or (routine is not None and routine.finished)):
-                if not lead.wire.spin_briefly():
+                lead.home.listen()
+                if self.scheduler.first_ready is not None or not lead.wire.spin_briefly():
                     break
         finally:
             lead.leave()

@@ -12,6 +12,12 @@ cdef class Loan:
     cdef Py_ssize_t taken(self, bint end) except -1
 
 
+cdef class Space:
+    cdef Py_ssize_t known             # how many values of it are in the buffer
+    cdef list arrived(self, bint end)
+    cdef int keep(self, Py_ssize_t count, bint end) except -1
+
+
 cdef class Chan:
     cdef Py_ssize_t room              # its capacity
     cdef readonly Py_ssize_t number
@@ -22,6 +28,7 @@ cdef class Chan:
     cdef readonly object check        # raises for a value that is no T, or None
     cdef object buffer
     cdef Loan loan                    # of the first values of the buffer to the other world, or None
+    cdef Space space                  # of the buffer that the other world may fill, or None
     cdef readonly object codec        # outside, once it has crossed: makes Encoded of values, and values of those
     cdef readonly Outside outside     # inside: the end that speaks to the world where this channel lives
     cdef object gone(self, str closed)
@@ -32,6 +39,7 @@ cdef class Chan:
     cdef object __weakref__
     cdef int vet(self, object value) except -1
     cdef int settle(self, bint end) except -1
+    cdef int collect(self, bint end) except -1
     cdef int try_send(self, object value) except -1
     cdef int try_recv(self, Outcome out) except -1
     cpdef give_back(self, object value)

@@ -71,6 +71,18 @@ cdef class Loan:
         raise NotImplementedError
 
 
+cdef class Space:
+    """The room of a channel's buffer, which the other world may fill by itself; see gotee.boundary.spaces."""
+
+    cdef list arrived(self, bint end):
+        """The values behind those that are known, or None if there are none; with `end`, there will be no more."""
+        raise NotImplementedError
+
+    cdef int keep(self, Py_ssize_t count, bint end) except -1:
+        """So many of them are in the buffer now."""
+        raise NotImplementedError
+
+
 cdef class Chan:
     """A channel of values of type T, as in Go.
 
@@ -125,8 +137,7 @@ cdef class Chan:
     def __len__(self):
         if self.outside is not None:
             return self.outside.length(self)
-        if self.loan is not None:
-            self.settle(False)
+        self.look()
         return min(len(self.buffer), self.room)   # a value that was given back may stand beyond it
 
     def __repr__(self):
@@ -203,8 +214,39 @@ cdef class Chan:
             node.waiter.fire(node.index, None, True)
         return 0
 
+    cdef int collect(self, bint end) except -1:
+        """What the other world has put into its space is in the buffer, as if it came just now; receivers follow.
+
+        Whoever sends, or closes, ends the space first. To read a value may let others in, who may have collected it.
+        """
+        cdef Space space = self.space
+        cdef Py_ssize_t known
+        cdef list values
+        cdef Node node
+        while space is not None and self.space is space:
+            known = space.known
+            values = space.arrived(end)
+            if self.space is not space or space.known != known:
+                continue
+            if values is not None:
+                self.buffer.extend(values)
+            if end:
+                self.space = None
+            if end or values is not None:
+                space.keep(0 if values is None else len(values), end)
+            break
+        while self.buffer and self.receivers.head is not None:
+            node = self.receivers.first()
+            if node is None:
+                self.receivers.nudge()
+                break
+            node.waiter.fire(node.index, self.buffer.popleft(), True)
+        return 0
+
     cdef int try_send(self, object value) except -1:
         cdef Node node
+        while self.space is not None:  # again, if somebody lent the room anew meanwhile
+            self.collect(True)
         if self.closed:
             raise self.gone("send on closed channel")
         node = self.receivers.first()
@@ -223,6 +265,8 @@ cdef class Chan:
         cdef Node node
         if self.loan is not None:
             self.settle(True)
+        if self.space is not None and not self.buffer:
+            self.collect(False)
         if self.buffer:
             out.value = self.buffer.popleft()
             out.ok = True
@@ -247,6 +291,8 @@ cdef class Chan:
         return 0
 
     cpdef bint can_send(self) except -1:
+        while self.space is not None:  # again, if somebody lent the room anew meanwhile
+            self.collect(True)
         if self.loan is not None and len(self.buffer) >= self.room:
             self.settle(False)
         return self.closed or self.receivers.first() is not None or len(self.buffer) < self.room
@@ -254,6 +300,8 @@ cdef class Chan:
     cpdef bint can_recv(self) except -1:
         if self.loan is not None:
             self.settle(True)
+        if self.space is not None and not self.buffer:
+            self.collect(False)
         return self.closed or self.senders.first() is not None or len(self.buffer) > 0
 
     cpdef give_back(self, object value):
@@ -345,14 +393,18 @@ cdef class Chan:
         self._close()
 
     def look(self):
-        """Somebody may have taken what was lent."""
+        """Somebody may have taken what was lent, or put something into a space."""
         if self.loan is not None:
             self.settle(False)
+        if self.space is not None:
+            self.collect(False)
 
     def end_loan(self):
-        """From now on nobody takes anything without asking."""
+        """From now on nobody takes or puts anything without asking."""
         if self.loan is not None:
             self.settle(True)
+        while self.space is not None:  # again, if somebody lent the room anew meanwhile
+            self.collect(True)
 
     def lose(self):
         """The enclave is gone: what is buffered can still be received, then every operation raises EnclaveLost."""
@@ -364,6 +416,10 @@ cdef class Chan:
     def _close(self):
         cdef Node node
         self.look()                    # a sender for whom there is room has sent before the close
+        while self.space is not None:  # again, if somebody lent the room anew meanwhile
+            self.collect(True)
+        if self.closed:                # to look may have let another in who closed it
+            raise self.gone("close of closed channel")
         self.closed = True
         for queue in (self.receivers, self.senders):
             node = (<WaitQueue>queue).first()
