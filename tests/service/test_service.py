@@ -17,10 +17,11 @@ import pytest
 
 from gotee.errors import ImageError, UsageError
 from gotee.host import service as client
-from gotee.host.service_status import connect
+from gotee.host.service_status import connect, look
 from gotee.host.start import Image
 from gotee.platform.service import wire
 from gotee.platform.service.settings import Settings, require_safe
+from gotee.platform.service.visits import BURST, RATE, Owners, Visits
 
 from .conftest import ADA, BOB, GOTEE, PROGRAM, Service
 
@@ -274,6 +275,9 @@ def test_the_quota_of_a_user_is_an_error_that_names_it_and_leaves_others_alone(s
         with pytest.raises(ImageError, match="enclaves_per_user"):
             for _ in range(20):  # a connection is counted when the daemon has taken it
                 client.start(image, "ring", service.settings.socket).link.close()
+        found = look(service.settings)
+        assert (found.running, found.enclaves, found.yours) == (True, len(held), len(held))
+        assert "enclaves_per_user" in found.problem
         assert as_user(ADA, lambda: _served(image, service.settings.socket)) == "served"
     finally:
         for peer in held:
@@ -337,6 +341,26 @@ def test_hostile_clients_are_refused_and_others_served(service: Service, image: 
             os.close(descriptor)
         for end in (near, far, datagram):
             end.close()
+
+
+def test_a_user_who_connects_without_end_is_slowed_down_and_others_are_not() -> None:
+    visits = Visits()
+    assert sum(visits.may(ADA, now=1.0) for _ in range(10_000)) == BURST
+    assert visits.may(BOB, now=1.0)
+    assert sum(visits.may(ADA, now=1.0 + second) for second in range(1, 11) for _ in range(1000)) == 10 * RATE
+    assert all(visits.may(user, now=20.0) for user in range(30_000))
+    assert len(visits._left) <= 4096
+
+
+def test_the_numbers_that_a_user_has_in_containers_count_as_that_users(tmp_path: Path) -> None:
+    file = tmp_path / "subuid"
+    owners = Owners(str(file))
+    assert owners.of(100_000) == 100_000
+    file.write_text(f"{ADA}:100000:65536\nroot:300000:10\nnobody-of-this-name:400000:5\nbroken\n:1:\n")
+    assert [owners.of(user) for user in (99_999, 100_000, 165_535, 165_536)] == [99_999, ADA, ADA, 165_536]
+    assert (owners.of(300_009), owners.of(400_000), owners.of(BOB)) == (0, 400_000, BOB)
+    file.write_text(f"{BOB}:100000:65536\n# another\n")
+    assert owners.of(100_000) == BOB
 
 
 def test_a_thousand_connections_leave_the_service_usable(service: Service, image: Image) -> None:

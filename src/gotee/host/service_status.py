@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gotee.errors import UsageError
@@ -35,6 +36,7 @@ def look(settings: Settings) -> Status:
 
     made = installed(settings)
     answer, problem = ask(settings.socket)
+    problem = problem or str(answer.get("refused", ""))
     if made is not None and not problem:
         try:
             require_safe(settings.prefix)
@@ -62,7 +64,8 @@ def ask(path: str) -> tuple[dict[str, object], str]:
     try:
         with connect(path) as peer:
             peer.settimeout(_PATIENCE)
-            wire.send(peer, {"gotee": wire.VERSION, "status": True})
+            with suppress(BrokenPipeError):  # it refuses us, and has said so
+                wire.send(peer, {"gotee": wire.VERSION, "status": True})
             answer, _ = wire.receive(peer)
     except UsageError as error:
         return {}, str(error)

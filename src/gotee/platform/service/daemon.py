@@ -12,12 +12,14 @@ import select
 import signal
 import socket
 import struct
+import time
 from collections import Counter
 from typing import NamedTuple, NoReturn
 
 from gotee.platform.service import wire
 from gotee.platform.service.session import Session
 from gotee.platform.service.settings import Settings
+from gotee.platform.service.visits import Owners, Visits
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _SO_PEERPIDFD = 77  # socket(7), Linux 6.5
@@ -39,6 +41,8 @@ class Daemon:
         self._master = master
         self._running: dict[int, _Running] = {}  # by pidfd
         self._users: Counter[int] = Counter()
+        self._visits = Visits()
+        self._owners = Owners()
         self._poll = select.poll()
 
     def run(self) -> None:
@@ -71,11 +75,12 @@ class Daemon:
             return
         with host:
             try:
-                _, user, _ = struct.unpack("iII", host.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+                _, number, _ = struct.unpack("iII", host.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+                user = self._owners.of(number)
                 refusal = self._refusal(user)
                 if refusal:
                     host.setblocking(False)
-                    wire.send(host, {"refused": refusal})
+                    wire.send(host, {"refused": refusal, **self._told(user)})
                 else:
                     self._fork(host, user)
             except OSError:
@@ -90,7 +95,13 @@ class Daemon:
             return f"user {user} has {most} enclaves already (enclaves_per_user of the service): end one first"
         if len(self._running) >= self._settings.enclaves:
             return f"{len(self._running)} enclaves run already (enclaves of the service): try again later"
+        if not self._visits.may(user, time.monotonic()):
+            return f"user {user} connects too often: try again in a second"
         return ""
+
+    def _told(self, user: int) -> dict[str, int]:
+        """What `gotee platform status` shows."""
+        return {"enclaves": len(self._running), "yours": self._users[user]}
 
     def _fork(self, host: socket.socket, user: int) -> None:
         near, far = wire.pair()
@@ -114,8 +125,7 @@ class Daemon:
         """In the child."""
         status = 1
         try:
-            told = {"enclaves": len(self._running), "yours": self._users[user]}
-            session = Session(self._settings, host, alive, spawner, told)
+            session = Session(self._settings, host, alive, spawner, self._told(user))
             daemon = os.getppid()
 
             def orphaned(number: int, frame: object) -> NoReturn:
