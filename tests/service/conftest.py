@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gotee.host.service_status import ask
-from gotee.host.start import Image
+from gotee.host.start import Image, Started
 from gotee.platform.service.settings import Settings
 
 GOTEE = [sys.executable, "-m", "gotee"]
@@ -83,7 +83,7 @@ class Service:
     def nobody_left(self) -> bool:
         """Whether all processes of enclaves and platform end within a while."""
         user = self.settings.uid()
-        for _ in range(500):
+        for _ in range(3000):
             if not self.pids() and not self.pids(user):
                 return True
             time.sleep(0.02)
@@ -92,9 +92,16 @@ class Service:
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+def await_up(started: Started) -> Started:
+    """Until the enclave says something: a session tells of one before it has its user."""
+    while started.link.try_recv() is None:
+        assert started.link.wait(60)
+    return started
 
 
 def _uid(name: str) -> int:

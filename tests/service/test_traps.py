@@ -24,7 +24,7 @@ from gotee.host.service_status import connect
 from gotee.host.start import Image, Started
 from gotee.platform.service.settings import Settings
 
-from .conftest import ADA, GOTEE, Service
+from .conftest import ADA, GOTEE, Service, await_up
 from .test_service import ATTACKS, as_user
 
 SECONDS = 60  # bounds a hang; nothing here takes so long
@@ -46,9 +46,7 @@ def enclave(service: Service, image: Image, kind: str = "ring") -> Iterator[Star
     """An enclave that has come up."""
     started = client.start(image, kind, service.settings.socket)
     try:
-        while started.link.try_recv() is None:
-            assert started.link.wait(SECONDS)
-        yield started
+        yield await_up(started)
     finally:
         started.control.close()
         started.link.close()
@@ -251,8 +249,7 @@ def test_an_enclave_outlives_the_thread_that_had_it_started(running: Service, im
     thread.join()
     (one,) = started
     try:
-        while one.link.try_recv() is None:
-            assert one.link.wait(SECONDS)
+        await_up(one)
         assert running.pids()
         assert {len(os.listdir(f"/proc/{pid}/task")) for pid in (running.process.pid,)} == {1}
     finally:
