@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import gotee
+from gotee.enclave import layers
+from gotee.host.needs import needs
 from gotee.platform.required import LANDLOCK, LAYERS, NAMESPACES
 
 WITHOUT = str(Path(__file__).with_name("without.py"))
@@ -87,7 +91,55 @@ def test_the_doctor_finds_the_same_and_names_reason_and_cure(what: str) -> None:
     assert found["ready"]  # a program runs
 
 
-@pytest.mark.parametrize("required", ["all", "netns", "landlock, secretmem", "namespaces"])
+def test_what_everything_needs_is_named_as_the_cause_of_all_that_fails() -> None:
+    done = run(["pidfd_open=EPERM"], "doctor", "--json")
+    found = json.loads(done.stdout)
+    checks = {check["name"]: check for check in found["checks"]}
+    assert (done.returncode, found["ready"], checks["pidfd_open"]["ok"]) == (1, False, False)
+    assert "Linux 5.3 or later" in checks["pidfd_open"]["note"]
+    development = found["tee"]["process"]["levels"]["development"]
+    assert "pidfd_open does not work here: Operation not permitted" in development["missing"]
+    assert "no seccomp filter around gotee that refuses it" in development["cure"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "cure"),
+    [("RLIMIT_NOFILE", 64, "ulimit -n"), ("RLIMIT_AS", 1 << 28, "ulimit -v"), ("RLIMIT_FSIZE", 0, "ulimit -f")],
+)
+def test_a_limit_that_is_too_low_is_found_with_the_command_that_raises_it(
+    monkeypatch: pytest.MonkeyPatch, limit: str, most: int, cure: str
+) -> None:
+    real = resource.getrlimit
+    low = getattr(resource, limit)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (most, most) if kind == low else real(kind))
+    (found,) = [need for need in needs() if need.missing]
+    assert str(most) in found.missing
+    assert found.cure.startswith(cure)
+
+
+def test_the_setting_that_forbids_namespaces_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(layers, "_SETTINGS", str(tmp_path))
+    (tmp_path / "kernel").mkdir()
+    error = OSError(errno.EPERM, "Operation not permitted")
+    assert "security module" in layers._no_user_namespace(error)[1]
+    for name, forbids, cure in (
+        ("unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
+        ("apparmor_restrict_unprivileged_userns", "1", "sysctl kernel.apparmor_restrict_unprivileged_userns=0"),
+    ):
+        (tmp_path / "kernel" / name).write_text(f"{forbids}\n")
+        assert layers._no_user_namespace(error)[1] == cure
+
+
+def test_memory_for_keys_that_a_limit_forbids_names_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(size: int) -> memoryview:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(layers.confine, "secret_memory", refuse)
+    layer = layers.secret_memory(32 << 10, lambda memory: None)
+    assert (layer.missing, layer.cure) == ("the limit on locked memory is too low", "ulimit -l 32 or more")
+
+
+@pytest.mark.parametrize("required", ["all", "landlock, netns"])
 def test_what_is_required_and_missing_is_an_error_before_the_program_runs_inside(program: str, required: str) -> None:
     away = ["unshare=EPERM", "memfd_secret=ENOSYS"]
     Path(program).write_text(PROGRAM.replace("def answer", "print('imported inside')\n\ndef answer"))

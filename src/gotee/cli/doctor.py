@@ -23,6 +23,7 @@ from gotee import config
 from gotee.cli._version import version
 from gotee.errors import UsageError
 from gotee.host import trial
+from gotee.host.needs import Need, needs
 
 MAPPINGS_FOR_100_000 = 262_144  # vm.max_map_count that leaves room for 100,000 parked routines at worst
 PACKAGE = Path(__file__).parents[1]
@@ -72,15 +73,16 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def doctor(options: argparse.Namespace) -> int:
     """Look, try, print, and answer whether programs can run here."""
-    checks = [*_interpreter(), *_modules(), *_machine(), *_settings(), *_packages()]
+    needed = needs()
+    checks = [*_interpreter(), *_modules(), *_machine(), *_needed(needed), *_settings(), *_packages()]
     chosen = _chosen()
-    sandbox = _sandbox(chosen)
-    tees = _tees(sandbox)
+    lacking = next((need for need in needed if need.missing), None)
+    sandbox = _sandbox(chosen, lacking)
+    tees = _tees(lacking, chosen)
     ready = (
         all(check.ok for check in checks if check.required)
         and chosen is not None
-        and tees[chosen.tee]["runs"]
-        and (chosen.tee == "inline" or sandbox["satisfied"])
+        and (chosen.tee == "inline" or (tees[chosen.tee]["levels"][chosen.level]["runs"] and sandbox["satisfied"]))
     )
     report = {
         "schema": SCHEMA,
@@ -161,19 +163,13 @@ def _machine() -> Iterator[Check]:
             note=f"room for {limit - used} parked routines at worst (one mapping each)"
             + ("" if enough else f"; for 100,000: sysctl vm.max_map_count={MAPPINGS_FOR_100_000}"),
         )
-    for call in ("memfd_create", "eventfd"):
-        works = _works(call)
-        yield Check(call, "works" if works else "does not work", ok=works, note="for --tee process")
 
 
-def _works(call: str) -> bool:
-    """Call it: seccomp filters of containers refuse system calls that the kernel has."""
-    try:
-        handle = os.memfd_create("gotee-doctor") if call == "memfd_create" else os.eventfd(0)
-    except (AttributeError, OSError):
-        return False
-    os.close(handle)
-    return True
+def _needed(needed: list[Need]) -> Iterator[Check]:
+    """What `--tee process` needs."""
+    for need in needed:
+        note = f"for --tee process{f': {need.cure}' if need.cure else ''}"
+        yield Check(need.name, need.value, ok=not need.missing, note=note)
 
 
 def _count(path: str) -> int | None:
@@ -197,7 +193,8 @@ def _settings() -> Iterator[Check]:
         yield Check("settings", "refused", ok=False, required=True, note=str(error))
     else:
         note = f"{config.REQUIRE}={settings.require}" if settings.require else ""
-        yield Check("settings", f"--tee {settings.tee}", ok=True, required=True, note=note)
+        level = "" if settings.level == config.DEFAULT.level else f" --level {settings.level}"
+        yield Check("settings", f"--tee {settings.tee}{level}", ok=True, required=True, note=note)
 
 
 def _chosen() -> config.Config | None:
@@ -218,7 +215,7 @@ def _packages() -> Iterator[Check]:
             yield Check(name, found, ok=True, required=required)
 
 
-def _sandbox(chosen: config.Config | None) -> dict[str, Any]:
+def _sandbox(chosen: config.Config | None, lacking: Need | None) -> dict[str, Any]:
     """The floor and the layers, each tried by a process that shut itself in as an enclave does."""
     tried = trial.try_sandbox()
     required = chosen.require.split(",") if chosen is not None and chosen.require else []
@@ -226,20 +223,28 @@ def _sandbox(chosen: config.Config | None) -> dict[str, Any]:
         {"name": layer.name, "what": WHAT[layer.name], "holds": not layer.missing, **layer._asdict()}
         for layer in tried.layers
     ]
+    missing, cure = _cause(tried.missing, FLOOR_CURE, lacking)
     return {
-        "floor": {"holds": not tried.missing, "missing": tried.missing, "cure": FLOOR_CURE if tried.missing else ""},
+        "floor": {"holds": not missing, "missing": missing, "cure": cure},
         "layers": layers,
         "required": required,
         "satisfied": not tried.missing and all(layer["holds"] for layer in layers if layer["name"] in required),
     }
 
 
-def _tees(sandbox: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _cause(problem: str, cure: str, lacking: Need | None) -> tuple[str, str]:
+    """What failed and its cure; where something is missing that everything needs, that is the cause."""
+    if not problem:
+        return "", ""
+    return (lacking.missing, lacking.cure) if lacking else (problem, cure)
+
+
+def _tees(lacking: Need | None, chosen: config.Config | None) -> dict[str, dict[str, Any]]:
     tees: dict[str, dict[str, Any]] = {
         name: {"runs": False, "note": "not built yet", "levels": {}} for name in config.TEES
     }
     tees["inline"].update(runs=True, note="no isolation: same process, nothing is protected")
-    problem, cure = trial.try_call(os.environ)
+    problem, cure = _cause(*trial.try_call(os.environ), lacking)
     development = {
         "runs": not problem,
         "claim": "none against code of the same user",
@@ -249,18 +254,18 @@ def _tees(sandbox: dict[str, Any]) -> dict[str, dict[str, Any]]:
     tees["process"].update(
         runs=not problem,
         note=problem or "a secured call was tried and answered",
-        levels={"development": development, "service": _service()},
+        levels={"development": development, "service": _service(chosen or config.DEFAULT)},
     )
     return tees
 
 
-def _service() -> dict[str, Any]:
+def _service(chosen: config.Config) -> dict[str, Any]:
     """Whether the service is there for level service, as `gotee platform status` says it."""
     from gotee.host.service_status import look
     from gotee.platform.service.settings import read
 
     try:
-        problem = look(read()).problem
+        problem = look(dataclasses.replace(read(), socket=chosen.platform)).problem
     except UsageError as error:
         problem = str(error)
     return {

@@ -39,7 +39,15 @@ _NAMESPACES = (
     ("cgroupns", 0x02000000),
     ("pidns", 0x20000000),
 )
-_MOST_DESCRIPTOR = 0x7FFFFFFF
+_ALLOWING = "a kernel and a container that allow it"
+
+# Switches of distributions: what they are set to where users may make no namespaces, and what allows it.
+_SETTINGS = "/proc/sys"
+_SWITCHES = (
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("kernel/unprivileged_userns_clone", "0", "1"),
+    ("user/max_user_namespaces", "0", "1000"),
+)
 
 # linux/mount.h
 _PRIVATE_RECURSIVE = 0x4000 | 0x40000
@@ -109,7 +117,7 @@ def namespaces(stay_behind: Callable[[int, int], None]) -> list[Layer]:
             layers.append(Layer(name))
         except OSError as error:
             alone = not layers[0].missing
-            cure = "a kernel and a container that allow it" if alone else "comes with userns, and for root without it"
+            cure = _switch() or _ALLOWING if alone else "comes with userns, and for root without it"
             layers.append(Layer(name, _said(error), cure))
     if entered & dict(_NAMESPACES)["utsns"]:
         confine.set_host_name(b"enclave")
@@ -180,7 +188,19 @@ def _map(process: str, user: int, group: int) -> None:
 def _no_user_namespace(error: OSError) -> tuple[str, str]:
     if error.errno == errno.ENOSPC:
         return "no more user namespaces are allowed", "sysctl user.max_user_namespaces=1000"
-    return _said(error), "a kernel, container or security module that lets users make user namespaces"
+    return _said(error), _switch() or "a kernel, container or security module that lets users make user namespaces"
+
+
+def _switch() -> str:
+    """The setting of this kernel that forbids what user namespaces give, as a command; empty if there is none."""
+    for name, forbids, allows in _SWITCHES:
+        try:
+            with open(f"{_SETTINGS}/{name}") as file:
+                if file.read().strip() == forbids:
+                    return f"sysctl {name.replace('/', '.')}={allows}"
+        except OSError:
+            pass
+    return ""
 
 
 def _become_first(stay_behind: Callable[[int, int], None]) -> None:
@@ -274,9 +294,10 @@ def secret_memory(size: int, use: Callable[[memoryview], None]) -> Layer:
     try:
         use(confine.secret_memory(size))
     except OSError as error:
-        return Layer(
-            "secretmem", _said(error), "a kernel with CONFIG_SECRETMEM, started with secretmem.enable=1 before 6.5"
-        )
+        if error.errno in (errno.EAGAIN, errno.ENOMEM):  # it counts as locked memory
+            return Layer("secretmem", "the limit on locked memory is too low", f"ulimit -l {size >> 10} or more")
+        cure = "a kernel with CONFIG_SECRETMEM, started with secretmem.enable=1 before 6.5, and no filter around gotee"
+        return Layer("secretmem", _said(error), cure)
     return Layer("secretmem")
 
 

@@ -44,7 +44,7 @@ def enter(keep: Iterable[int]) -> list[Layer]:
         plan = read_plan()
         tried = shut(plan, {0, 1, 2, *keep})
     except Exception as error:
-        end(_without_floor(error))
+        end(without_floor(error))
     lacking = [layer for layer in tried if layer.missing]
     for layer in lacking:
         if layer.name in plan["require"]:
@@ -86,7 +86,7 @@ def _stay_behind(child: int, alive: int, parent: int, program: bytes) -> NoRetur
         _close_others({2, alive})
         confine.end_as(child, program)
     except OSError as error:
-        end(_without_floor(error))
+        end(without_floor(error))
 
 
 def _end_with(parent: int) -> None:
@@ -125,7 +125,8 @@ def _with_own_pid(program: bytes, placeholder: int) -> bytes:
     )
 
 
-def _without_floor(error: Exception) -> str:
+def without_floor(error: Exception) -> str:
+    """Why there is no enclave."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"without the floor of its sandbox no enclave runs: {reason}"
 

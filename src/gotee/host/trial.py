@@ -25,8 +25,11 @@ _SANDBOX = (
     "package=sys.modules['gotee']=types.ModuleType('gotee')\n"
     "package.__path__=[sys.argv[1]]\n"
     "from gotee.enclave import sandbox\n"
-    "plan=sandbox.read_plan()\n"
-    "answer=json.dumps([tuple(layer) for layer in sandbox.shut(plan,{0,1,2})])\n"
+    "try:\n"
+    " plan=sandbox.read_plan()\n"
+    " answer=json.dumps([tuple(layer) for layer in sandbox.shut(plan,{0,1,2})])\n"
+    "except Exception as error:\n"
+    " sandbox.end(sandbox.without_floor(error))\n"
     "os.write(1,answer.encode())\n"
     "os._exit(0)"
 )
