@@ -52,6 +52,30 @@ def test_quotients_are_those_of_the_manual() -> None:
     assert s**3 - (q1 * s + q2) * n == pow(s, 3, n)
 
 
+def test_every_field_of_a_development_signature_is_where_the_manual_has_it(built: Built, signature: bytes) -> None:
+    number = {name: int.from_bytes(signature[start:end], "little") for name, start, end in SIGSTRUCT}
+    n, s, q1, q2 = (number.pop(name) for name in ("modulus", "signature", "q1", "q2"))
+    assert (q1, q2) == (s * s // n, (s**3 - s * s // n * s * n) // n)
+    digest = hashlib.sha256(signature[:128] + signature[900:1028]).hexdigest()
+    assert f"{pow(s, 3, n):0768x}" == f"0001{'ff' * 330}003031300d060960864801650304020105000420{digest}"
+    assert signature[960:992] == hashlib.sha256(built.stream).digest()
+    assert signature[:16].hex() + signature[24:40].hex() == HEADERS
+    ones, number["date"] = (1 << 64) - 1, 0
+    expected = {"exponent": 3, "miscmask": 0xFFFFFFFF, "flags": DEBUG | 4, "xfrm": 3, "flags mask": ones}
+    assert number == {**dict.fromkeys(number, 0), **expected, "xfrm mask": ones ^ 3}
+
+
+HEADERS = "06000000e1000000000001000000000001010000600000006000000001000000"
+DEBUG = 2
+SIGSTRUCT = (
+    ("vendor", 16, 20), ("date", 20, 24), ("software", 40, 44), ("zeros", 44, 128), ("modulus", 128, 512),
+    ("exponent", 512, 516), ("signature", 516, 900), ("miscselect", 900, 904), ("miscmask", 904, 908), ("cet", 908, 912),
+    ("family", 912, 928), ("flags", 928, 936), ("xfrm", 936, 944), ("flags mask", 944, 952), ("xfrm mask", 952, 960),
+    ("more zeros", 992, 1008), ("extended product", 1008, 1024), ("product", 1024, 1026), ("version", 1026, 1028),
+    ("last zeros", 1028, 1040), ("q1", 1040, 1424), ("q2", 1424, 1808),
+)  # fmt: skip
+
+
 def test_measurement_is_what_adding_and_extending_page_by_page_gives(built: Built) -> None:
     digest = hashlib.sha256()
     stream = sgxs.read(built.stream)

@@ -69,12 +69,12 @@ def read(data: bytes) -> Stream:
     """The stream that these bytes are. Everything but what `write` writes is refused with ImageError."""
     if len(data) > MOST_BYTES:
         raise ImageError(f"the image is larger than {MOST_BYTES} bytes")
+    if data[:8] != b"ECREATE\0":
+        raise ImageError("this is no image: it does not begin with ECREATE")
     count, rest = divmod(len(data) - _RECORD, _PAGE_RECORDS)
     if len(data) < _RECORD or rest:
         raise ImageError("the image is truncated, or something follows its last page")
-    magic, frame, size, rest = _ECREATE.unpack_from(data)
-    if magic != b"ECREATE\0":
-        raise ImageError("the image does not begin with ECREATE")
+    _, frame, size, rest = _ECREATE.unpack_from(data)
     canonical = not any(rest)
     pages = []
     for number in range(count):
