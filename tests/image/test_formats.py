@@ -70,7 +70,8 @@ DEBUG = 2
 SIGSTRUCT = (
     ("vendor", 16, 20), ("date", 20, 24), ("software", 40, 44), ("zeros", 44, 128), ("modulus", 128, 512),
     ("exponent", 512, 516), ("signature", 516, 900), ("miscselect", 900, 904), ("miscmask", 904, 908),
-    ("cet", 908, 912), ("family", 912, 928), ("flags", 928, 936), ("xfrm", 936, 944), ("flags mask", 944, 952), ("xfrm mask", 952, 960),
+    ("cet", 908, 912), ("family", 912, 928), ("flags", 928, 936), ("xfrm", 936, 944),
+    ("flags mask", 944, 952), ("xfrm mask", 952, 960),
     ("more zeros", 992, 1008), ("extended product", 1008, 1024), ("product", 1024, 1026), ("version", 1026, 1028),
     ("last zeros", 1028, 1040), ("q1", 1040, 1424), ("q2", 1424, 1808),
 )  # fmt: skip
