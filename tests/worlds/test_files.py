@@ -185,3 +185,37 @@ def test_standard_input_is_shared_line_by_line_with_the_program_outside(tmp_path
         """
     ended = run(write_program(tmp_path, source))
     assert ended.output == "? ? 0 ['1', '2'] 3 '4\\n5\\nend'\n\n"
+
+
+def test_contents_of_all_sizes_arrive_as_they_do_outside(tmp_path: Path) -> None:
+    """Past a buffer, through it, through shared blocks that fill up or not, with and without a place in the file."""
+    policy(tmp_path, 'files = ["*:rw"]')
+    source = """
+        import hashlib, random
+
+        def play(path: str) -> list[str]:
+            chance, said = random.Random(7), []
+            sizes = (1, 5, 9_000, 70_000, 100, 300_000, 1_200_000, 8_192, 3)
+            for mode in ("wb", "ab", "r+b", "ab"):
+                with open(path, mode) as file:
+                    for size in chance.choices(sizes, k=6):
+                        file.write(chance.randbytes(size))
+                        if size == 70_000:
+                            said.append((file.tell(), os.path.getsize(path) <= file.tell()))
+                        if size == 5 and mode != "ab":
+                            file.seek(file.tell() // 2)
+                said.append((mode, os.path.getsize(path)))
+            for size in (20_000, 65_536, 3_000_000):
+                digest, buffer = hashlib.sha256(), bytearray(size)
+                with open(path, "rb") as file, open(path, "rb", buffering=0) as raw:
+                    while line := file.readline(size):
+                        got = file.readinto(buffer)
+                        digest.update(line + buffer[:got] + file.read(size) + raw.read(size))
+                said.append(digest.hexdigest())
+            return [str(each) for each in said]
+
+        def main() -> None:
+            outside, inside = play("outside"), gosecure(play, "inside").result()
+            print(*(f"{a} {b}" for a, b in zip(outside, inside, strict=True) if a != b), "end")
+        """
+    assert lines_of(tmp_path, source) == ["end"]

@@ -6,6 +6,8 @@ a view of it exists, so a late system call never hits memory that is something e
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.string cimport memcpy
 
 from gotee.boundary.system cimport map_region_at, munmap
 
@@ -50,3 +52,33 @@ cdef class Blocks:
         if not 0 <= number < COUNT:
             raise IndexError(f"block {number} of {COUNT}")
         return memoryview(self)[number * SIZE : (number + 1) * SIZE]
+
+
+cdef class Gathered:
+    """Bytes that are put together from pieces, each copied once, in any order.
+
+    >>> gathered = Gathered(10)
+    >>> gathered.put(5, b", all")
+    >>> gathered.put(0, b"hello")
+    >>> gathered.taken(8)
+    b'hello, a'
+    """
+
+    cdef bytes data
+
+    def __init__(self, Py_ssize_t size):
+        self.data = PyBytes_FromStringAndSize(NULL, size)
+
+    def put(self, Py_ssize_t at, const unsigned char[::1] piece):
+        """A piece, `at` bytes from the beginning. What comes after `taken` is dropped."""
+        if self.data is None or not piece.shape[0]:
+            return
+        if not 0 <= at <= len(self.data) - piece.shape[0]:
+            raise ValueError(f"{piece.shape[0]} bytes at {at} of {len(self.data)}")
+        memcpy(PyBytes_AS_STRING(self.data) + at, &piece[0], piece.shape[0])
+
+    def taken(self, Py_ssize_t size):
+        """The first `size` bytes, all of which have been put there."""
+        cdef bytes data = self.data
+        self.data = None
+        return data if size == len(data) else data[:size]

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gotee.boundary.blocks import BLOCK_BYTES
+from gotee.boundary.blocks import BLOCK_BYTES, Gathered
 from gotee.boundary.ocalls import HEAD, MOST_NAMES, MOST_PATH, NOWHERE, PIECE_BYTES, Ocall, encode
 from gotee.boundary.policy import Place, Policy
 from gotee.enclave.arrivals import Arrivals
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
-_AT_ONCE = 2  # pieces of one read or write that are on their way at the same time
+_AT_ONCE = 3  # pieces of one read or write that are on their way at the same time
+_SPLIT = 512 << 10  # bytes of such a piece: one is copied here while the host moves another
 _WORTH_A_BLOCK = 32 << 10  # bytes; what is smaller goes with its message
+_WORTH_COLLECTING = 8 << 10  # bytes; what is smaller is for a buffer
+_MOST_GATHERED = 64 << 20  # bytes of one read for which memory is taken before it is known how much there is
+_LEFT_FREE = 2  # blocks that no file may hold half full
 _FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
 
 
@@ -81,6 +85,9 @@ class HostFile:
         self._at: int | None = 0  # None: the end, after appending
         self._behind: deque[tuple[int, int]] = deque()  # begun by write_behind: bytes, and number of the ocall
         self._failure: OSError | None = None  # of one of them
+        self._filling: int | None = None  # a block that write_behind has not filled yet
+        self._filled = 0
+        self._filled_from = 0  # its place in the file
         self._arrivals: Arrivals | None = None  # of what has no places, as a FIFO
         if not self._seekable:
             self._arrivals = Arrivals(ocalls, Ocall.READ, lambda size: HEAD.pack(handle, NOWHERE, size))
@@ -98,6 +105,23 @@ class HostFile:
             data = self._pread(size, self._place())
             self._at = self._place() + len(data)
         return data
+
+    def read_into(self, buffer: memoryview) -> int:
+        """The same into a buffer, which it fills as far as there is something; how many bytes that was."""
+        if self._arrivals is not None or len(buffer) < _WORTH_A_BLOCK:
+            data = self.read(len(buffer))
+            buffer[: len(data)] = data
+            return len(data)
+        with self._turn:
+            self._settle()
+            self._check(self._readable)
+            filled = _Filled(buffer)
+            try:
+                got = self._gather(filled.put, len(buffer), self._place())
+            finally:
+                filled.end()
+            self._at = self._place() + got
+        return got
 
     def write(self, data: memoryview) -> int:
         """Write from the file's place on; how much was written, at least one byte."""
@@ -123,37 +147,68 @@ class HostFile:
     def write_behind(self, data: memoryview) -> bool:
         """Write all from the file's place on, and do not wait for it; False if this file is not written so.
 
-        For buffers: what goes wrong is raised by the next use of the file, at the latest by `settle`.
+        For buffers: what goes wrong is raised by the next use of the file, at the latest by `settle`, which also sends
+        what is in a block that is not full.
         """
-        if self._append or not self._seekable or self._ocalls.blocks is None or len(data) < _WORTH_A_BLOCK:
+        if not self._seekable or self._ocalls.blocks is None or len(data) < _WORTH_COLLECTING:
             return False
         with self._turn:
             self._check(self._writable)
             self._raise_failure()
-            place, at = self._place(), 0
+            place, at = NOWHERE if self._append else self._place(), 0
+            if self._filling is not None and not self._append and self._filled_from + self._filled != place:
+                self._send_filled()
             while at < len(data):
-                block = self._ocalls.take_block()
-                if block is None and self._behind:
-                    self._finish_oldest()
-                elif block is None:  # others have them all
-                    at += self._pwrite(data[at:], place + at)
-                else:
-                    some = min(BLOCK_BYTES, len(data) - at)
-                    number = self._begin_write(data[at : at + some], place + at, block)
-                    self._behind.append((some, number))
-                    at += some
+                if self._filling is None and not self._begin_filling(place, at, len(data) - at):
+                    if len(data) < _WORTH_A_BLOCK:
+                        return False
+                    if self._behind:
+                        self._finish_oldest()
+                    elif self._append:
+                        at += self._write_in_turn(data[at:])
+                    else:  # others have them all
+                        at += self._pwrite(data[at:], place + at)
+                    continue
+                at += self._fill(data[at:])
                 while len(self._behind) > _AT_ONCE:
                     self._finish_oldest()
-            self._at = place + len(data)
+            self._at = None if self._append else place + len(data)
         return True
+
+    def _begin_filling(self, place: int, at: int, size: int) -> bool:
+        """Take a block for what is written from there on; one that stays half full only if enough are left."""
+        self._filling = self._ocalls.take_block(_LEFT_FREE if size < BLOCK_BYTES else 0)
+        self._filled, self._filled_from = 0, place if place == NOWHERE else place + at
+        return self._filling is not None
+
+    def _fill(self, data: memoryview) -> int:
+        """Put what fits into the block, and send it when it is full."""
+        assert self._filling is not None
+        assert self._ocalls.blocks is not None
+        some = min(BLOCK_BYTES - self._filled, len(data))
+        self._ocalls.blocks.view(self._filling)[self._filled : self._filled + some] = data[:some]
+        self._filled += some
+        if self._filled == BLOCK_BYTES:
+            self._send_filled()
+        return some
+
+    def _send_filled(self) -> None:
+        while self._append and self._behind:  # the host knows the place, so what came before has to be there
+            self._finish_oldest()
+        block, self._filling = self._filling, None
+        assert block is not None
+        number = self._send_block(block, self._filled, self._filled_from)
+        self._behind.append((self._filled, number))
 
     def settle(self) -> None:
         """Wait until everything is written; raises what went wrong."""
-        if self._behind or self._failure is not None:
+        if self._filling is not None or self._behind or self._failure is not None:
             with self._turn:
                 self._settle()
 
     def _settle(self) -> None:
+        if self._filling is not None:
+            self._send_filled()
         while self._behind:
             self._finish_oldest()
         self._raise_failure()
@@ -173,15 +228,30 @@ class HostFile:
 
     def _pread(self, size: int, offset: int) -> bytes:
         self._check(self._readable)
-        if size <= PIECE_BYTES:
-            data: bytes = self._ocalls.finish(self._begin_read(offset, min(size, PIECE_BYTES), None))
-            return data
-        pieces = []
-        for asked, piece in self._in_pieces(size, lambda at, some, block: self._begin_read(offset + at, some, block)):
-            pieces.append(piece)
-            if len(piece) < asked:
+        parts = []
+        while size > 0:
+            asked = min(size, _MOST_GATHERED)
+            gathered = Gathered(asked)
+            got = self._gather(gathered.put, asked, offset)
+            parts.append(gathered.taken(got))
+            if got < asked:
                 break
-        return b"".join(pieces)
+            size, offset = size - got, offset + got
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _gather(self, put: Callable[[int, bytes | memoryview], None], size: int, offset: int) -> int:
+        """Read into what `put` fills; how many bytes, from its beginning, it has then."""
+        if size < _WORTH_A_BLOCK:
+            count: int = self._ocalls.finish(self._begin_read(put, 0, offset, size, None))
+            return count
+        got = 0
+        for asked, some in self._in_pieces(
+            size, lambda at, some, block: self._begin_read(put, at, offset + at, some, block)
+        ):
+            got += some
+            if some < asked:
+                break
+        return got
 
     def _pwrite(self, data: memoryview, offset: int) -> int:
         self._check(self._writable)
@@ -202,9 +272,11 @@ class HostFile:
         self._check(self._writable)
         written = 0
         while written < len(data):
-            piece = data[written : written + PIECE_BYTES]
+            left = len(data) - written
+            block = self._ocalls.take_block() if self._append and left >= _WORTH_A_BLOCK else None
+            piece = data[written : written + (PIECE_BYTES if block is None else BLOCK_BYTES)]
             try:
-                some: int = self._ocalls.finish(self._begin_write(piece, NOWHERE, None))
+                some: int = self._ocalls.finish(self._begin_write(piece, NOWHERE, block))
             except OSError:
                 if not written:
                     raise
@@ -225,7 +297,7 @@ class HostFile:
             while at < size or begun:
                 while at < size and len(begun) < _AT_ONCE:
                     block = self._ocalls.take_block() if size - at >= _WORTH_A_BLOCK else None
-                    some = min(PIECE_BYTES if block is None else BLOCK_BYTES, size - at)
+                    some = min(PIECE_BYTES if block is None else _SPLIT, size - at)
                     begun.append((some, begin(at, some, block)))
                     at += some
                 asked, number = begun.popleft()
@@ -241,41 +313,53 @@ class HostFile:
             for _, number in begun:
                 self._ocalls.leave(number)
 
-    def _begin_read(self, offset: int, size: int, block: int | None) -> int:
-        if block is not None:
-            return self._begin_read_block(offset, size, block)
+    def _begin_read(
+        self, put: Callable[[int, bytes | memoryview], None], at: int, offset: int, size: int, block: int | None
+    ) -> int:
+        """Ask for `size` bytes; what comes is put `at` bytes from the beginning, and the answer is how much."""
+        if block is None:
 
-        def check(payload: bytes) -> bytes:
-            if len(payload) > size:
-                raise ValueError(f"{len(payload)} bytes where {size} were asked for")
-            return payload
+            def check(payload: bytes) -> int:
+                if len(payload) > size:
+                    raise ValueError(f"{len(payload)} bytes where {size} were asked for")
+                put(at, payload)
+                return len(payload)
 
-        head = HEAD.pack(self._handle, offset, size)
-        return self._ocalls.begin(Ocall.READ, head, check, bulk=size)
+            return self._ocalls.begin(Ocall.READ, HEAD.pack(self._handle, offset, size), check, bulk=size)
+        assert self._ocalls.blocks is not None
+        view = self._ocalls.blocks.view(block)
+
+        def check_block(payload: bytes) -> int:
+            count = _count(payload, 0, size)
+            put(at, view[:count])
+            return count
+
+        request = encode((self._handle, offset, size, block))
+        return self._ocalls.begin(Ocall.READ_BLOCK, request, check_block, block=block)
 
     def _begin_write(self, data: memoryview, offset: int, block: int | None) -> int:
         size = len(data)
+        self._found = None
+        if block is not None:
+            assert self._ocalls.blocks is not None
+            self._ocalls.blocks.view(block)[:size] = data
+            return self._send_block(block, size, offset)
+
+        def check(payload: bytes) -> int:
+            return _count(payload, 1, size)
+
+        request = b"".join((HEAD.pack(self._handle, offset, size), data))
+        return self._ocalls.begin(Ocall.WRITE, request, check, bulk=size)
+
+    def _send_block(self, block: int, size: int, offset: int) -> int:
+        """Have the host write what is in a block."""
         self._found = None
 
         def check(payload: bytes) -> int:
             return _count(payload, 1, size)
 
-        if block is not None:
-            assert self._ocalls.blocks is not None
-            self._ocalls.blocks.view(block)[:size] = data
-            request = encode((self._handle, offset, size, block))
-            return self._ocalls.begin(Ocall.WRITE_BLOCK, request, check, block=block)
-        request = b"".join((HEAD.pack(self._handle, offset, size), data))
-        return self._ocalls.begin(Ocall.WRITE, request, check, bulk=size)
-
-    def _begin_read_block(self, offset: int, size: int, block: int) -> int:
-        assert self._ocalls.blocks is not None
-        view = self._ocalls.blocks.view(block)
-
-        def check(payload: bytes) -> bytes:
-            return bytes(view[: _count(payload, 0, size)])
-
-        return self._ocalls.begin(Ocall.READ_BLOCK, encode((self._handle, offset, size, block)), check, block=block)
+        request = encode((self._handle, offset, size, block))
+        return self._ocalls.begin(Ocall.WRITE_BLOCK, request, check, block=block)
 
     # -- the rest -------------------------------------------------------------------------------------------
 
@@ -284,7 +368,9 @@ class HostFile:
         if not self._seekable:
             raise _error(errno.ESPIPE)
         with self._turn:
-            self._settle()
+            if whence == os.SEEK_END:
+                self._settle()
+            self._raise_failure()
             base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}.get(whence)
             if base is None or base() + offset < 0:
                 raise _error(errno.EINVAL)
@@ -294,6 +380,7 @@ class HostFile:
 
     def _place(self) -> int:
         if self._at is None:
+            self._settle()
             self._at = self._size()
         return self._at
 
@@ -336,6 +423,22 @@ class HostFile:
     def _check(self, allowed: bool) -> None:
         if not allowed:
             raise _error(errno.EBADF)
+
+
+class _Filled:
+    """A buffer of somebody else's that is filled until `end`."""
+
+    def __init__(self, buffer: memoryview) -> None:
+        self._buffer: memoryview | None = buffer
+
+    def put(self, at: int, piece: bytes | memoryview) -> None:
+        """A piece that has come; dropped after the end."""
+        if self._buffer is not None:
+            self._buffer[at : at + len(piece)] = piece
+
+    def end(self) -> None:
+        """The buffer is its owner's again."""
+        self._buffer = None
 
 
 class HostFiles:

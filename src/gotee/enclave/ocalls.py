@@ -153,9 +153,9 @@ class Ocalls:
         self._pending[number].left = True
         self._left += 1
 
-    def take_block(self) -> int | None:
-        """A block of shared memory that nobody uses; `begin` takes it over. None if there is none now."""
-        return self._free_blocks.pop() if self._free_blocks else None
+    def take_block(self, left: int = 0) -> int | None:
+        """A block of shared memory that nobody uses; `begin` takes it over. None if not more than `left` are free."""
+        return self._free_blocks.pop() if len(self._free_blocks) > left else None
 
     def notify(
         self, kind: Ocall, request: bytes, check: Callable[[bytes], T], ready: Callable[[T | None, int], None]

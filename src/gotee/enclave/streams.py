@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from gotee.enclave.system import System
 
 
+_GROWS = 128 << 10  # bytes: a buffer of at least that much reads more and more at once
+_MOST_AHEAD = 1 << 20
+_COLLECTED = 8 << 10  # bytes: what is smaller is collected before it is written behind
 _system: System | None = None  # set by `replacing`
 
 
@@ -51,6 +54,18 @@ class FileIO(_pyio.FileIO):  # type: ignore[misc]
         if self._fd >= 0 and self._closefd:
             _close_freed(self)
 
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read into a buffer; None if a descriptor that does not block has nothing."""
+        self._checkClosed()
+        self._checkReadable()
+        if _system is None:
+            raise ValueError("files are not there yet")
+        with memoryview(buffer) as view:
+            try:
+                return _system.read_into(self._fd, view.cast("B") if view.nbytes else view)
+            except BlockingIOError:
+                return None
+
     def write_behind(self, data: memoryview) -> bool:
         """Begin to write all of it; False if that cannot be. `settle` ends it."""
         return _system is not None and _system.write_behind(self._fd, data)
@@ -61,14 +76,65 @@ class FileIO(_pyio.FileIO):  # type: ignore[misc]
             _system.settle(self._fd)
 
 
+def _fill(reader: Any, buffer: Any, read1: bool) -> int:
+    """`readinto`, and `readinto1`, which reads once. That of `_pyio` fails if the buffer holds more than the rest."""
+    written = 0
+    with memoryview(buffer) as given, given.cast("B") if given.nbytes else given as view, reader._read_lock:
+        while written < len(view):
+            some = min(len(reader._read_buf) - reader._read_pos, len(view) - written)
+            if some:
+                view[written : written + some] = reader._read_buf[reader._read_pos : reader._read_pos + some]
+                reader._read_pos += some
+                written += some
+            elif len(view) - written > reader.buffer_size:
+                got = reader.raw.readinto(view[written:])
+                if not got:
+                    break
+                written += got
+            elif not reader._peek_unlocked(1):
+                break
+            if read1 and written:
+                break
+    return written
+
+
 class BufferedReader(_pyio.BufferedReader):  # type: ignore[misc]
     """io.BufferedReader."""
 
     _read_buf: bytes
     _read_pos: int
+    _ahead: int  # bytes that are read when the buffer is empty
 
     def __del__(self) -> None:
         _close_freed(self)
+
+    def _readinto(self, buffer: Any, read1: bool) -> int:
+        return _fill(self, buffer, read1)
+
+    def _reset_read_buf(self) -> None:
+        super()._reset_read_buf()
+        self._ahead = self.buffer_size
+
+    def _read_unlocked(self, n: int | None = None) -> bytes | None:
+        """With an empty buffer, read what is asked for past it, or fill it: twice as much each time, up to a limit."""
+        left = len(self._read_buf) - self._read_pos
+        if n is None or n <= left or left or n < 0:
+            found: bytes | None = super()._read_unlocked(n)
+            return found
+        if n >= self._ahead:
+            data: bytes | None = self.raw.read(n)
+            if not data or len(data) == n:
+                return data
+        else:
+            data = self.raw.read(self._ahead)
+            if data and len(data) == self._ahead >= _GROWS:
+                self._ahead = min(2 * self._ahead, _MOST_AHEAD)
+        self._read_buf, self._read_pos = data or b"", 0
+        if len(self._read_buf) < n:
+            rest: bytes | None = super()._read_unlocked(n)
+            return rest
+        self._read_pos = n
+        return self._read_buf[:n]
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """A line, at most `size` bytes of it."""
@@ -104,35 +170,38 @@ class BufferedWriter(_pyio.BufferedWriter):  # type: ignore[misc]
         """Write all of it, at the latest with the next flush."""
         if isinstance(data, str):
             raise TypeError("a bytes-like object is required, not 'str'")
-        with memoryview(data) as given:
-            if given.nbytes < self.buffer_size:
-                return self._collect(given)
-            view = given.cast("B")
-            with self._write_lock:
-                if self.closed:
-                    raise ValueError("write to closed file")
-                super()._flush_unlocked()
-                if isinstance(self.raw, FileIO) and self.raw.write_behind(view):
-                    return len(view)
-                at = 0
-                while at < len(view):
-                    written = self.raw.write(view[at:])
-                    if written is None:
-                        raise BlockingIOError(errno.EAGAIN, "write could not complete without blocking", at)
-                    at += written
-            return len(view)
-
-    def _collect(self, data: memoryview) -> int:
-        with self._write_lock:
+        with memoryview(data) as given, self._write_lock:
+            view = given.cast("B") if given.nbytes else given
             if self.closed:
                 raise ValueError("write to closed file")
-            self._write_buf += data
-            if len(self._write_buf) > self.buffer_size:
-                if isinstance(self.raw, FileIO) and self.raw.write_behind(memoryview(self._write_buf)):
-                    self._write_buf = bytearray()
-                else:
-                    super()._flush_unlocked()
-        return data.nbytes
+            if given.nbytes >= _COLLECTED and self._written_behind(view):
+                return given.nbytes
+            if given.nbytes < self.buffer_size:
+                self._collect(view)
+                return given.nbytes
+            super()._flush_unlocked()
+            at = 0
+            while at < len(view):
+                written = self.raw.write(view[at:])
+                if written is None:
+                    raise BlockingIOError(errno.EAGAIN, "write could not complete without blocking", at)
+                at += written
+            return given.nbytes
+
+    def _collect(self, view: memoryview) -> None:
+        self._write_buf += view
+        if len(self._write_buf) > self.buffer_size and not self._written_behind(memoryview(b"")):
+            super()._flush_unlocked()
+
+    def _written_behind(self, view: memoryview) -> bool:
+        """Begin to write what was collected, and `view`; False if it, or both, have to be written in another way."""
+        if not isinstance(self.raw, FileIO):
+            return False
+        if self._write_buf:
+            if not self.raw.write_behind(memoryview(self._write_buf)):
+                return False
+            self._write_buf = bytearray()
+        return not view or self.raw.write_behind(view)
 
     def _flush_unlocked(self) -> None:
         super()._flush_unlocked()
@@ -145,6 +214,9 @@ class BufferedRandom(_pyio.BufferedRandom):  # type: ignore[misc]
 
     def __del__(self) -> None:
         _close_freed(self)
+
+    def _readinto(self, buffer: Any, read1: bool) -> int:
+        return _fill(self, buffer, read1)
 
 
 class BufferedRWPair(_pyio.BufferedRWPair):  # type: ignore[misc]

@@ -71,6 +71,15 @@ class System:
             raise _error(errno.EINVAL)
         return self.descriptors.get(fd).read(length)
 
+    def read_into(self, fd: int, buffer: memoryview) -> int:
+        """Not of `os`: as read, into a buffer of bytes; how many that were."""
+        file = self.descriptors.get(fd)
+        if isinstance(file, HostFile):
+            return file.read_into(buffer)
+        data = file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def write(self, fd: int, data: Any) -> int:
         """os.write."""
         with memoryview(data) as view:

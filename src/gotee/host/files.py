@@ -81,7 +81,7 @@ class Files:
             Ocall.READ: Served(self._read),
             Ocall.WRITE: Served(self._write),
             Ocall.READ_BLOCK: Served(self._read_block, tuple[int, int, int, int]),
-            Ocall.WRITE_BLOCK: Served(self._write_block, tuple[int, int, int, int], True),
+            Ocall.WRITE_BLOCK: Served(self._write_block, tuple[int, int, int, int]),
             Ocall.HANDLE_STAT: Served(self._handle_stat, at),
             Ocall.TRUNCATE: Served(self._truncate, tuple[int, int], True),
             Ocall.SYNC: Served(self._sync, at, True),
@@ -276,8 +276,26 @@ class Files:
             request.refuse(error)
 
     def _write_block(self, request: Request, number: int, offset: int, size: int, block: int) -> None:
-        with self._handle(number) as descriptor:
-            request.answer(encode(os.pwrite(descriptor, self._block(block, size), offset)))
+        """At once, if the kernel has taken what came before without a wait; else by a thread that can."""
+        handle, view = self._handle(number), self._block(block, size)
+        if not handle.prompt:
+            self._service.pool.submit(lambda: self._write_waiting(request, handle, view, offset))
+            return
+        start = time.monotonic()
+        self._write_view(request, handle, view, offset)
+        if time.monotonic() - start > _SLOW:
+            handle.prompt = False
+
+    def _write_waiting(self, request: Request, handle: Handle, view: memoryview, offset: int) -> None:
+        try:
+            self._write_view(request, handle, view, offset)
+        except OSError as error:
+            request.refuse(error)
+
+    def _write_view(self, request: Request, handle: Handle, view: memoryview, offset: int) -> None:
+        with handle as descriptor:
+            count = os.write(descriptor, view) if offset < 0 else os.pwrite(descriptor, view, offset)
+            request.answer(encode(count))
 
     def _block(self, block: int, size: int) -> memoryview:
         blocks = self._service.blocks
