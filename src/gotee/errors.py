@@ -136,11 +136,21 @@ class CompileError(GoteeError):
         lines = [f"{place}{self.code} {self.message}"]
         if self.line is not None and self.column is not None:
             source = self.line.rstrip("\n")
-            blank = "".join("\t" if c == "\t" else " " for c in source[: self.column])
-            lines += [f"    {source}", f"    {blank}{'^' * max(self.width, 1)}"]
+            blank = "".join("\t" if c == "\t" else " " * _columns(c) for c in source[: self.column])
+            marked = sum(map(_columns, source[self.column : self.column + self.width].ljust(max(self.width, 1))))
+            lines += [f"    {source}", f"    {blank}{'^' * marked}"]
         if self.cure:
             lines.append(f"    cure: {self.cure}")
         return "\n".join(lines)
+
+
+def _columns(letter: str) -> int:
+    """How many columns of a terminal a letter takes: two for those of Chinese, Japanese, Korean."""
+    if letter.isascii():
+        return 1
+    import unicodedata
+
+    return 0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 class EvidenceError(GoteeError, ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from gotee.cli import main
 
-from .conftest import ROOT, Gotee
+from .conftest import ROOT, Gotee, environment
 
 GUARD = "\nif __name__ == '__main__':\n    main()\n"
 
@@ -108,6 +109,31 @@ def test_a_file_that_is_no_python_is_shown_with_its_place(capsys: Capture, tmp_p
     assert main(["check", str(tmp_path / "app.py")]) == 1
     said = capsys.readouterr().out
     assert "app.py:2:9: GT107 the file is not valid Python: invalid syntax\n    y = (2 +* 3)\n            ^\n" in said
+
+
+def test_the_caret_stands_below_letters_of_any_width(capsys: Capture, tmp_path: Path) -> None:
+    source = 'def f(x: int) -> int:\n    é = "日本"; return len(é + open("ü本").read())\n'
+    (found,) = findings(capsys, tmp_path, source + MAIN)
+    assert (found["column"], found["width"]) == (30, 10)  # letters
+    main(["check", str(tmp_path / "app.py")])
+    shown = capsys.readouterr().out.split("\n")
+    assert shown[2] == "    " + " " * 31 + "^" * 11  # columns: each of the three is two wide
+
+
+def test_what_is_printed_needs_no_letters_and_no_room_that_are_not_there(gotee: Gotee, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "from gotee import *\ndef ünï(x):\n    return x\n" + MAIN.replace("f,", "ünï,") + GUARD
+    )
+    done = gotee("check", "app.py", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "def \\xfcn\\xef(x)" in done.stdout
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "gotee", "check", str(tmp_path / "app.py")]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "gotee: error: standard output cannot be written: No space left on device\n",
+    )
 
 
 @pytest.mark.parametrize("levels", [600, 3000])

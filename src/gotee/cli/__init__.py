@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -115,13 +116,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _perform(options: argparse.Namespace) -> int:
     """Run the verb; what goes wrong in it is told in a sentence. `run` lets no error of the program come here."""
     own = options.verb not in ("run", "debug")
+    if own and options.verb != "desugar" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal has no letters for is still told
     try:
         with deep() if own else nullcontext():
             status = int(options.action(options))
         if own:
-            sys.stdout.flush()
+            print(end="", flush=True)
     except BrokenPipeError:  # `gotee doctor | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except (OSError, UnicodeEncodeError) as error:
+        if not own:
+            raise
+        if not isinstance(error, OSError):
+            _say(f"standard output cannot take {error.object[error.start]!a}: set PYTHONIOENCODING=utf-8")
+        elif error.filename is None:
+            _say(f"standard output cannot be written: {error.strerror}")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        else:
+            _say(f"{error.filename}: {error.strerror}")
         return EXIT_FAILED
     except (CompileError, ImageError) as error:
         _say(error)
@@ -143,5 +157,5 @@ def _refuse_unknown_verb(parser: argparse.ArgumentParser, word: str) -> None:
     parser.error(f"unknown verb {word!r}; {hint}the verbs are {', '.join(VERBS)}")
 
 
-def _say(error: Exception) -> None:
+def _say(error: Exception | str) -> None:
     print(f"gotee: error: {error}", file=sys.stderr)
