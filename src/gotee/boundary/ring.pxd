@@ -1,6 +1,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from gotee.boundary.frames cimport Assembler, Gather
+from gotee.boundary.spinning cimport Spins
 from gotee.boundary.system cimport shared_u64
 
 
@@ -41,10 +42,7 @@ cdef class Ring:
     cdef int copying             # copies that are made without the GIL: the region stays mapped meanwhile
     cdef int state
     cdef int bell, peer_bell, control
-    cdef int64_t spin_ns         # how long the next spin lasts
-    cdef int64_t spin_most
-    cdef int64_t credit          # what failed spins may still cost
-    cdef int64_t credited        # when credit was last added
+    cdef Spins spins             # how long waits may spin
     cdef int64_t looked          # when `spin_briefly` began in vain: the next wait has spun already; 0 if it has not
     cdef Assembler assembler
     cdef readonly Py_ssize_t missed   # sleeps that the backstop ended although there was reason to wake: about 0
@@ -85,7 +83,6 @@ cdef class Ring:
     cdef bint spin(self, int64_t start, int64_t deadline) noexcept nogil
     cdef bint crowds(self) noexcept nogil
     cdef bint stay_away(self) noexcept nogil
-    cdef void learn(self, int64_t waited, bint found) noexcept
     cdef bint sleep(self, int64_t deadline) noexcept nogil
     cdef void set_asleep(self) noexcept nogil
     cdef void set_awake(self, bint rung) noexcept nogil

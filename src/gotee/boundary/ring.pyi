@@ -4,9 +4,15 @@ from gotee.boundary.frames import Buffer, Headed
 
 MIN_CAPACITY: Final = 4096
 MAX_CAPACITY: Final = 1073741824
-INDEX_BYTES: Final = 4096
+INDEX_BYTES: Final = 266240
 
 def region_bytes(capacity: int) -> int: ...
+
+class SpinBudget:
+    def __init__(self, useful: bool, now: int) -> None: ...
+    def allowed(self, now: int) -> int: ...
+    def took(self, time: int, found: bool) -> None: ...
+    def learn(self, waited: int, found: bool) -> None: ...
 
 class Ring:
     def __init__(

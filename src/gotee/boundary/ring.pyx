@@ -30,6 +30,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from gotee.boundary.frames cimport BODY, FIRST, HEADER, MORE, WHOLE, Assembler, Gather, pack
+from gotee.boundary.spinning cimport Spins, begin_spins, learn_wait, spin_allowed, spin_took
 from gotee.boundary.system cimport (
     SHUT_RDWR,
     close_fd,
@@ -78,21 +79,13 @@ cdef enum State:
     POISONED
     CORRUPT
 
-# Nanoseconds. Two sides that both sleep answer each other in 50 to 300 us, of which the work is 5: a side that waits
-# SOON spins to find out. What a spin takes beyond CHEAP, and all of one that fails, comes out of a credit of an eighth
-# of the time and once a millisecond beyond it. The backstop bounds what any lost wake-up or signal can cost.
-cdef int64_t SPIN_LEAST = 2_000
-cdef int64_t SPIN_MOST = 400_000
-cdef int64_t SOON = 400_000
-cdef int64_t CHEAP = 20_000
+# Nanoseconds; `spinning` has those of the spin. The backstop bounds what any lost wake-up or signal can cost.
 cdef int GLANCES = 64                  # looks before the first at the clock: two microseconds or so
 cdef int64_t BRIEFLY = 50_000
 cdef int CROWDED = 8                   # waits in a row on the peer's processor before one side leaves it
 cdef int64_t LEAVE_AGAIN = 4_000_000   # after this time at the soonest, then after twice as much, up to
 cdef int64_t LEAVE_LAST = 64_000_000
 cdef int64_t BACKSTOP = 100_000_000
-cdef int64_t CREDIT_MOST = 1_000_000
-cdef int CREDIT_PART = 8
 cdef Py_ssize_t LARGE = 32 << 10           # bytes: copies from here on are made without the GIL
 cdef int64_t ROOM_SPIN = 20_000            # of a large frame that is being sent: how long it spins for room, and then
 cdef int64_t ROOM_NAP = 50_000             # how long it sleeps between two looks
@@ -108,6 +101,27 @@ def region_bytes(Py_ssize_t capacity) -> int:
     if not (MIN_CAPACITY <= capacity <= MAX_CAPACITY) or capacity & (capacity - 1):
         raise UsageError(f"the capacity of a ring is a power of two from 4 KiB to 1 GiB, not {capacity}")
     return INDICES + 2 * capacity
+
+
+cdef class SpinBudget:
+    """The rules of `spinning` by themselves, with times that are given (nanoseconds): for tests."""
+
+    cdef Spins spins
+
+    def __init__(self, bint useful, int64_t now):
+        begin_spins(&self.spins, useful, now)
+
+    def allowed(self, int64_t now):
+        """How long a spin that begins now may take."""
+        return spin_allowed(&self.spins, now)
+
+    def took(self, int64_t time, bint found):
+        """A spin has ended."""
+        spin_took(&self.spins, time, found)
+
+    def learn(self, int64_t waited, bint found):
+        """A wait has ended."""
+        learn_wait(&self.spins, waited, found)
 
 
 cdef class Ring:
@@ -148,9 +162,7 @@ cdef class Ring:
         self.leave_again = LEAVE_AGAIN
         self.bell, self.peer_bell, self.control = bell, peer_bell, control
         # On a single processor the peer cannot answer while we spin.
-        self.spin_ns = self.spin_most = SPIN_MOST if len(os.sched_getaffinity(0)) > 1 else 0
-        self.credit = CREDIT_MOST
-        self.credited = now_ns()
+        begin_spins(&self.spins, len(os.sched_getaffinity(0)) > 1, now_ns())
         self.state = OPEN
 
     def __dealloc__(self):
@@ -527,7 +539,7 @@ cdef class Ring:
                     found = self.sleep(deadline)
                 if not found and now_ns() >= deadline:
                     break
-            self.learn(now_ns() - start, found)
+            learn_wait(&self.spins, now_ns() - start, found)
             PyErr_CheckSignals()
             if found:
                 self.awake()
@@ -551,8 +563,8 @@ cdef class Ring:
                 with nogil:
                     found = self.spin(start, start + BRIEFLY)
                 if found:
-                    self.learn(now_ns() - start, True)
-                elif self.spin_ns <= BRIEFLY:
+                    learn_wait(&self.spins, now_ns() - start, True)
+                elif self.spins.length <= BRIEFLY:
                     self.looked = start
             PyErr_CheckSignals()
             if found:
@@ -596,7 +608,7 @@ cdef class Ring:
         Without a look at the clock, and with the GIL: to let go of it and take it back would take a tenth of that.
         """
         cdef int i
-        if self.spin_ns == 0 or self.crowds():
+        if self.spins.length == 0 or self.crowds():
             return False
         for i in range(GLANCES):
             if self.ready():
@@ -607,20 +619,18 @@ cdef class Ring:
     cdef bint spin(self, int64_t start, int64_t deadline) noexcept nogil:
         cdef int64_t end, now = start
         cdef int i
-        self.credit = min(CREDIT_MOST, self.credit + (start - self.credited) // CREDIT_PART)
-        self.credited = start
-        if self.stay_away() or self.spin_ns == 0 or self.credit < self.spin_ns:
+        cdef int64_t allowed = spin_allowed(&self.spins, start)
+        if self.stay_away() or allowed == 0:
             return False
-        end = min(start + self.spin_ns, deadline)
+        end = min(start + allowed, deadline)
         while now < end:
             for i in range(16):
                 if self.ready():
-                    if now - start > CHEAP:
-                        self.credit -= now - start - CHEAP
+                    spin_took(&self.spins, now - start, True)
                     return True
                 pause_cpu()
             now = now_ns()
-        self.credit -= now - start
+        spin_took(&self.spins, now - start, False)
         return False
 
     cdef bint crowds(self) noexcept nogil:
@@ -638,7 +648,7 @@ cdef class Ring:
         may be taken by other work.
         """
         cdef int64_t now
-        if self.spin_most == 0:
+        if self.spins.most == 0:
             return True
         if not self.crowds():
             self.crowded = 0
@@ -653,17 +663,6 @@ cdef class Ring:
             self.crowds()
             return False
         return True
-
-    cdef void learn(self, int64_t waited, bint found) noexcept:
-        """Spin as long as answers have lately taken, and not at all when they do not come soon."""
-        if waited <= SOON:
-            if found:
-                self.spin_ns -= self.spin_ns >> 5
-                self.spin_ns = min(self.spin_most, max(self.spin_ns, 2 * waited + SPIN_LEAST))
-        else:
-            self.spin_ns //= 2
-            if self.spin_ns < SPIN_LEAST:
-                self.spin_ns = 0
 
     cdef bint sleep(self, int64_t deadline) noexcept nogil:
         cdef int64_t left
