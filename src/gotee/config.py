@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
 
 from gotee.errors import UsageError
 from gotee.platform.required import required
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from typing import Final, NamedTuple
 else:
     from gotee.records import Record as NamedTuple
 

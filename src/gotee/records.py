@@ -1,11 +1,13 @@
-"""Tuples whose places have names, as typing.NamedTuple makes them. All worlds.
+"""Tuples whose places have names and numbers that have names, as NamedTuple and IntEnum make them. All worlds.
 
-The platform uses these: `typing` would take it as long to import as a bare interpreter takes to start. For type
-checkers they are NamedTuple:
+What starts uses these: `typing` and `enum` take as long to import as a bare interpreter takes to start. For type
+checkers they are the standard library's:
 
     if TYPE_CHECKING:
+        from enum import IntEnum
         from typing import NamedTuple
     else:
+        from gotee.records import Number as IntEnum
         from gotee.records import Record as NamedTuple
 """
 
@@ -15,6 +17,7 @@ from _operator import itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Self
 
 
@@ -63,3 +66,46 @@ class Record(tuple):  # type: ignore[type-arg]
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
         return f"{type(self).__name__}({fields})"
+
+
+class _Numbered(type):
+    """The class of Number: iteration gives all members, a call the one of a number."""
+
+    _members: dict[int, Number]
+
+    def __iter__(cls) -> Iterator[Any]:
+        return iter(cls._members.values())
+
+    def __call__(cls, number: int) -> Any:
+        member = cls._members.get(number)
+        if member is None:
+            raise ValueError(f"{number!r} is no {cls.__name__}")
+        return member
+
+
+class Number(int, metaclass=_Numbered):
+    """The base of named numbers: each int in the body of a subclass becomes a member.
+
+    >>> class Color(Number):
+    ...     RED = 1
+    ...     BLUE = 2
+    >>> Color.RED, Color(2).name, Color.BLUE == 2, [int(each) for each in Color]
+    (<Color.RED: 1>, 'BLUE', True, [1, 2])
+    """
+
+    name: str
+
+    def __init_subclass__(cls) -> None:
+        cls._members = {}
+        for name, number in list(vars(cls).items()):
+            if type(number) is int:
+                member = int.__new__(cls, number)
+                member.name = name
+                cls._members[number] = member
+                setattr(cls, name, member)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}.{self.name}: {int(self)}>"
+
+    def __str__(self) -> str:
+        return int.__repr__(self)

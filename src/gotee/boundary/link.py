@@ -9,11 +9,16 @@ room also empties its inbound.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
 
 from gotee.boundary.blocks import Blocks
 from gotee.boundary.frames import Buffer, Headed, LinkCorrupt
 from gotee.errors import Overloaded, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # the real one is slow to import, and means nothing at run time
 
 MAX_FRAME_BYTES = 512 << 20
 LANES = 16
@@ -31,7 +36,6 @@ class Link(Protocol):
     @property
     def piece(self) -> int:
         """The largest frame, in bytes, that goes as one piece."""
-        ...
 
     @property
     def max_frame(self) -> int: ...
@@ -42,12 +46,10 @@ class Link(Protocol):
     @property
     def blocks(self) -> Blocks | None:
         """Shared memory for what is large, if the two sides have any."""
-        ...
 
     @property
     def waiting(self) -> bool:
         """Whether a thread is in `wait`; a second one gets UsageError."""
-        ...
 
     @property
     def closed(self) -> bool: ...
@@ -55,43 +57,34 @@ class Link(Protocol):
     @property
     def gone(self) -> bool:
         """Whether the end of the peer has been noticed, by a `wait` or a failed operation. Asks nobody."""
-        ...
 
     @property
     def peer_closed(self) -> bool:
         """Whether the peer is gone; asks the system."""
-        ...
 
     def try_send(self, frame: Buffer, lane: int = 0) -> bool:
         """Send a frame of at most `piece` bytes. False: there is no room now and nothing was sent."""
-        ...
 
     def try_send_part(self, frame: Buffer, offset: int, lane: int) -> int:
         """Send the piece at `offset` of a larger frame; return the next offset, or `offset` if there is no room."""
-        ...
 
     def flush(self) -> bool:
         """Pass on the rest of a piece that the link accepted; True if there is none. `wait` does so as well."""
-        ...
 
     def try_recv(self) -> bytes | Headed | None:
         """Take the next whole frame, whatever its size, as private bytes; None if none is complete yet."""
-        ...
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for inbound bytes, room after a failed send, `wake()` or the end of a side; False after `timeout` s.
 
         It may return True early. Other threads run meanwhile; what a signal handler raises comes out of here.
         """
-        ...
 
     def wake(self) -> None:
         """Make the wait of another thread of this process return, or the next wait if there is none now."""
-        ...
 
     def arm(self) -> bool:
         """Prepare for sleeping elsewhere, on `filenos()`; False: there is something to do already."""
-        ...
 
     def disarm(self) -> None: ...
 
@@ -101,7 +94,6 @@ class Link(Protocol):
 
     def poison(self) -> None:
         """In the child of a fork: let go of everything; every later use raises LinkError."""
-        ...
 
 
 def flat(frame: Buffer) -> Buffer:

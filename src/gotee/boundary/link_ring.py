@@ -7,7 +7,6 @@ how either side learns that the other is gone: a ring alone has no end of file.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from gotee.boundary.blocks import BLOCK_BYTES, BLOCKS, Blocks
 from gotee.boundary.frames import LinkError
@@ -16,6 +15,7 @@ from gotee.boundary.memory import create_region, region_size
 from gotee.boundary.ring import INDEX_BYTES, Ring, region_bytes
 from gotee.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from typing import NamedTuple

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Final
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.link import Link
 from gotee.boundary.link_ring import RingDescriptors, RingLink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 RING: Final = "ring"
 STREAM: Final = "stream"

@@ -4,7 +4,6 @@ Both worlds. A frame from the other world is hostile: `unpack` checks its form, 
 The channel messages and their meaning are those of docs/explanation/protocol.md.
 """
 
-import enum
 import struct
 
 cimport cython
@@ -13,9 +12,10 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memcpy
 
 from gotee.boundary.frames import LinkCorrupt
+from gotee.records import Number
 
 
-class Kind(enum.IntEnum):
+class Kind(Number):
     """What a message says. The numbers are the wire format."""
 
     # host to enclave

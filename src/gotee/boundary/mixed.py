@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.messages import Kind, Message
@@ -29,8 +28,13 @@ from gotee.runtime.selecting import (
     prepare,
 )
 
-Cases = tuple[Recv[Any] | Send[Any], ...]
-Ask = Callable[["MixedSelect", list[int], bool], int]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Cases = tuple[Recv[Any] | Send[Any], ...]
+    Ask = Callable[["MixedSelect", list[int], bool], int]
+
 NOTHING = Selected(-1, None, None, False)
 
 

@@ -8,11 +8,16 @@ Payloads are MessagePack, but for READ and WRITE, whose data follow a fixed head
 
 from __future__ import annotations
 
-import enum
 import errno
 import struct
 from collections.abc import Callable
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from enum import IntEnum
+    from typing import Final
+else:
+    from gotee.records import Number as IntEnum
 
 PIECE_BYTES: Final = 240 << 10
 """The most data of one READ or WRITE: with its head it goes through the default ring as one piece."""
@@ -24,7 +29,7 @@ MOST_LINE: Final = 64 << 10  # bytes of one answer of INPUT
 NOWHERE: Final = -1  # an offset: the file's own place, for appending and for what has no places
 
 
-class Ocall(enum.IntEnum):
+class Ocall(IntEnum):
     """What is asked. The numbers are the wire format; those from 64 on are the network's."""
 
     OPEN = 1  # path, flags, mode -> handle, Stat

@@ -6,7 +6,6 @@ way wins, so that no value is lost. An answer that nobody asked for is an attack
 """
 
 import weakref
-from typing import Any
 
 from libc.stdint cimport uint64_t
 
@@ -169,6 +168,8 @@ cdef class OutsideChannels:
             end = End.__new__(End)
             end.world, end.number, end.room = self, number, -1
             end.codec = ValueCodec(elements, self)
+            from typing import Any  # there already: somebody has read the annotation
+
             channel = Chan()
             channel.live_outside(end, None if elements.annotation is Any else elements.annotation)
             self.ends[number] = channel

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
 
 from gotee.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from typing import NamedTuple
+    from typing import Any, Final, NamedTuple
 
     from gotee.boundary.network_rules import NetworkRule
 else:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, TypeVar
 
 from gotee.boundary.limits import FrameError, in_force
 from gotee.errors import BoundaryTypeError, GoteeError, UsageError
 
-E = TypeVar("E", bound=BaseException)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    E = TypeVar("E", bound=BaseException)
+
 _VARARGS, _VARKEYWORDS = 0x04, 0x08  # inspect.CO_VARARGS, CO_VARKEYWORDS
 _NAME = 2  # bytes that say how long a class's name is
 

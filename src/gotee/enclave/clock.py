@@ -9,11 +9,9 @@ the time since the enclave's start, counted from 1980, before which ZIP files kn
 
 from __future__ import annotations
 
-import datetime
 import gc
 import time
 from collections.abc import Callable
-from typing import Any
 
 from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Policy
@@ -21,6 +19,10 @@ from gotee.enclave.callers import library_asks
 from gotee.enclave.ocalls import Ocalls, decoder
 from gotee.enclave.types import type_changed
 from gotee.errors import OcallRefused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SECOND = 1_000_000_000  # ns
 EARLIEST, LATEST = 946_684_800 * _SECOND, 7_258_118_400 * _SECOND  # the years 2000 to 2199
@@ -110,15 +112,19 @@ def functions(clock: Clock) -> dict[Any, Callable[..., Any]]:
     }
 
 
-def set_datetime(clock: Clock) -> None:
-    """`datetime.now` and `utcnow`, which are C and ask the kernel. A subclass would not do: exact types matter."""
+def set_datetime(clock: Clock, module: Any) -> None:
+    """`datetime.now` and `utcnow` of `_datetime`, which are C and ask the kernel.
+
+    A subclass would not do: exact types matter.
+    """
+    cls = module.datetime
 
     def now(cls: Any, tz: Any = None) -> Any:
         return cls.fromtimestamp(clock.now() / _SECOND, tz)
 
     def utcnow(cls: Any) -> Any:
-        return cls.fromtimestamp(clock.now() / _SECOND, datetime.UTC).replace(tzinfo=None)
+        return cls.fromtimestamp(clock.now() / _SECOND, module.timezone.utc).replace(tzinfo=None)
 
-    (names,) = gc.get_referents(datetime.datetime.__dict__)  # behind the proxy
+    (names,) = gc.get_referents(cls.__dict__)  # behind the proxy
     names["now"], names["utcnow"] = classmethod(now), classmethod(utcnow)
-    type_changed(datetime.datetime)
+    type_changed(cls)

@@ -8,11 +8,14 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from gotee.boundary.messages import Kind, pack
 from gotee.boundary.wire import Wire
 from gotee.errors import OcallRefused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 OUT, ERR = 1, 2
 _AT_ONCE = 8192  # characters buffered before they are sent without a line's end

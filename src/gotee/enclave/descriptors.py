@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Protocol
 
 from gotee.errors import Overloaded
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gotee.boundary.filestat import Stat
+else:
+    Protocol = object  # the real one is slow to import, and means nothing at run time
 
 FIRST = 1 << 16
 MOST = 1 << 16

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.public_errors import public_error
 from gotee.enclave.statement import digest_of, report_data
 from gotee.errors import GoteeError, UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from typing import Any, NamedTuple
 else:
     from gotee.records import Record as NamedTuple
 

@@ -11,12 +11,15 @@ import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
 
 from gotee.boundary.messages import Kind, pack, pack_error
 from gotee.boundary.public_errors import encode_public
 from gotee.errors import BoundaryTypeError, message_of
 from gotee.runtime import lifecycle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CALL, START, ROUTINE = 0, 1, 2  # what a HIDDEN message is about; the call's number is its id
 _ID = 8  # bytes

@@ -11,7 +11,6 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from gotee.boundary.blocks import BLOCK_BYTES, Gathered
 from gotee.boundary.ocalls import HEAD, MOST_NAMES, MOST_PATH, NOWHERE, PIECE_BYTES, Ocall, encode
@@ -21,10 +20,14 @@ from gotee.enclave.locks import Lock
 from gotee.enclave.ocalls import Ocalls, decoder, nothing
 from gotee.errors import OcallRefused
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
     from gotee.boundary.filestat import Stat
 
-T = TypeVar("T")
+    T = TypeVar("T")
+
 BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
 _AT_ONCE = 3  # pieces of one read or write that are on their way at the same time
 _SPLIT = 512 << 10  # bytes of such a piece: one is copied here while the host moves another

@@ -8,11 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from gotee.boundary.policy import Place
 from gotee.enclave.boot import Importer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gotee.boundary.filestat import Stat
 

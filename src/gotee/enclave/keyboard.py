@@ -9,7 +9,6 @@ import errno
 import io
 import os
 import stat
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from gotee.boundary.ocalls import MOST_LINE, Ocall, encode
 from gotee.boundary.policy import Policy
@@ -18,7 +17,10 @@ from gotee.enclave.ocalls import Ocalls
 from gotee.enclave.streams import BufferedReader, TextIOWrapper
 from gotee.errors import NotInside, OcallRefused
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from gotee.boundary.filestat import Stat
 
 

@@ -9,14 +9,18 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from gotee.enclave import accounts, looking, numpyfiles
+from gotee.enclave.clock import Clock, set_datetime
 from gotee.enclave.descriptors import FIRST
 from gotee.enclave.memoryfiles import ROOT
+from gotee.enclave.replacing import replace
 from gotee.errors import NotInside
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from gotee.enclave.boot import Importer
     from gotee.enclave.system import System
 
@@ -24,9 +28,12 @@ _NO_PROCESSES = "an enclave is one process that runs what was measured"
 _NO_LOAD = 4  # RTLD_NOLOAD of dlopen(3): only what is loaded already
 
 
-def install(importer: Importer, system: System) -> None:
+def install(importer: Importer, system: System, timing: Clock) -> None:
     """Have each module changed when it comes."""
     for name, change in (
+        ("_datetime", lambda module: set_datetime(timing, module)),
+        ("_queue", _import_queue),
+        ("queue", _queue),
         ("glob", lambda module: looking.change_glob(module, system)),
         ("pathlib", lambda module: looking.change_pathlib(module, system)),
         ("pwd", accounts.change_pwd),
@@ -53,6 +60,16 @@ def _when_imported(importer: Importer, name: str, change: Callable[[Any], None])
         change(importlib.import_module(name))
     else:
         importer.afterwards[name] = lambda: change(sys.modules[name])
+
+
+def _import_queue(module: Any) -> None:
+    """Who imports `_queue` by itself gets what `_queue` below puts there."""
+    importlib.import_module("queue")  # it may be this that imports `_queue`
+
+
+def _queue(module: Any) -> None:
+    """The queue in C waits with a lock of the thread; that in Python with one that parks."""
+    replace({importlib.import_module("_queue").SimpleQueue: module._PySimpleQueue})
 
 
 def _tempfile(module: Any) -> None:

@@ -11,10 +11,10 @@ import os
 import resource
 from _signal import SIGKILL  # type: ignore[import-not-found]  # `signal` imports `enum` to name it
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from gotee.enclave import confine
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NamedTuple
 else:

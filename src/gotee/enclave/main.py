@@ -11,7 +11,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from gotee.boundary import links, plain_json
 from gotee.boundary.limits import put_in_force
@@ -22,6 +21,10 @@ from gotee.enclave.boot import Block, wait_at
 from gotee.enclave.failures import Failures, hide_reports
 from gotee.enclave.outside import install
 from gotee.enclave.server import Server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def main(

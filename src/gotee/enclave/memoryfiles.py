@@ -9,11 +9,13 @@ import errno
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, NoReturn
 
 from gotee.boundary.policy import Place
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from gotee.boundary.filestat import Stat
 
 ROOT = "memory"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import NoReturn
 
 from gotee.errors import NotInside
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _PROCESSES = "an enclave is one process that runs what was measured: run the program outside, and send what it gives in"
 LINKS = "links and special files could lead past the policy: make them outside"

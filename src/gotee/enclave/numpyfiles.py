@@ -9,10 +9,13 @@ import gc
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 from gotee.enclave.replacing import replace
 from gotee.enclave.types import type_changed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _PIECE = 1 << 20  # bytes, one block of shared memory
 

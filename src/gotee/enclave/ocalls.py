@@ -14,7 +14,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
 
 from gotee.boundary.blocks import BLOCKS, Blocks
 from gotee.boundary.frames import LinkCorrupt
@@ -23,7 +22,15 @@ from gotee.boundary.ocalls import KNOWN_ERRORS, Ocall
 from gotee.runtime.parking import Ticket
 from gotee.runtime.scheduler import check_routine, on_own_stack
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Generic, Protocol, TypeVar
+
+    T = TypeVar("T")
+else:
+    Protocol, T = object, None  # typing is slow to import, and means nothing at run time
+    Generic = {T: object}
+
 BULK_BYTES = 8 << 20  # of file contents that may be on their way at the same time
 _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: the code of functions has it, that of modules and class bodies has not
 

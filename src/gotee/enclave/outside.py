@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
 
 from gotee.boundary.policy import Policy
 from gotee.enclave import clock, environment, later
@@ -20,6 +19,10 @@ from gotee.enclave.networking import prepare
 from gotee.enclave.replacing import replace, replace_files
 from gotee.enclave.server import Server
 from gotee.enclave.system import System
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def install(server: Server, policy: Policy) -> System:
@@ -36,8 +39,7 @@ def install(server: Server, policy: Policy) -> System:
     time.tzset()
     timing = clock.Clock(ocalls, policy)
     replace(clock.functions(timing))
-    clock.set_datetime(timing)
-    later.install(importer, system)
+    later.install(importer, system, timing)
     sys.stdin = sys.__stdin__ = standard_input(lines)  # type: ignore[misc]
     prepare(importer, policy, ocalls, system.descriptors)
     return system

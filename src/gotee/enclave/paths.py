@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from typing import Literal
 
 from gotee.boundary.ocalls import MOST_PATH
 from gotee.boundary.policy import Place
@@ -18,7 +17,12 @@ from gotee.enclave import devices
 from gotee.enclave.imagefiles import ImageFiles
 from gotee.enclave.memoryfiles import MemoryFiles
 
-Area = Literal["image", "memory", "device", "host"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Area = Literal["image", "memory", "device", "host"]
+
 PROGRAM = "program"
 _OF_THE_IMAGE = (PROGRAM, "packages", "standard", "gotee")
 

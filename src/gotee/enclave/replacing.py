@@ -13,12 +13,15 @@ import os
 import posix
 import sys
 from types import FunctionType
-from typing import Any
 
 from gotee.enclave import looking, streams
 from gotee.enclave.entries import DirEntry
 from gotee.enclave.missing import missing
 from gotee.enclave.system import System
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _OWN = ("gotee.", "_frozen_importlib", "importlib._bootstrap", "greenlet")
 _FUNCTIONS = (

@@ -13,10 +13,13 @@ import resource
 import struct
 from _signal import SIGKILL  # type: ignore[import-not-found]  # `signal` imports `enum` to name these
 from collections.abc import Iterable
-from typing import Any, NoReturn
 
 from gotee.enclave import confine, layers, vault
 from gotee.enclave.layers import Layer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 PLAN_FD = 0  # standard input, which an enclave has no other use for
 REFUSED = 3  # exit status of an enclave that cannot be shut in as it has to be

@@ -16,11 +16,13 @@ import io
 import os
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 from gotee.runtime.routine import go
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gotee.enclave.system import System
 
 

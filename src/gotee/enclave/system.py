@@ -9,7 +9,6 @@ import errno
 import os
 from collections.abc import Callable
 from operator import index
-from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Place, Policy
@@ -23,7 +22,10 @@ from gotee.enclave.ocalls import Ocalls, decoder
 from gotee.enclave.paths import Paths, as_text, checked_home
 from gotee.errors import NotInside
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gotee.boundary.filestat import Stat
 
 _bytes = decoder(lambda: bytes)

@@ -15,7 +15,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any
 
 from gotee.enclave.locks import Lock
 from gotee.enclave.replacing import replace
@@ -23,6 +22,10 @@ from gotee.errors import UsageError
 from gotee.runtime.routine import Routine, go
 from gotee.runtime.scheduler import G, check_routine, scheduler_of_this_thread
 from gotee.runtime.scheduler import sleep as park_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _IDENTS = 1 << 62  # no real thread has such a number: Linux's are addresses
 _real_ident = _thread.get_ident
@@ -48,11 +51,9 @@ def install() -> None:
         setattr(threading.Thread, name, method)
     replace(replaced)
     threading._CRLock = None  # type: ignore[attr-defined]
-    import _queue
     import _threading_local
-    import queue
 
-    replace({_thread._local: _threading_local.local, _queue.SimpleQueue: queue._PySimpleQueue})  # type: ignore[attr-defined]
+    replace({_thread._local: _threading_local.local})
 
 
 def _routine() -> Routine[Any] | None:

@@ -6,7 +6,10 @@ layer `secretmem` is reported as missing. A copy of a key as `bytes` is in ordin
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 SIZE: Final = 32 << 10  # bytes; below the 64 KiB that systems let every user lock
 _STEP: Final = 16  # bytes; places begin at multiples of it

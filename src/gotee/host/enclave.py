@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.home import Home
@@ -30,7 +29,10 @@ from gotee.runtime import deadlock
 from gotee.runtime.parking import Ticket
 from gotee.runtime.scheduler import scheduler_of_this_thread
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gotee.host.observer import Observer
 
 PATIENCE = 1.0  # seconds between looks at an enclave that starts

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from gotee.errors import EnclaveLost, GoteeError, ImageError, SandboxError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
+    from typing import Any
 
 NO_REASON = "the enclave ended"
 PATIENCE = 1.0  # seconds for the platform to say it; it knows as soon as the kernel does

@@ -6,10 +6,10 @@ They lie as files of their id in `gotee/failures` of the user's state directory,
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from gotee.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

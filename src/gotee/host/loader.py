@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from gotee import config
 from gotee.boundary import plain_json
@@ -19,8 +18,10 @@ from gotee.host.enclave import Enclave
 from gotee.host.start import Image, Started, connect, start
 from gotee.image import contents
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 DEBUGGER = ("pdb", "bdb", "cmd", "code", "codeop", "rlcompleter")  # what an image of `gotee debug` has as well
 BANNER = (

@@ -13,7 +13,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import Kind, Message
@@ -21,8 +20,9 @@ from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from typing import Any, NamedTuple
 
     from gotee.host.files import Files
     from gotee.host.sockets import Sockets

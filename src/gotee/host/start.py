@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from gotee.boundary import links, plain_json
 from gotee.boundary.link import Link
 from gotee.host import ahead
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
     from typing import NamedTuple

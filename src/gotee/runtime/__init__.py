@@ -6,10 +6,13 @@ Here its modules, which do not import each other in circles, are told of each ot
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
 
 from gotee.boundary.channelkind import register_channel_type
 from gotee.runtime import channel, deadlock, elements, lifecycle, routine, scheduler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _run_coroutine(here: scheduler.Scheduler, coroutine: Coroutine[Any, Any, object]) -> object:
@@ -18,7 +21,13 @@ def _run_coroutine(here: scheduler.Scheduler, coroutine: Coroutine[Any, Any, obj
     return aio.run_coroutine(here, coroutine)
 
 
+def _element(made: channel.Chan[Any]) -> Any:
+    from typing import Any  # slow to import, and there already where somebody reads annotations
+
+    return Any if made.element is None else made.element
+
+
 scheduler.set_hooks(deadlock.judge, lifecycle.on_first_use)
 routine.set_hooks(lifecycle.report_failure, _run_coroutine)
 channel.set_hooks(elements.element_check)
-register_channel_type(channel.Chan, lambda made: Any if made.element is None else made.element)
+register_channel_type(channel.Chan, _element)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gotee.runtime.selecting import Recv, Selected, Send
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 async def aselect(*cases: Recv[Any] | Send[Any], default: bool = False, timeout: float | None = None) -> Selected:

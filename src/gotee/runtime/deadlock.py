@@ -14,13 +14,18 @@ import sys
 import threading
 from collections import Counter
 from types import FrameType
-from typing import Protocol
 
 from gotee.errors import Deadlock
 from gotee.runtime.channel import Chan
 from gotee.runtime.routine import Routine
 from gotee.runtime.scheduler import G, Scheduler, movement, schedulers, thread_states
 from gotee.runtime.selecting import Recv, Send
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # the real one is slow to import, and means nothing at run time
 
 ROWS = 40  # lines of the table; a program may have 100,000 routines
 _HARMLESS: set[object] = {signal.SIG_DFL, signal.SIG_IGN, None, signal.default_int_handler}
@@ -36,7 +41,6 @@ class Remote(Protocol):
 
         When it has come to rest later, it calls `reconsider`.
         """
-        ...
 
 
 remotes: list[Remote] = []

@@ -6,20 +6,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar, overload
 
 from gotee.runtime import worlds
 from gotee.runtime.routine import Routine, go
 
-P = ParamSpec("P")
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ParamSpec, TypeVar, overload
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
+else:
+
+    def overload(function):
+        """The real one is slow to import; this does as much at run time."""
+        return function
 
 
 @overload
 def gosecure(f: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> Routine[T]: ...
 @overload
-def gosecure(f: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Routine[T]: ...
-def gosecure(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Routine[Any]:
+def gosecure(f: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Routine[T]: ...  # noqa: F811 - an overload
+def gosecure(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Routine[Any]:  # noqa: F811 - and what it overloads
     """Start `f(*args, **kwargs)` as a secured routine and return its handle.
 
     `f` is a module-level function. If it fails, `result()` raises SecuredRoutineError, which carries the type and

@@ -7,11 +7,14 @@ code of that user.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from gotee.host import loader
 from gotee.host.calls import Callee, Door
 from gotee.tee.entry import entry_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _find(f: Callable[..., Any]) -> Callee:
