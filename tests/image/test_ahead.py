@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +117,56 @@ def test_a_program_that_asks_for_no_enclave_leaves_no_process(run: Run, tmp_path
             return
         subprocess.run(["sleep", "0.01"], check=True)
     pytest.fail("the platform goes on without its host")
+
+
+LATER = """
+import sys
+
+from gotee import EnclaveLost, gosecure
+
+
+def unopened() -> int:
+    return len(sys.meta_path[-1]._archives)
+
+
+def parse(text: str) -> str:
+    try:
+        import json
+    except ImportError:
+        return "without it"
+    return str(json.loads(text))
+
+
+def main() -> None:
+    from pathlib import Path
+
+    print(gosecure(unopened).result() > 0)
+    if len(sys.argv) > 1:
+        for archive in Path(sys.argv[1]).rglob("*"):
+            if archive.is_file():
+                archive.write_bytes(archive.read_bytes()[:-1] + b"!")
+    try:
+        print(gosecure(parse, "[1]").result())
+    except EnclaveLost as lost:
+        print(".archive" in str(lost), "is not the file" in str(lost))
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_what_no_start_needs_is_verified_when_it_is_loaded(run: Run, tmp_path: Path) -> None:
+    """A program that goes on without what was changed would be one that the host has chosen."""
+    (tmp_path / "later.py").write_text(LATER)
+    assert run("-m", "gotee", "build", "later.py").returncode == 0
+    archives = tmp_path / "cache" / "gotee" / "archives"
+    state = {"GOTEE_IMAGE": "later.sgxs", "XDG_STATE_HOME": str(tmp_path)}
+    newest = max(file.stat().st_ctime for file in archives.rglob("*"))
+    while time.time() <= newest + 1.01:  # what has changed just now is not remembered
+        time.sleep(0.01)
+    for _ in range(2):
+        done = run("later.py", **state)
+        assert done.stdout == "True\n[1]\n", done.stderr
+    done = run("later.py", str(archives), **state)
+    assert done.stdout == "True\nTrue True\n", done.stderr

@@ -52,8 +52,8 @@ def test_symbols_for_debuggers_are_compared_and_not_loaded(built: Built, signatu
     data[-1] ^= 1
     changed.write_bytes(data)
     loading = loading_module.Loading(built.stream, signature, {**built.places, file.path: str(changed)})
-    loading.finish(loading_module.FIRST)
-    loading.finish(loading_module.LOADED)
+    for stage in loading_module.STAGES[:-1]:
+        loading.finish(stage)
     with pytest.raises(ImageError, match=file.path):
         loading.finish(loading_module.NAMED)
 
@@ -78,14 +78,14 @@ def test_what_is_never_loaded_is_compared_again_only_when_it_has_changed(
 
     def all_of_it(stamps: dict[str, str]) -> dict[str, str]:
         loading = loading_module.Loading(built.stream, signature, places, recall=lambda _: stamps)
-        for stage in (loading_module.FIRST, loading_module.LOADED, loading_module.NAMED):
+        for stage in loading_module.STAGES:
             loading.finish(stage)
         for descriptor in loading.loaded.descriptors:
             os.close(descriptor)
         return loading.stamps
 
     stamps = all_of_it({})
-    assert set(compared) == set(stamps) >= {file.path for file in built.manifest.files if file.role == "source"}
+    assert set(stamps) >= set(compared) >= {file.path for file in built.manifest.files if file.role == "source"}
     compared.clear()
     assert all_of_it(stamps) == stamps
     assert compared == []
@@ -94,6 +94,66 @@ def test_what_is_never_loaded_is_compared_again_only_when_it_has_changed(
     with pytest.raises(ImageError, match=source.path):
         all_of_it(stamps)
     assert compared == [source.path]
+
+
+REST_FILE = "/standard/standard.archive"
+
+
+@pytest.fixture
+def remembered(
+    built: Built, signature: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[loading_module.Loading, Path]]:
+    """An image all of whose files were right before, and a file of it that no start needs."""
+    copy = tmp_path / "archive"
+    shutil.copyfile(built.places[REST_FILE], copy)
+    places = {**built.places, REST_FILE: str(copy)}
+    monkeypatch.setattr(loading_module, "_SETTLED", 0)
+
+    def verified(stamps: dict[str, str]) -> loading_module.Loading:
+        loading = loading_module.Loading(built.stream, signature, places, recall=lambda _: stamps)
+        for stage in loading_module.STAGES:
+            loading.finish(stage)
+        return loading
+
+    first = verified({})
+    loading_module._close(first.loaded.descriptors)
+    loading = verified(first.stamps)
+    yield loading, copy
+    loading_module._close(loading.loaded.descriptors)
+
+
+def place_of(loaded: Loaded, path: str) -> int:
+    return (*loaded.archives, *loaded.natives).index(path)
+
+
+def test_a_file_that_no_start_needs_stays_empty_until_it_is_asked_for(
+    remembered: tuple[loading_module.Loading, Path],
+) -> None:
+    loading, copy = remembered
+    number = loading.loaded.archives[REST_FILE]
+    assert number in loading.empty and os.fstat(number).st_size == 0
+    for _ in range(2):
+        loading.fill(place_of(loading.loaded, REST_FILE))
+        assert os.pread(number, 1 << 28, 0) == copy.read_bytes()[loading_module.CHECKSUM :]
+        with pytest.raises(PermissionError):
+            os.write(number, b"x")
+    assert number not in loading.empty
+    needed = loading.loaded.natives["/base/python"]
+    assert needed not in loading.empty and os.fstat(needed).st_size > 0
+
+
+def test_a_file_that_was_changed_before_it_is_asked_for_is_refused(
+    remembered: tuple[loading_module.Loading, Path],
+) -> None:
+    loading, copy = remembered
+    copy.write_bytes(copy.read_bytes()[:-1] + b"!")
+    with pytest.raises(ImageError, match=REST_FILE):
+        loading.fill(place_of(loading.loaded, REST_FILE))
+
+
+def test_an_enclave_asks_only_for_files_of_its_image(remembered: tuple[loading_module.Loading, Path]) -> None:
+    with pytest.raises(ImageError, match="asks for file"):
+        remembered[0].fill(1 << 20)
 
 
 def test_a_file_that_was_changed_just_now_is_compared_the_next_time_too(tmp_path: Path) -> None:
@@ -175,8 +235,8 @@ def test_a_file_swapped_after_the_check_changes_nothing(
 
     monkeypatch.setattr(loading_module, "_copy", copy_and_swap)
     started = loading_module.Loading(built.stream, signature, {**built.places, file.path: str(path)})
-    started.finish(loading_module.FIRST)
-    started.finish(loading_module.LOADED)
+    for stage in loading_module.STAGES[:-1]:
+        started.finish(stage)
     found = started.loaded
     assert os.pread(found.natives[file.path], len(honest) + 1, 0) == honest[: file.loaded]
     assert path.read_bytes().startswith(b"evil")

@@ -24,7 +24,7 @@ else:
     _Loader = object  # importlib.abc cannot be imported yet
 
 # The real ones: modules of the program get others (gotee.enclave.system).
-_pread, _gate_read, _exit = posix.pread, posix.read, posix._exit
+_pread, _kernel_read, _kernel_write, _exit = posix.pread, posix.read, posix.write, posix._exit
 PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
 
 
@@ -72,32 +72,51 @@ class Importer(_Loader):
     """The only finder inside beside those for builtin and frozen modules, and the loader of what it finds.
 
     Parts are named `module NAME PATH` and `package NAME PATH` (bytecode), `file PATH`, and `source PATH`, each PATH
-    being that inside; `natives` maps the names of extension modules to sealed files.
+    being that inside; `natives` maps the names of extension modules to sealed files. `archives` are opened when
+    something is looked for that the blocks do not have. `require` has a descriptor's memory filled and sealed, if it is
+    not yet.
     """
 
     trusted_world = True  # gotee.runtime.worlds asks its own loader
 
-    def __init__(self, blocks: Sequence[Block], natives: dict[str, tuple[int, tuple[int, ...]]]) -> None:
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        archives: Sequence[int],
+        natives: dict[str, tuple[int, tuple[int, ...]]],
+        require: Callable[[int], None],
+    ) -> None:
         self._code: dict[str, tuple[Block, str, str, bool]] = {}
         self._files: dict[str, tuple[Block, str]] = {}
         self._folders: dict[str, str] = {}
         self._natives = natives
         self._open: set[int] = set()
+        self._archives = archives
+        self._require = require
         self.afterwards: dict[str, Callable[[], None]] = {}  # what completes a module, right behind its import
         for block in blocks:
-            for part in block.places:
-                kind, _, rest = part.partition(" ")
-                if kind in ("module", "package"):
-                    name, _, path = rest.partition(" ")
-                    self._code[name] = (block, part, path, kind == "package")
-                elif kind in ("file", "source"):
-                    self._files[rest if kind == "file" else f"source {rest}"] = (block, part)
-        for name, (_, _, path, package) in self._code.items():
-            folder = path.rpartition("/")[0]
-            self._add_folders(name if package else name.rpartition(".")[0], folder)
+            self._add(block)
         for name in natives:
             parent = name.rpartition(".")[0]
             self._add_folders(parent, PACKAGES + parent.replace(".", "/"))
+
+    def _add(self, block: Block) -> None:
+        """Find the parts of a block, too."""
+        for part in block.places:
+            kind, _, rest = part.partition(" ")
+            if kind in ("module", "package"):
+                name, _, path = rest.partition(" ")
+                self._code[name] = (block, part, path, kind == "package")
+                self._add_folders(name if kind == "package" else name.rpartition(".")[0], path.rpartition("/")[0])
+            elif kind in ("file", "source"):
+                self._files[rest if kind == "file" else f"source {rest}"] = (block, part)
+
+    def _open_archives(self) -> None:
+        """Whatever is looked for now may be in them."""
+        archives, self._archives = self._archives, ()
+        for number in archives:
+            self._require(number)
+            self._add(Block(number))
 
     def _add_folders(self, package: str, folder: str) -> None:
         """Packages without `__init__` are folders that hold modules."""
@@ -119,6 +138,8 @@ class Importer(_Loader):
         if native is not None:
             origin = f"/proc/self/fd/{native[0]}"
             return ModuleSpec(fullname, _Native(self, fullname, origin), origin=origin)
+        if fullname not in self._code:
+            self._open_archives()
         found = self._code.get(fullname)
         if found is not None:
             spec = ModuleSpec(fullname, self, origin=found[2], is_package=found[3])
@@ -149,7 +170,10 @@ class Importer(_Loader):
 
     def libraries(self, name: str) -> tuple[int, ...]:
         """The sealed libraries that an extension module is linked to and that are not loaded yet."""
-        new = tuple(number for number in self._natives[name][1] if number not in self._open)
+        file, libraries = self._natives[name]
+        new = tuple(number for number in libraries if number not in self._open)
+        for number in (*new, file):
+            self._require(number)
         self._open.update(new)
         return new
 
@@ -186,6 +210,8 @@ class Importer(_Loader):
         return self._found(fullname)[2]
 
     def _found(self, fullname: str) -> tuple[Block, str, str, bool]:
+        if fullname not in self._code:
+            self._open_archives()
         found = self._code.get(fullname)
         if found is None:
             raise ImportError(f"the image has no module {fullname}", name=fullname)
@@ -195,6 +221,7 @@ class Importer(_Loader):
 
     def get_data(self, path: str) -> bytes:
         """A file of the image, for pkgutil.get_data and importlib.resources."""
+        self._open_archives()
         found = self._files.get(path) or self._files.get(f"source {path}")
         if found is None:
             raise FileNotFoundError(2, "the image has no such file", path)
@@ -202,19 +229,23 @@ class Importer(_Loader):
 
     def has_data(self, path: str) -> bool:
         """Whether the image has a file of this path."""
+        self._open_archives()
         return path in self._files or f"source {path}" in self._files
 
     def size_of(self, path: str) -> int:
         """The size of a file of the image, in bytes."""
+        self._open_archives()
         block, part = self._files.get(path) or self._files[f"source {path}"]
         return block.places[part][1]
 
     def data_paths(self) -> set[str]:
         """The paths of all files of the image."""
+        self._open_archives()
         return {name.removeprefix("source ") for name in self._files}
 
     def files_below(self, folder: str) -> list[str]:
         """Paths of the image's files in a folder and below it."""
+        self._open_archives()
         names = (name.removeprefix("source ") for name in self._files)
         return [name for name in names if name.startswith(folder + "/")]
 
@@ -239,6 +270,7 @@ class Importer(_Loader):
 
     def modules_in(self, folder: str) -> Iterator[tuple[str, bool]]:
         """The last names of the modules in one folder, and whether each is a package."""
+        self._open_archives()
         for name in sorted({*self._code, *self._folders, *self._natives}):
             path = self._folders.get(name)
             inside = path if path is not None else self._code[name][2] if name in self._code else ""
@@ -306,30 +338,49 @@ def start(argv: Sequence[str]) -> None:
     """Begin: PAGES ARCHIVES NATIVES LINK KIND PLATFORM GATE.
 
     KIND is debug or release; the others are descriptors, `-` for none, `,` between them. PLATFORM is where to ask.
-    At GATE it waits: what is not in the pages may still be being verified. The order of archives and natives is that of
-    the part `loading`, which is measured.
+    At GATE it waits: what is not in the pages may still be being verified. Archives and natives are in the order of the
+    part `loading`, which is measured: `+` for those that are there behind the gate, the module, and the places of what
+    it is linked to. All others are asked for before they are used.
     """
     gc.disable()  # until the program's own code: what is imported until then stays
     pages = Block(int(argv[0]))
     gate = int(argv[6])
-    wait_at(gate)
-    archives = [Block(number) for number in numbers(argv[1])]
-    opened = numbers(argv[2])
-    natives = {}
-    for line, number in zip(pages.read("loading").decode().splitlines(), opened, strict=True):
-        module, _, needs = line.partition(" ")
+    archives, opened = numbers(argv[1]), numbers(argv[2])
+    natives, later = {}, dict(zip((*archives, *opened), range(len(archives) + len(opened)), strict=True))
+    first: list[int] = []
+    for line, number in zip(pages.read("loading").decode().splitlines(), (*archives, *opened), strict=True):
+        module, _, needs = line.lstrip("+").partition(" ")
+        if line[0] == "+":
+            first.append(number)
+            del later[number]
         if module != "-":
-            natives[module] = (number, tuple(opened[int(place)] for place in needs.split()))
-    Importer([pages, *archives], natives).install()
+            natives[module] = (number, tuple([opened[int(place)] for place in needs.split()]))
+    platform = int(argv[5])
+
+    def require(number: int) -> None:
+        place = later.pop(number, None)
+        if place is not None:
+            _fill(platform, place)
+
+    wait_at(gate)
+    blocks = [pages, *(Block(number) for number in archives if number in first)]
+    Importer(blocks, [number for number in archives if number not in first], natives, require).install()
     from gotee.enclave.main import main
 
-    sealed = [int(argv[0]), *numbers(argv[1]), *opened]
-    main(pages, tuple(numbers(argv[3])), sealed, int(argv[5]), gate, argv[4] == "debug")
+    sealed = [int(argv[0]), *archives, *opened]
+    main(pages, tuple(numbers(argv[3])), sealed, platform, gate, argv[4] == "debug")
+
+
+def _fill(platform: int, place: int) -> None:
+    """Have the platform verify a file of the image, or end: the program must not go on without it."""
+    _kernel_write(platform, b"F" + place.to_bytes(4, "little"))
+    if _kernel_read(platform, 64) != b"\0":
+        _exit(1)
 
 
 def wait_at(gate: int) -> None:
     """Go on when the platform says that the next part of the image is verified; end if it never will."""
-    if not _gate_read(gate, 1):
+    if not _kernel_read(gate, 1):
         _exit(1)
 
 

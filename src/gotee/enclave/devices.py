@@ -9,10 +9,10 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from gotee.boundary.policy import Place
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gotee.boundary.filestat import Stat
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from gotee.boundary.ocalls import MOST_VALUE, Ocall, encode
 from gotee.boundary.policy import Policy
@@ -14,11 +13,19 @@ from gotee.enclave.callers import library_asks
 from gotee.enclave.ocalls import Ocalls, decoder
 from gotee.errors import OcallRefused
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    _Environ = os._Environ[Any]
+else:
+    _Environ = os._Environ
+
 _values = decoder(lambda: dict[str, bytes])
 _policy = Policy({})
 
 
-class Environment(os._Environ[Any]):
+class Environment(_Environ):
     """os.environ and os.environb. A variable that the policy does not name is refused to the program, and absent for
     packages.
     """

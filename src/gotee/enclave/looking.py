@@ -10,12 +10,14 @@ import genericpath
 import os
 import posixpath
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from gotee.enclave.callers import library_asks
 from gotee.errors import OcallRefused
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gotee.enclave.system import System
 
 _ASKING = (genericpath.exists, genericpath.isfile, genericpath.isdir, posixpath.lexists, posixpath.islink)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
 
 from gotee.enclave.replacing import replace
 from gotee.enclave.types import type_changed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Any
 
 _PIECE = 1 << 20  # bytes, one block of shared memory
@@ -40,6 +40,8 @@ def change(module: Any) -> None:
 
 
 def _opened(file: Any, mode: str) -> AbstractContextManager[Any]:
+    from contextlib import nullcontext  # every start imports this module, for numpy's sake
+
     return open(file, mode) if isinstance(file, str | bytes | os.PathLike) else nullcontext(file)
 
 

@@ -6,11 +6,6 @@ together and named, whoever chooses the nonce cannot bind a key.
 
 from __future__ import annotations
 
-try:  # not hashlib, whose native part would bring OpenSSL into every image
-    from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]  # from Python 3.12 on
-except ImportError:
-    from _sha256 import sha256  # type: ignore[import-not-found,no-redef,unused-ignore]
-
 SHA256 = 1  # COSE's name of SHA-256 in `pubkey-hash`
 
 
@@ -35,6 +30,11 @@ def report_data(nonce: bytes, key_hash: bytes, program_digest: bytes) -> bytes:
 
 def digest_of(data: bytes) -> bytes:
     """SHA-256."""
+    try:  # not hashlib, whose native part would bring OpenSSL into every image; here, as few programs ask for evidence
+        from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]  # from Python 3.12 on
+    except ImportError:
+        from _sha256 import sha256  # type: ignore[import-not-found,no-redef,unused-ignore]
+
     found: bytes = sha256(data).digest()
     return found
 

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from gotee.boundary.link import Link
 
 _BOOT = (
-    "import sys,types\n"
+    "import gc,os,sys,types\n"
+    "gc.disable()\n"
     "package=sys.modules['gotee']=types.ModuleType('gotee')\n"  # the platform needs three rooms, not the public names
     "package.__path__=[sys.argv[3]]\n"
+    "from gotee.platform import eager\n"
+    "eager.begin()\n"
     "from gotee.platform.launch import main\n"
-    "main(int(sys.argv[1]),tuple(map(int,sys.argv[2].split(','))))"
+    "main(int(sys.argv[1]),tuple(map(int,sys.argv[2].split(','))))\n"
+    "os._exit(0)"
 )
 PASSED_ON = ("HOME", "XDG_STATE_HOME", "GOTEE_REQUIRE")
 """Where a platform of this user keeps its keys, and what the sandbox has to have."""

@@ -14,9 +14,9 @@ import gotee
 from gotee.compiler.interface import interface_of
 from gotee.compiler.partition import Partition
 from gotee.errors import ImageError
-from gotee.image import archives, natives, pages, parts, standard, wheels
+from gotee.image import archives, elf, natives, pages, parts, standard, wheels
 from gotee.image.bytecode import compiled, has_columns, read_source
-from gotee.image.manifest import NATIVE, SOURCE, Listed, Manifest
+from gotee.image.manifest import ARCHIVE, NATIVE, SOURCE, Listed, Manifest
 from gotee.image.settings import matching
 
 PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
@@ -28,6 +28,12 @@ COMPLETING = ("gotee.enclave.tls", "gotee.enclave.debugger")
 NEEDED = ("greenlet", "msgspec")
 EARLY = ("__future__", "os", "encodings", "encodings.aliases", "encodings.utf_8")
 """What is imported before gotee's own importer is there: by the interpreter, and by our first code."""
+_NATIVES_AT_START = frozenset(("_heapq", "_json", "_struct", "fcntl", "greenlet._greenlet", "resource"))
+"""Extension modules that gotee's rooms import before the program, beside their own; see gotee.image.standard.AT_START.
+
+A list that is not complete costs time at each start, and nothing else.
+"""
+_ARCHIVES_AT_START = (f"{OWN}rooms.archive", f"{PACKAGES}greenlet.archive", f"{STANDARD}start.archive")
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class _Contents:
         """List a file that does not lie in the pages."""
         listed = Listed(path, len(data), hashlib.sha256(data).hexdigest(), role, module)
         if role == NATIVE:
-            loaded = natives.loaded(data)
+            loaded = elf.loaded(data, len(data))
             listed = listed._replace(loaded=loaded, loaded_sha256=hashlib.sha256(data[:loaded]).hexdigest())
         self.files.append(listed)
         self.places[path] = place
@@ -141,6 +147,7 @@ def _included(root: Path, patterns: Sequence[str]) -> Iterable[str]:
 def _own(contents: _Contents) -> None:
     """gotee's trusted rooms."""
     folder = Path(gotee.__file__).parent
+    archive: dict[str, bytes] = {}
     for path in (*OWN_FILES, *ROOMS):
         for file in sorted((folder / path).glob("*")) if (folder / path).is_dir() else [folder / path]:
             inside = f"{OWN}{file.relative_to(folder).as_posix()}"
@@ -150,14 +157,17 @@ def _own(contents: _Contents) -> None:
                 data = read_source(file)
                 contents.name(inside, str(file), data, NATIVE, f"{dotted}.{module}")
             elif file.suffix == ".py":
-                made = compiled(read_source(file), inside)
+                data = read_source(file)
+                made = compiled(data, inside)
                 package = file.name == "__init__.py"
                 name = dotted if package else f"{dotted}.{file.stem}"
-                contents.pages[f"{'package' if package else 'module'} {name} {inside}"] = made.code
+                contents.name(inside, str(file), data, SOURCE)
+                archive[f"{'package' if package else 'module'} {name} {inside}"] = made.code
                 if name not in COMPLETING:
                     contents.own_imports |= set(made.imports)
                 if name == "gotee.enclave.boot":
                     contents.pages["boot"] = made.code
+    archives.add(contents, f"{OWN}rooms.archive", archive)
     text = f"Metadata-Version: 2.1\nName: gotee\nVersion: {gotee.__version__}\n"
     contents.pages[f"file {PACKAGES}gotee-{gotee.__version__}.dist-info/METADATA"] = text.encode()
 
@@ -213,14 +223,17 @@ def _distributed(
 def _standard(contents: _Contents, partition: Partition) -> None:
     """The standard library's closure, the interpreter, and what both are linked to."""
     found = standard.closure({*contents.imports, *partition.outside.standard}, contents.own_imports)
-    archive = {}
+    archive: dict[str, bytes] = {}
+    start: dict[str, bytes] = {}
     for source in found.modules:
         inside = STANDARD + source.path
         contents.name(inside, str(standard.library() / source.path), source.data, SOURCE)
-        archive[f"{'package' if source.package else 'module'} {source.name} {inside}"] = source.compiled.code
+        where = start if source.name in standard.AT_START else archive
+        where[f"{'package' if source.package else 'module'} {source.name} {inside}"] = source.compiled.code
         if source.name in EARLY:
             contents.pages[f"early {source.path}c"] = source.compiled.code
     archives.add(contents, f"{STANDARD}standard.archive", archive)
+    archives.add(contents, f"{STANDARD}start.archive", start)
     for module, place in found.extensions.items():
         contents.name(f"{STANDARD}{Path(place).name}", place, read_source(place), NATIVE, module)
     executable = natives.interpreter()
@@ -252,7 +265,14 @@ def _link(contents: _Contents) -> None:
         contents.files[contents.files.index(file)] = file._replace(needs=tuple(needs))
     order = sorted(file for file in contents.files if file.role == NATIVE)
     number = {file.path: place for place, file in enumerate(order)}
-    lines = [" ".join((file.module or "-", *(str(number[path]) for path in file.needs))) for file in order]
+    starting = {file.path for file in order if file.path.startswith(OWN) or file.module in _NATIVES_AT_START}
+    starting.update(path for file in order if file.path in starting for path in file.needs)
+    starting.update(_ARCHIVES_AT_START)
+    archived = sorted(file for file in contents.files if file.role == ARCHIVE)
+    lines = [
+        "+" * (file.path in starting) + " ".join((file.module or "-", *(str(number[path]) for path in file.needs)))
+        for file in (*archived, *order)
+    ]
     contents.pages["loading"] = "\n".join(lines).encode()
 
 

@@ -6,10 +6,13 @@ the copy is verified and sealed, and the copy is what runs. Nothing is read from
 Verifying goes by stages, so that an interpreter can start while the rest of its image is still being verified:
 
 * FIRST: the interpreter, the dynamic loader, and the libraries that are mapped before the interpreter starts.
-* LOADED: everything else that can be loaded: archives, extension modules, libraries.
+* START: what gotee's own rooms are and load: archives, extension modules and their libraries. The image says which.
+* REST: everything else that can be loaded.
 * NAMED: what is never loaded, but named: sources, and the symbols for debuggers at the end of native files.
 
-Nothing is executed, mapped or decoded before its own stage is done; nothing of the program before all are.
+Nothing is executed, mapped or decoded before its own stage is done; nothing of the program before all are. Where it is
+remembered which files were right before, those of REST and NAMED that have not changed since are not read again; those
+of REST stay empty until the enclave asks for them, and are then copied, verified and sealed as all others (`fill`).
 """
 
 from __future__ import annotations
@@ -30,10 +33,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, NamedTuple
+
+    from gotee.platform.eager import Copies
 else:
     from gotee.records import Record as NamedTuple
 
-FIRST, LOADED, NAMED = range(3)
+STAGES = FIRST, START, REST, NAMED = range(4)
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 CHECKSUM = 32  # bytes, see gotee.image.cache
 _SETTLED = 1_000_000_000  # ns since the last change: far more than the steps of a file system's clock
@@ -64,7 +69,7 @@ class Loaded(NamedTuple):
 def load(stream: bytes, signature: bytes, places: Mapping[str, str]) -> Loaded:
     """Verify everything, or raise ImageError; `places` says where each file that the image names may be found."""
     loading = Loading(stream, signature, places)
-    for stage in (FIRST, LOADED, NAMED):
+    for stage in STAGES:
         loading.finish(stage)
     return loading.loaded
 
@@ -84,17 +89,21 @@ class Loading:
         *,
         sources: bool = True,
         recall: Callable[[bytes], Mapping[str, str]] | None = None,
+        copies: Copies | None = None,
     ) -> None:
         """Without `sources`, files that are only named are not looked at; what is loaded has hashes of its own.
 
-        `recall(measurement)` gives the stamps that files had when they were last compared: what is only named and has
-        the same stamp is not compared again. `stamps` are those of this time, once all is finished.
+        `recall(measurement)` gives the stamps that files had when they were last compared: what is not needed for the
+        start and has the same stamp is not read now. `stamps` are those of this time, once all is finished.
+
+        `copies` may have been made already (gotee.platform.eager): they are compared with the image as those made here.
         """
         manifest, contents, found = verify(stream, signature)
         block = parts.unpack(contents, padded=True)
         boot = _place_of(contents, block)
         early = {name.partition(" ")[2]: bytes(part) for name, part in block.items() if name.startswith("early ")}
         first = {"/base/python", "/base/loader", *manifest.one("/base/python").needs}
+        starting = _starting(manifest, bytes(block["loading"]))
         sealed: dict[str, int] = {}
         try:
             for file in sorted(manifest.files):
@@ -108,10 +117,12 @@ class Loading:
         natives = {path: number for path, number in sealed.items() if path not in archives}
         self.loaded = Loaded(manifest, found, found.enclave_hash, held, boot, early, archives, natives)
         self._places = places
+        self._copies = copies
         self._compared = {} if recall is None else recall(found.enclave_hash)
         self.stamps: dict[str, str] = {}
         self._digests: dict[str, Any] = {}  # of natives, as far as they are loaded
-        self._tasks = _tasks([file for file in manifest.files if sources or file.role != SOURCE], first)
+        self._tasks = _tasks([file for file in manifest.files if sources or file.role != SOURCE], first, starting)
+        self._waiting: dict[str, Listed] = {}  # not read, and empty until `fill`
         self._left = [len(tasks) for tasks in self._tasks]
         self._problem: ImageError | None = None
         self._lock = _thread.allocate_lock()
@@ -123,6 +134,20 @@ class Loading:
     def changed(self) -> bool:
         """Whether stamps are others than those that were recalled."""
         return self.stamps != self._compared
+
+    @property
+    def empty(self) -> tuple[int, ...]:
+        """The descriptors that `fill` may fill yet."""
+        return tuple((self.loaded.archives.get(path) or self.loaded.natives[path]) for path in self._waiting)
+
+    def fill(self, number: int) -> None:
+        """Have the archive or native file with this place among both, in their order, filled. Raises ImageError."""
+        paths = (*self.loaded.archives, *self.loaded.natives)
+        if number >= len(paths):
+            raise ImageError(f"the enclave asks for file {number} of {len(paths)}")
+        file = self._waiting.pop(paths[number], None)
+        if file is not None:
+            self._read(file, bytearray(_PIECE))
 
     def finish(self, stage: int) -> None:
         """Return when a stage is done; stages are finished in their order. Raises ImageError."""
@@ -136,7 +161,7 @@ class Loading:
             raise self._problem
 
     def _help(self) -> None:
-        for stage in (FIRST, LOADED, NAMED):
+        for stage in STAGES:
             self._work(stage)
         self._helped.release()
 
@@ -150,7 +175,7 @@ class Loading:
             except IndexError:
                 return
             try:
-                self._take(file, rest, buffer)
+                self._take(stage, file, rest, buffer)
             except ImageError as error:
                 self._problem = error
             except Exception as error:  # a thread must not end without saying so
@@ -167,36 +192,69 @@ class Loading:
                 if left and not self._left[stage]:
                     self._finished[stage].release()
 
-    def _take(self, file: Listed, rest: bool, buffer: bytearray) -> None:
+    def _take(self, stage: int, file: Listed, rest: bool, buffer: bytearray) -> None:
+        if stage < REST:
+            self._read(file, buffer)
+            return
+        place = self._place(file)
+        try:
+            stamp = _stamp(file, place)
+            known = stamp is not None and stamp == self._compared.get(file.path)
+            if stage == REST:
+                if known:
+                    self._waiting[file.path] = file
+                else:
+                    self._read(file, buffer)
+            elif not known:
+                _compare(file, place, self._digests.pop(file.path, None), buffer)
+        except OSError as error:
+            raise _unreadable(file, place, error) from None
+        if stamp is not None and (stage == NAMED or not _has_rest(file)):
+            self.stamps[file.path] = stamp
+
+    def _read(self, file: Listed, buffer: bytearray) -> None:
+        """Copy, verify and seal what is loaded of a file."""
+        place = self._place(file)
+        number = (self.loaded.archives if file.role == ARCHIVE else self.loaded.natives)[file.path]
+        made = self._copies.take(place, file.loaded, file.size) if file.role == NATIVE and self._copies else None
+        if made is not None and made[1].hexdigest() == file.loaded_sha256:
+            self.loaded.natives[file.path], self._digests[file.path] = made
+            os.close(number)
+            return
+        if made is not None:
+            os.close(made[0])  # the file that lies there may be another one by now
+        try:
+            self._digests[file.path] = _copy(file, place, number, buffer)
+        except OSError as error:
+            raise _unreadable(file, place, error) from None
+
+    def _place(self, file: Listed) -> str:
         place = self._places.get(file.path)
         if place is None:
             raise ImageError(f"nobody says where {file.path} lies, which the image names")
-        try:
-            if rest or file.role == SOURCE:
-                stamp = _stamp(file, place)
-                if stamp != self._compared.get(file.path, ""):
-                    _compare(file, place, self._digests.pop(file.path, None), buffer)
-                if stamp is not None:
-                    self.stamps[file.path] = stamp
-            else:
-                number = (self.loaded.archives if file.role == ARCHIVE else self.loaded.natives)[file.path]
-                self._digests[file.path] = _copy(file, place, number, buffer)
-        except OSError as error:
-            raise ImageError(
-                f"{file.path}, which the image names, cannot be read at {place}: {error.strerror}; "
-                "build the image again"
-            ) from None
+        return place
 
 
-def _tasks(files: Iterable[Listed], first: set[str]) -> tuple[list[tuple[Listed, bool]], ...]:
+def _starting(manifest: Manifest, loading: bytes) -> set[str]:
+    """The archives and native files of which the image says that gotee's own rooms load them."""
+    files = sorted((file.role != ARCHIVE, file.path) for file in manifest.files if file.role != SOURCE)
+    return {path for (_, path), line in zip(files, loading.split(b"\n"), strict=False) if line.startswith(b"+")}
+
+
+def _tasks(files: Iterable[Listed], first: set[str], starting: set[str]) -> tuple[list[tuple[Listed, bool]], ...]:
     """What is to be done in each stage, the largest last: it is taken first. True is for the rest of a native file."""
-    stages: tuple[list[tuple[int, Listed, bool]], ...] = ([], [], [])
+    stages: tuple[list[tuple[int, Listed, bool]], ...] = ([], [], [], [])
     for file in files:
-        stage = NAMED if file.role == SOURCE else FIRST if file.path in first else LOADED
-        stages[stage].append((file.loaded or file.size, file, False))
-        if file.role == NATIVE and file.loaded < file.size:
+        known = FIRST if file.path in first else START if file.path in starting else REST
+        stages[NAMED if file.role == SOURCE else known].append((file.loaded or file.size, file, False))
+        if _has_rest(file):
             stages[NAMED].append((file.size - file.loaded, file, True))
     return tuple([(file, rest) for _, file, rest in sorted(stage)] for stage in stages)
+
+
+def _has_rest(file: Listed) -> bool:
+    """Whether a native file has something behind what is loaded of it."""
+    return file.role == NATIVE and file.loaded < file.size
 
 
 def _taken_lock() -> _thread.LockType:
@@ -292,6 +350,12 @@ def _through(source: int, size: int, digest: Any, buffer: bytearray, memory: int
             _write(memory, piece)
         size -= count
     return digest
+
+
+def _unreadable(file: Listed, place: str, error: OSError) -> ImageError:
+    return ImageError(
+        f"{file.path}, which the image names, cannot be read at {place}: {error.strerror}; build the image again"
+    )
 
 
 def _changed(file: Listed, place: str) -> ImageError:

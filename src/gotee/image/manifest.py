@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
     from gotee.records import Record as NamedTuple
 
-FORMAT = 2
+FORMAT = 3
 ARCHIVE, SOURCE, NATIVE = "archive", "source", "native"
 ROLES = (ARCHIVE, SOURCE, NATIVE)
 PYTHON = frozenset(("implementation", "version", "magic", "machine"))

@@ -20,7 +20,7 @@ from gotee.image import cache
 
 _LINKED = re.compile(r"^\t(?:(\S+) => )?(/\S+) \(0x", re.MULTILINE)
 _MISSING = re.compile(r"^\t(\S+) => not found", re.MULTILINE)
-_PT_LOAD, _PT_INTERP = 1, 3  # System V gABI, program header types
+_PT_INTERP = 3  # System V gABI, program header type
 
 
 def interpreter() -> str:
@@ -45,18 +45,6 @@ def loader_of(executable: str) -> str:
         f"the interpreter {executable} is linked statically: it cannot be loaded piece by piece; "
         "use a Python that is linked to the C library as usual"
     )
-
-
-def loaded(data: bytes) -> int:
-    """How many bytes of an ELF file the loader can map: up to the page in which the last loadable segment ends."""
-    end = 0
-    if data[:5] == b"\x7fELF\x02" and len(data) >= 64:
-        table, size, count = struct.unpack_from("<Q", data, 32)[0], *struct.unpack_from("<HH", data, 54)
-        for start in range(table, table + size * count, size):
-            kind, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", data, start)
-            if kind == _PT_LOAD:
-                end = max(end, offset + length)
-    return min(len(data), -(-end // 4096) * 4096) or len(data)
 
 
 def linked(loader: str, file: str) -> tuple[str, ...]:

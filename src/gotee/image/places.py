@@ -110,7 +110,7 @@ def _libraries(manifest: Manifest) -> dict[str, str]:
 
 def _make_again(manifest: Manifest, archive: Listed, places: dict[str, str]) -> None:
     """Make an archive that is not in the cache from the source files that the image names, if they are those."""
-    prefix = standard.PREFIX if archive.path.startswith(standard.PREFIX) else "/packages/"
+    prefix = f"/{archive.path.split('/')[1]}/"
     contents: dict[str, bytes] = {}
     owned = _owned(manifest, archive)
     for file in manifest.files:
@@ -128,16 +128,24 @@ def _make_again(manifest: Manifest, archive: Listed, places: dict[str, str]) -> 
             contents[f"file {file.path}"] = data
             continue
         package = file.path.endswith("/__init__.py")
-        name = file.path.removeprefix(prefix).removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
+        name = _module(file.path)
+        if prefix == standard.PREFIX and (name in standard.AT_START) != archive.path.endswith("/start.archive"):
+            continue
         contents[f"{'package' if package else 'module'} {name} {file.path}"] = made.code
     data = parts.pack(contents)
     if hashlib.sha256(data).hexdigest() == archive.sha256:
         cache.write(archives.KIND, archive.sha256, data)
 
 
+def _module(path: str) -> str:
+    """The name of a module, from its path inside: gotee's own rooms lie below their name, all others below a folder."""
+    stem = path.removesuffix(".py").removesuffix("/__init__").lstrip("/")
+    return (stem if stem.startswith("gotee/") or stem == "gotee" else stem.partition("/")[2]).replace("/", ".")
+
+
 def _owned(manifest: Manifest, archive: Listed) -> set[str] | None:
-    """The paths that belong to the archive of one distribution; None for the standard library's."""
-    if archive.path.startswith(standard.PREFIX):
+    """The paths that belong to the archive of one distribution; None for the standard library's and gotee's own."""
+    if not archive.path.startswith("/packages/"):
         return None
     from importlib import metadata
 

@@ -29,6 +29,13 @@ LEFT_OUT_BELOW = frozenset(("test", "tests", "idle_test", "__pycache__", "site-p
 FIRST = ("encodings", "codecs", "io", "os", "importlib", "warnings", "traceback", "linecache", "threading", "json")
 """What the interpreter and gotee's first code load without an import statement that could be seen."""
 
+_AT_START = """
+    __future__ _pyio _threading_local _weakrefset collections collections.abc contextlib copyreg functools heapq
+    importlib keyword operator reprlib struct threading types warnings weakref
+"""
+AT_START = frozenset(_AT_START.split())
+"""What gotee's rooms import before the program: a small archive of its own. What is missing here costs time only."""
+
 _CONFIGURATION = f"_sysconfigdata_{sys.abiflags}_{sys.platform}_{getattr(sys.implementation, '_multiarch', '')}"
 
 BY_NAME = {

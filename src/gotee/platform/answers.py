@@ -9,19 +9,26 @@ from __future__ import annotations
 import _socket
 import os
 
+from gotee.errors import ImageError
 from gotee.platform.identity import Identity
 
-REPORT, KEY, QUOTE = b"R", b"K", b"Q"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPORT, KEY, QUOTE, FILL = b"R", b"K", b"Q", b"F"
 DONE, REFUSED = b"\0", b"\1"
-SIZES = {REPORT: 512 + 64, KEY: 512, QUOTE: 64}  # bytes after the first
+SIZES = {REPORT: 512 + 64, KEY: 512, QUOTE: 64, FILL: 4}  # bytes after the first
 _MOST_REQUEST = 1024
 
 
 class Answers:
     """One enclave's questions. `descriptor` is watched, `inside` given to the enclave and then closed."""
 
-    def __init__(self, identity: Identity, folder: str) -> None:
+    def __init__(self, identity: Identity, folder: str, fill: Callable[[int], None] | None = None) -> None:
+        """`fill` has a file of the image filled; ImageError ends the enclave, which would go on without it."""
         self._identity = identity
+        self._fill = fill
         self._folder = folder
         self._socket, self.inside = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         self._socket.setblocking(False)
@@ -33,7 +40,7 @@ class Answers:
         return self._socket.fileno()
 
     def answer(self) -> bool:
-        """Answer what has been asked; False when nobody can ask any more."""
+        """Answer what has been asked; False when nobody can ask any more. Raises ImageError for a changed file."""
         try:
             request = self._socket.recv(_MOST_REQUEST)
             if not request:
@@ -53,10 +60,15 @@ class Answers:
     def _answered(self, request: bytes) -> bytes:
         try:
             return DONE + self._done(request[:1], request[1:])
+        except ImageError:
+            raise
         except Exception as error:  # the platform goes on, whatever is the matter with one request
             return REFUSED + f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:2000]
 
     def _done(self, what: bytes, given: bytes) -> bytes:
+        if what == FILL and len(given) == SIZES[FILL] and self._fill is not None:
+            self._fill(int.from_bytes(given, "little"))
+            return b""
         from gotee.platform import reports
 
         if len(given) != SIZES.get(what):

@@ -16,9 +16,9 @@ import sys
 
 from gotee.boundary import plain_json
 from gotee.errors import ImageError
-from gotee.image.load import FIRST, LOADED, NAMED, Loading
+from gotee.image.load import FIRST, NAMED, REST, START, Loading
 from gotee.image.sgxs import MOST_BYTES
-from gotee.platform import compared
+from gotee.platform import compared, eager
 from gotee.platform.answers import Answers
 from gotee.platform.identity import einit
 from gotee.platform.news import drain, tell, watch
@@ -37,12 +37,16 @@ def main(control: int, inputs: tuple[int, int, int]) -> None:
     try:
         folder = directory(os.environ)
         stream, signature, places = _taken(inputs[0], MOST_BYTES), _taken(inputs[1], 1 << 16), _places(inputs[2])
-        loading = Loading(stream, signature, places, recall=lambda image: compared.recall(folder, image))
+        copies = eager.begun()
+        loading = Loading(stream, signature, places, recall=lambda image: compared.recall(folder, image), copies=copies)
         found = loading.loaded
-        answers = Answers(einit(found.measurement, found.signature, LEVEL), folder)
+        answers = Answers(einit(found.measurement, found.signature, LEVEL), folder, loading.fill)
         loading.finish(FIRST)
+        if copies is not None:
+            copies.close()
         link_fds = _link(control)
-        enclave = _start(loading, link_fds, answers.inside.fileno(), control)
+        waiting, gate = os.pipe()
+        enclave = _start(loading, link_fds, answers.inside.fileno(), waiting, gate)
     except (ImageError, OSError) as error:
         tell(control, {"refused": str(error)})
         return
@@ -51,40 +55,44 @@ def main(control: int, inputs: tuple[int, int, int]) -> None:
         compared.keep(folder, found.measurement, loading.stamps)
     process = os.pidfd_open(enclave.pid)
     words = Words(_pass_on, debug=found.signature.debug)
+    changed = ""
     try:
-        watch((control, process), enclave.last_words, words.hear, answers)
+        asked = False
+        while control in watch((control, process), enclave.last_words, words.hear, answers) and _asks(control):
+            if not asked:
+                _open(gate)
+            asked = True
+    except ImageError as error:
+        changed = str(error)
     finally:
         enclave.kill()
         status = enclave.wait()
         os.close(process)
         drain(enclave.last_words, words.hear)
     refusal = words.end(status)
-    tell(control, {"status": status} if refusal is None else {"unconfined": refusal})
+    if changed:
+        tell(control, {"ended": changed})
+    else:
+        tell(control, {"status": status} if refusal is None else {"unconfined": refusal})
     os.close(control)
 
 
-def _start(loading: Loading, link_fds: tuple[int, ...], answers: int, control: int) -> Child:
+def _start(loading: Loading, link_fds: tuple[int, ...], answers: int, waiting: int, gate: int) -> Child:
     """Start the interpreter, which is verified; it waits where it would use what is not yet, or is not asked for."""
-    waiting, gate = os.pipe()
     try:
         enclave = spawn(loading.loaded, link_fds, answers, waiting)
     finally:
         os.close(waiting)
     try:
-        loading.finish(LOADED)
+        loading.finish(START)
         _open(gate)
+        loading.finish(REST)
         loading.finish(NAMED)
     except BaseException:
         enclave.kill()
         enclave.wait()
         raise
-    if not os.read(control, 1):  # the host has gone without asking for the program
-        enclave.kill()
-        enclave.wait()
-        os._exit(0)
-    _open(gate)
-    os.close(gate)
-    for descriptor in (*loading.loaded.descriptors, *link_fds):
+    for descriptor in {*loading.loaded.descriptors, *link_fds}.difference(loading.empty):
         os.close(descriptor)
     return enclave
 
@@ -100,6 +108,14 @@ def _link(control: int) -> tuple[int, ...]:
         os._exit(0)
     rights = messages[0][2]
     return tuple(int.from_bytes(rights[at : at + 4], sys.byteorder) for at in range(0, len(rights) - 3, 4))
+
+
+def _asks(control: int) -> bool:
+    """Whether the host asks for the program's own code; else it has gone."""
+    try:
+        return bool(os.read(control, 1))
+    except OSError:
+        return False
 
 
 def _open(gate: int) -> None:

@@ -23,10 +23,11 @@ def tell(control: int, news: dict[str, object]) -> None:
         pass  # the host is gone: nobody to tell
 
 
-def watch(ends: Iterable[int], last_words: int, heard: Callable[[bytes], None], answers: Answers) -> None:
-    """Wait until one of the descriptors `ends` has something to say.
+def watch(ends: Iterable[int], last_words: int, heard: Callable[[bytes], None], answers: Answers) -> set[int]:
+    """Wait until some of the descriptors `ends` have something to say, and return those.
 
-    Meanwhile `heard` gets what comes on `last_words`, and the enclave gets answers.
+    Meanwhile `heard` gets what comes on `last_words`, and the enclave gets answers. Raises ImageError if it needs a
+    file that was changed.
     """
     import select
 
@@ -43,6 +44,7 @@ def watch(ends: Iterable[int], last_words: int, heard: Callable[[bytes], None], 
             if not said:
                 news.unregister(last_words)
             heard(said)
+    return ready.intersection(ends)
 
 
 def drain(last_words: int, heard: Callable[[bytes], None]) -> None:

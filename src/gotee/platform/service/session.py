@@ -21,8 +21,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from gotee.errors import ImageError
-from gotee.image.load import FIRST as STAGE_FIRST
-from gotee.image.load import LOADED, NAMED, Loaded, Loading, verify
+from gotee.image.load import STAGES, Loaded, Loading, verify
 from gotee.image.manifest import SOURCE, Listed
 from gotee.image.sgxs import MOST_BYTES
 from gotee.platform import birth, early, sandbox
@@ -65,9 +64,9 @@ class Session:
             hello, descriptors = wire.receive(self._host, None)
             if hello == {"gotee": wire.VERSION, "status": True} and not descriptors:
                 return self.tell({**self._told})
-            loaded, link = self._image(hello, descriptors)
+            loading, link = self._image(hello, descriptors)
             signal.alarm(0)
-            self._start(loaded, link)
+            self._start(loading, link)
         except (ImageError, wire.Broken, OSError, ValueError) as error:
             self.tell({"refused": str(error)})
 
@@ -86,7 +85,7 @@ class Session:
 
     # -- taking ------------------------------------------------------------------------------------------------
 
-    def _image(self, hello: dict[str, object], descriptors: list[int]) -> tuple[Loaded, list[int]]:
+    def _image(self, hello: dict[str, object], descriptors: list[int]) -> tuple[Loading, list[int]]:
         count = hello.get("link")
         if hello.get("gotee") != wire.VERSION:
             raise ImageError("the platform speaks another version of the protocol: install the same version of gotee")
@@ -100,10 +99,10 @@ class Session:
         manifest, _, _ = verify(stream, signature)
         places, handed = self._places([file for file in sorted(manifest.files) if file.role != SOURCE])
         loading = Loading(stream, signature, places, sources=False)
-        for stage in (STAGE_FIRST, LOADED, NAMED):
+        for stage in STAGES:
             loading.finish(stage)
         wire.close(handed)
-        return loading.loaded, descriptors[2:]
+        return loading, descriptors[2:]
 
     def _bytes(self, descriptor: int, most: int, what: str) -> bytes:
         """A private copy of handed-over memory."""
@@ -149,8 +148,9 @@ class Session:
 
     # -- running -----------------------------------------------------------------------------------------------
 
-    def _start(self, loaded: Loaded, link: list[int]) -> None:
-        answers = Answers(einit(loaded.measurement, loaded.signature, LEVEL), self._settings.state)
+    def _start(self, loading: Loading, link: list[int]) -> None:
+        loaded = loading.loaded
+        answers = Answers(einit(loaded.measurement, loaded.signature, LEVEL), self._settings.state, loading.fill)
         last_words, standard_error = os.pipe()
         waiting, gate = os.pipe()
         os.write(gate, b"11")  # everything is verified: the enclave waits for nothing
