@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -388,7 +389,10 @@ def test_the_end_of_its_session_ends_an_enclave(service: Service, image: Image) 
 
 
 def _daemon(platform: list[int]) -> int:
-    parents = {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in platform}
+    parents = {}
+    for pid in platform:
+        with suppress(OSError):  # a session that only told the status has ended
+            parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return next(pid for pid, parent in parents.items() if parent not in parents)
 
 
