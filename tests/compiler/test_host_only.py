@@ -12,7 +12,7 @@ from gotee.compiler.remembered import partition
 from gotee.errors import CompileError
 
 HEAD = "import sys, threading, asyncio\nfrom gotee import Chan, go, gosecure, select\n"
-ENTRY = "def add(a, b):\n    return a + b + BASE\nBASE = 1\n"
+ENTRY = "def add(a, b):\n    return a + b + BASE + len(BASES)\nBASE = 1\nBASES = []\n"
 
 
 def partition_of(folder: Path, source: str, **files: str) -> Partition:
@@ -43,6 +43,15 @@ def inside(trusted: Partition, module: str = "app") -> str:
         "gosecure(add, 1, 2)\nsys.exit(0)",
         "def main():\n    gosecure(add, 1, 2)\ntry:\n    main()\nexcept KeyboardInterrupt:\n    pass\n",
         "r = gosecure(add, 1, 2)\nprint(r.result())",
+        "main = lambda: gosecure(add, 1, 2)\nagain = main\nagain()\n(lambda: gosecure(add, 1, 2))()",
+        "print(list(map(lambda i: gosecure(add, i, 2).result(), [1])))",
+        "def main(): gosecure(add, len(BASES), 2)\nT = {'x': main}\nT['x']()\nT.get('x')()\nBASES.append(1)",
+        "from functools import partial\nrun = partial(gosecure, add)\nprint(run(1, 2).result())",
+        "class Token:\n    value = gosecure(add, 1, 2).result()\ndef f(x=gosecure(add, 1, 2)):\n    pass",
+        "C: Chan[int] = Chan[int](1)\ngosecure(add, 1, 2)\nprint(list(C), sum(x for x in C))",
+        "def a():\n    b()\n    gosecure(add, 1, 2)\ndef b():\n    a()\nif BASES:\n    a()\nb()",
+        "class App:\n    def run(self):\n        BASES.append(gosecure(add, 1, 2))\n"
+        "class Other(App):\n    def stop(self):\n        pass\nother = Other()\nother.run()",
     ],
 )
 def test_what_starts_routines_at_import_is_left_out_and_recorded(tmp_path: Path, statement: str) -> None:
@@ -52,7 +61,7 @@ def test_what_starts_routines_at_import_is_left_out_and_recorded(tmp_path: Path,
     assert "main()" not in text.replace("def main()", "")
     assert "sys.exit" not in text
     assert trusted.host_only
-    assert trusted.definitions == ["app:BASE", "app:add"]
+    assert trusted.definitions == ["app:BASE", "app:BASES", "app:add"]
 
 
 def test_lines_stay_where_they_are(tmp_path: Path) -> None:
@@ -77,6 +86,70 @@ def test_a_statement_that_may_end_the_process_and_changes_trusted_state_is_an_er
     with pytest.raises(CompileError) as caught:
         partition_of(tmp_path, source)
     assert caught.value.code == "GT311"
+
+
+UNSEEN = {
+    "methods of one name": """
+class App:
+    def run(self, other): gosecure(add, 1, 2)
+class Table:
+    def run(self, other): BASES.append(other)
+def make(): return Table(), App()
+table, app = make()
+table.run(app)
+""",
+    "functions of one table": """
+TABLE = {}
+def on(name):
+    def mark(f):
+        TABLE[name] = f
+        return f
+    return mark
+def fire(name): return TABLE[name]()
+@on("host")
+def host(): return gosecure(add, 1, 2)
+@on("inside")
+def inside(): BASES.append(1)
+fire("inside")
+""",
+}
+
+
+@pytest.mark.parametrize("kind", UNSEEN)
+def test_what_may_start_routines_or_change_trusted_state_is_refused(tmp_path: Path, kind: str) -> None:
+    source = UNSEEN[kind] + "if __name__ == '__main__':\n    gosecure(add, 1, 2)\n"
+    with pytest.raises(CompileError) as caught:
+        partition_of(tmp_path, source + "def use(): return fire('inside')\ndef main(): gosecure(use)\n")
+    assert caught.value.code == "GT312"
+
+
+@pytest.mark.parametrize(
+    ("how", "call"),
+    [
+        ("from compat import secure", "secure(add, 1, 2)"),
+        ("import compat", "compat.secure(add, 1, 2)"),
+        ("from compat import *\nrun = secure", "run(add, 1, 2)"),
+        ("from functools import partial", "partial(gosecure, add)"),
+        ("plus = add", "gosecure(plus, 1, 2)"),
+    ],
+)
+def test_an_entry_is_found_however_gosecure_is_spelled(tmp_path: Path, how: str, call: str) -> None:
+    compat = "from gotee import gosecure as secure\nimport app\n"  # in a circle
+    trusted = partition_of(tmp_path, f"{how}\ndef main():\n    {call}\n", compat=compat)
+    assert trusted.entries == [("app", "add")]
+
+
+def test_a_main_file_may_lie_in_a_folder_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "secret.py").write_text("def sign(m):\n    return m\ndef unused():\n    pass\n")
+    (tmp_path / "core" / "app.py").write_text(
+        "import os, sys\nsys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))\n"
+        "from core.secret import sign\nfrom gotee import gosecure\nprint(gosecure(sign, 1).result())\n"
+    )
+    trusted = partition(tmp_path / "core" / "app.py")
+    assert trusted.entries == [("core.secret", "sign")]
+    assert trusted.definitions == ["core.secret:sign"]
+    assert trusted.root == tmp_path
 
 
 def test_a_function_registered_with_the_web_framework_of_the_host_stays_outside(tmp_path: Path) -> None:
@@ -106,7 +179,7 @@ def test_why_prints_the_chain_to_an_entry(tmp_path: Path, capsys: pytest.Capture
     assert gotee(["why", "BASE", str(tmp_path / "app.py")]) == 0
     said = capsys.readouterr().out
     assert "app:BASE is inside" in said
-    assert said.endswith("  <- app:add, an entry: gosecure in app line 10\n")
+    assert said.endswith("  <- app:add, an entry: gosecure in app line 11\n")
     assert gotee(["why", "--not", "unused", str(tmp_path / "app.py")]) == 0
     assert "nothing that stays uses it" in capsys.readouterr().out
     assert gotee(["why", "unused", str(tmp_path / "app.py")]) == 1

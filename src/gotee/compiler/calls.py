@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gotee.compiler.entries import names_of_gosecure, resolve
+from gotee.compiler.entries import resolve, spellings
 from gotee.compiler.partition import Entry
 from gotee.compiler.program import Module, Program
 
@@ -22,14 +22,12 @@ class SecuredCall(NamedTuple):
 
 def secured_calls(program: Program) -> list[SecuredCall]:
     """All of a program's `gosecure` calls, by module and line. Raises CompileError where an entry cannot be one."""
-    found = [call for module in program.modules.values() for call in _of_module(program, module)]
+    spelled = spellings(program)
+    found = [call for name, names in spelled.items() for call in _of_module(program, program.modules[name], names)]
     return sorted(found, key=lambda call: (call.module, call.node.lineno, call.node.col_offset))
 
 
-def _of_module(program: Program, module: Module) -> Iterator[SecuredCall]:
-    names = names_of_gosecure(module)
-    if not names:
-        return
+def _of_module(program: Program, module: Module, names: set[str]) -> Iterator[SecuredCall]:
     for statement in module.tree.body:
         owner = getattr(statement, "name", "<module>")
         for node in ast.walk(statement):

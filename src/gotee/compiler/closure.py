@@ -27,6 +27,7 @@ from gotee.compiler.outside import packages_outside
 from gotee.compiler.partition import Entry, Partition
 from gotee.compiler.program import Module, Program, parents
 from gotee.compiler.statements import Unit
+from gotee.compiler.unseen import refuse_unseen
 from gotee.errors import CompileError
 
 
@@ -91,6 +92,7 @@ def analyse(program: Program, entries: list[Entry]) -> Analysis:
         roots.append(graph.name(module, entry.name))
     fixpoint = Fixpoint(graph, roots)
     _refuse_host_only(graph, fixpoint)
+    refuse_unseen(graph, fixpoint)
     _refuse_dynamic(graph, fixpoint)
     return Analysis(_result(graph, fixpoint, entries), graph, fixpoint)
 
@@ -234,16 +236,13 @@ def _listed(graph: Graph, fixpoint: Fixpoint) -> set[str]:
     for owner in {owner for node, owners in graph.data_users.items() if node in fixpoint.kept for owner in owners}:
         module = program.modules[owner]
         folder = module.file if module.namespace else module.file.parent
-        here = program.disk.modules_in if folder == program.root else program.disk.modules_below
-        files |= set(here(folder))
-        if folder == program.root:
+        plain = folder in (program.root, program.home)
+        files |= set(program.disk.modules_in(folder) if plain else program.disk.modules_below(folder))
+        if plain:
             files |= set(program.disk.modules_named(folder, texts_of(unit.node for unit in units)))
-    found = set()
-    for file in files:
-        parts = file.relative_to(program.root).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        if (listed := program.find(name)) is not None and listed.file == file:
-            found |= {name, *(parent for parent in parents(name) if program.find(parent) is not None)}
+    found: set[str] = set()
+    for name in filter(None, map(program.name_of, sorted(files))):
+        found |= {name, *(parent for parent in parents(name) if program.find(parent) is not None)}
     return found
 
 
@@ -255,9 +254,9 @@ def _data(graph: Graph, fixpoint: Fixpoint) -> list[str]:
     for owner in owners:
         module = graph.program.modules[owner]
         folder = module.file if module.namespace else module.file.parent
-        if folder != root:
+        if folder not in (root, graph.program.home):
             found |= set(graph.program.disk.data_below(folder))
-    if any(graph.program.modules[owner].file.parent == root for owner in owners):
+    for folder in {graph.program.modules[owner].file.parent for owner in owners} & {root, graph.program.home}:
         texts = texts_of(graph.unit_of(node)[1].node for node in fixpoint.kept if node[0] == "unit")
-        found |= set(graph.program.disk.data_named(root, texts))
+        found |= set(graph.program.disk.data_named(folder, texts))
     return sorted(file.relative_to(root).as_posix() for file in found)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from gotee.compiler.names import Body, ImportUse, Ref, Step, Uses
 from gotee.compiler.quoted import types_in
-from gotee.compiler.reading import READ_METHODS, READING, read_parts
+from gotee.compiler.reading import ITERATING, READ_METHODS, READING, read_parts
 from gotee.compiler.scopes import (
     Imported,
     arguments_of,
@@ -32,6 +32,7 @@ from gotee.compiler.scopes import (
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
+_GETTERS = ("get", "pop", "setdefault", "getattr", "popleft", "popitem")
 _CHANNEL = re.compile(r"\bChan\b")
 _ATTRIBUTE_FUNCTIONS = {"getattr", "hasattr", "setattr", "delattr"}
 
@@ -90,6 +91,7 @@ class _Collector:
         self._path: list[str] = []
         self._read: set[int] = set()  # expressions that the code around them only looks at
         self._augmented: set[int] = set()
+        self._loops: set[str] = set()  # names that loops give values
         self._table: dict[type, Callable[..., None]] = {
             ast.Name: self._name,
             ast.Attribute: self._chain,
@@ -170,6 +172,7 @@ class _Collector:
                 self._body.calls.append(ref)
         if not meanings:
             self._frames(node, steps)
+        self._body.dispatches = self._body.dispatches or self._dispatches(name.id, steps)
         called = bool(steps) and isinstance(steps[0], ast.Call)
         if called and not meanings:
             self._body.local_calls.add(name.id)
@@ -177,6 +180,17 @@ class _Collector:
         for position, step in enumerate(steps[1:], 1):
             if isinstance(step, ast.Call) and isinstance(before := steps[position - 1], str):
                 self._body.methods.append((before, step, self._is_channel(name.id)))
+
+    def _dispatches(self, name: str, steps: tuple[Step, ...]) -> bool:
+        """Whether a chain calls what comes out of a table or a loop: `TABLE[key]()`, `for f in TABLE: f()`."""
+        if steps and isinstance(steps[0], ast.Call) and name in self._loops:
+            return True
+        for position, step in enumerate(steps[1:], 1):
+            before = steps[position - 1]
+            asked = isinstance(before, ast.Call) and (name if position == 1 else steps[position - 2]) in _GETTERS
+            if isinstance(step, ast.Call) and (asked or isinstance(before, ast.Subscript)):
+                return True
+        return False
 
     def _is_channel(self, name: str) -> bool:
         return any(name in scope.channels for scope in self._scopes)
@@ -195,6 +209,7 @@ class _Collector:
                 self.uses.mentions.add(base.attr)
                 base = base.value
             elif isinstance(base, ast.Call):
+                self._iterates(base.args if getattr(base.func, "id", "") in ITERATING else [])
                 spelled = self._attribute_call(base)
                 if spelled is not None:
                     store = store or (base is node and spelled[2])
@@ -230,6 +245,8 @@ class _Collector:
         else:
             self._methods_of(steps)
             self._frames(node, tuple(steps))
+            if isinstance(base, ast.Lambda) and steps and isinstance(steps[0], ast.Call):
+                self._body.lambdas.append(base)
             self.visit(base)
         self._quoted_types(node)
         before, self._exempt = self._exempt, self._soft
@@ -359,7 +376,7 @@ class _Collector:
         scope.channels |= channels
         outer, deferred, guarded = self._body, self._deferred, self._guarded
         self._path.append(getattr(node, "name", "<lambda>"))
-        self._body = Body(".".join(self._path), parameters=parameters)
+        self._body = Body(".".join(self._path), parameters=parameters, node=node)
         self.uses.bodies.append(self._body)
         self._deferred, self._guarded = True, False
         self._scopes.append(scope)
@@ -401,10 +418,12 @@ class _Collector:
 
     def _comprehension(self, node: Comprehension) -> None:
         first = node.generators[0]
+        self._iterates([generator.iter for generator in node.generators])
         for generator in node.generators:
             self._read.update(map(id, read_parts(generator)))
         self.visit(first.iter)
         names = set(bound_names(generator.target for generator in node.generators))
+        self._loops |= names
         self._scopes.append(_Scope("comprehension", names, set()))
         for generator in node.generators:
             if generator is not first:
@@ -454,9 +473,14 @@ class _Collector:
         self._all(children(node))
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
-        if isinstance(node.iter, ast.Name):
-            self._body.methods.append(("__iter__", node.iter, self._is_channel(node.iter.id)))
+        self._iterates([node.iter])
+        self._loops.update(bound_names([node.target]))
         self._all(children(node))
+
+    def _iterates(self, nodes: list[ast.expr]) -> None:
+        for node in nodes:
+            if isinstance(node, ast.Name):
+                self._body.methods.append(("__iter__", node, self._is_channel(node.id)))
 
     def _global(self, node: ast.Global) -> None:
         self.uses.writes |= set(node.names)

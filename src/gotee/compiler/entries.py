@@ -11,32 +11,60 @@ import builtins
 from collections.abc import Iterator
 
 from gotee.compiler.partition import Entry
-from gotee.compiler.program import Module, Program, import_base
+from gotee.compiler.program import Module, Program, import_base, import_statements
 from gotee.compiler.scopes import bindings_of
 from gotee.errors import CompileError
 
 
 def find_entries(program: Program) -> list[Entry]:
     """All entries of a program, in a fixed order."""
-    found = {entry for module in program.modules.values() for entry in _entries_of(program, module)}
+    spelled = spellings(program)
+    found = {entry for name, names in spelled.items() for entry in _entries_of(program, program.modules[name], names)}
     return sorted(found)
 
 
-def _entries_of(program: Program, module: Module) -> Iterator[Entry]:
-    names = names_of_gosecure(module)
+def _entries_of(program: Program, module: Module, names: set[str]) -> Iterator[Entry]:
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
+        if not isinstance(node, ast.Call):
+            continue
+        if ast.unparse(node.func) in names:
             if not node.args:
                 raise _error(module, node, "GT201", "gosecure() names no function", "write gosecure(f, x)")
             entry = resolve(program, module, node.args[0])
-            if entry is not None:
-                yield entry
+        else:
+            entry = _handed_over(program, module, node, names)
+        if entry is not None:
+            yield entry
 
 
-def names_of_gosecure(module: Module) -> set[str]:
-    """How `gosecure` is spelled in a module."""
-    names = set()
-    for node in ast.walk(module.tree):
+def _handed_over(program: Program, module: Module, call: ast.Call, names: set[str]) -> Entry | None:
+    """The entry of `partial(gosecure, f)` or `pool.submit(gosecure, f)`."""
+    first = call.args[0] if len(call.args) > 1 else None
+    if not isinstance(first, (ast.Name, ast.Attribute)) or ast.unparse(first) not in names:
+        return None
+    try:
+        return resolve(program, module, call.args[1])
+    except CompileError:
+        return None  # seen when it runs
+
+
+def spellings(program: Program) -> dict[str, set[str]]:
+    """How `gosecure` is spelled in each module that has it, through other modules of the program too."""
+    found = {name: names for name, module in program.modules.items() if (names := _own_spellings(module))}
+    while found:
+        before = sum(map(len, found.values()))
+        for module in list(program.modules.values()):
+            names = set(_passed_on(module, found))
+            if names:
+                found.setdefault(module.name, set()).update(names)
+        if sum(map(len, found.values())) == before:
+            break
+    return found
+
+
+def _own_spellings(module: Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(module.tree) if "gotee" in module.source else ():
         if isinstance(node, ast.ImportFrom) and node.module == "gotee" and not node.level:
             names |= {alias.asname or "gosecure" for alias in node.names if alias.name in ("gosecure", "*")}
         elif isinstance(node, ast.Import):
@@ -44,14 +72,41 @@ def names_of_gosecure(module: Module) -> set[str]:
     return names
 
 
-def resolve(program: Program, module: Module, node: ast.expr) -> Entry | None:
+def _passed_on(module: Module, found: dict[str, set[str]]) -> Iterator[str]:
+    """The spellings that a module has from others, and by assignment."""
+
+    def plain(other: str) -> set[str]:
+        return {name for name in found.get(other, ()) if "." not in name}  # no chains: imports may go in circles
+
+    for node in import_statements(module.tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from (f"{alias.asname or alias.name}.{name}" for name in plain(alias.name))
+            continue
+        base = import_base(module, node)
+        there = plain(base)
+        for alias in node.names:
+            if alias.name == "*":
+                yield from there
+            elif alias.name in there:
+                yield alias.asname or alias.name
+            inner = plain(f"{base}.{alias.name}".lstrip("."))
+            yield from (f"{alias.asname or alias.name}.{name}" for name in inner)
+    own = found.get(module.name, ())
+    for statement in module.tree.body if own else ():
+        named = isinstance(statement, ast.Assign) and isinstance(statement.value, (ast.Name, ast.Attribute))
+        if named and ast.unparse(statement.value) in own:  # type: ignore[attr-defined]
+            yield from (target.id for target in statement.targets if isinstance(target, ast.Name))  # type: ignore[attr-defined]
+
+
+def resolve(program: Program, module: Module, node: ast.expr, depth: int = 0) -> Entry | None:
     """The entry that an expression names; None if only the running program knows. Raises CompileError."""
     if isinstance(node, ast.Name):
-        return _resolve_name(program, module, node.id, node)
+        return _resolve_name(program, module, node.id, node, depth)
     if isinstance(node, ast.Attribute):
         for other in program.imports(module):
             if ast.unparse(node.value) in _names_of_module(module, other):
-                return _resolve_name(program, other, node.attr, node)
+                return _resolve_name(program, other, node.attr, node, depth)
         if _is_method(module, node):
             raise _error(
                 module,
@@ -102,6 +157,9 @@ def _resolve_name(program: Program, module: Module, name: str, node: ast.expr, d
                 f"{name} is a class and cannot be a secured routine",
                 "write a module-level function that makes the object",
             )
+        aliased = isinstance(statement, ast.Assign) and isinstance(statement.value, (ast.Name, ast.Attribute))
+        if aliased and depth < 100 and _is_alias(module, statement, name):
+            return resolve(program, module, statement.value, depth + 1)  # type: ignore[attr-defined]
         if isinstance(statement, ast.ImportFrom) and depth < 100:
             for alias in statement.names:
                 if (alias.asname or alias.name) == name:
@@ -128,6 +186,13 @@ def _resolve_name(program: Program, module: Module, name: str, node: ast.expr, d
             "write a module-level function that calls it",
         )
     return None
+
+
+def _is_alias(module: Module, statement: ast.stmt, name: str) -> bool:
+    """Whether a statement, and nothing else in its module, gives a name what another name or chain is."""
+    assert isinstance(statement, ast.Assign)
+    bound = any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
+    return bound and sum(1 for _ in bindings_of(module.tree, name)) == 1
 
 
 def _yields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -27,6 +27,7 @@ from gotee.compiler.bystring import Strings
 from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, NAMESPACE_WRITES, SOURCE_READERS, overridden
 from gotee.compiler.exposed import expose
 from gotee.compiler.externals import Externals
+from gotee.compiler.facts import DEFINITIONS
 from gotee.compiler.files import only_folder
 from gotee.compiler.hostonly import HostOnly, Reason
 from gotee.compiler.imports import MODULE_ATTRIBUTES, Event, External, Missing, Name, Resolver, Submodule, Value
@@ -230,7 +231,7 @@ class Graph:
             self.reach(node, ALWAYS if name == "__path__" else self.name(module, name))
         if any(isinstance(child, (ast.Raise, ast.Assert)) for child in own_nodes([unit.node])):
             self.reach(node, ("exists", module.name))  # if the module is imported inside, it fails as it does outside
-        starts = isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and (
+        starts = isinstance(unit.node, (*DEFINITIONS, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Expr)) and (
             self.host.function_reason(module, unit) is not None or self._decorated_outside(module, unit)
         )
         self.uses(module, unit, node, unit.uses, only_immediate_reach=starts)

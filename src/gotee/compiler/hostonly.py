@@ -7,6 +7,7 @@ classes it names, and functions that it hands to code outside of the program.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gotee.compiler.imports import External, Name, Resolver
@@ -43,13 +44,16 @@ class HostOnly:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._known: dict[tuple[str, int], Reason | None] = {}
+        self._asked: set[tuple[str, int]] = set()  # what was looked at for the present question
         self._uses_gotee: dict[str, bool] = {}
 
     def reason(self, module: Module, unit: Unit) -> Reason | None:
         """Why only the host may run a statement, or None."""
-        if unit.dead or isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or unit.is_import:
+        if unit.dead or unit.is_import:
             return None
         reason = self._body(module, unit, unit.body)
+        if isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            return None if reason is None or reason.exits or reason.guess else reason
         if reason is not None and reason.exits and _is_optional_import(unit.node):
             return None
         return reason
@@ -62,12 +66,51 @@ class HostOnly:
                 return reason
         return None
 
+    def dispatches(self, module: Module, unit: Unit) -> bool:
+        """Whether running a statement may call what it finds in a table or a loop, so that it is not seen what."""
+        seen: set[int] = set()
+        work = [(module, unit, unit.body)]
+        while work:
+            owner, where, body = work.pop()
+            if body.dispatches:
+                return True
+            if id(body) not in seen:
+                seen.add(id(body))
+                work += self._callees(owner, where, body)
+        return False
+
+    def _callees(self, module: Module, unit: Unit, body: Body) -> Iterator[tuple[Module, Unit, Body]]:
+        """The bodies that a body may run, as far as names and names of methods say."""
+        names = body.local_calls | {name for name, _, _ in body.methods}
+        for owner, definition in [(module, unit), *self._classes_near(module, unit)] if names else ():
+            yield from (
+                (owner, definition, b) for b in definition.uses.bodies[1:] if b.name.rpartition(".")[2] in names
+            )
+        yield from ((module, unit, inner) for inner in unit.uses.bodies[1:] if inner.node in body.lambdas)
+        for ref in body.calls:
+            for event in self._resolver.follow(module, ref):
+                for other in self._binding(event) if isinstance(event, Name) else ():
+                    made = isinstance(other.node, ast.ClassDef)
+                    called = {f"{event.name}.{name}" for name in _CONSTRUCTORS} if made else {event.name}  # type: ignore[union-attr]
+                    yield from ((event.module, other, b) for b in other.uses.bodies[1:] if b.name in called)  # type: ignore[union-attr]
+
     def _body(self, module: Module, unit: Unit, body: Body) -> Reason | None:
+        """What a body reaches. Bodies that call each other in a circle are looked at once for each question."""
         key = (module.name, id(body))
-        if key not in self._known:
-            self._known[key] = None
-            self._known[key] = self._search(module, unit, body)
-        return self._known[key]
+        if key in self._known:
+            return self._known[key]
+        first = not self._asked
+        if key in self._asked:
+            return None
+        self._asked.add(key)
+        reason = self._search(module, unit, body)
+        if reason is not None:
+            self._known[key] = reason
+        if first:
+            if reason is None:
+                self._known.update(dict.fromkeys(self._asked))
+            self._asked.clear()
+        return reason
 
     def _search(self, module: Module, unit: Unit, body: Body) -> Reason | None:
         """What a body reaches; starting a routine counts before ending the process."""
@@ -75,7 +118,7 @@ class HostOnly:
         for node in body.exits:
             ends = Reason(ast.unparse(node), (), True)
         for ref in body.calls:
-            reason = self._call(module, ref)
+            reason = self._call(module, unit, ref)
             if reason is not None and not reason.exits:
                 return reason
             ends = ends or reason
@@ -91,6 +134,11 @@ class HostOnly:
 
     def _own(self, module: Module, unit: Unit, body: Body, ends: Reason | None) -> Reason | None:
         """Functions inside this one that it calls, methods of its class, methods of classes that it names."""
+        for node in body.lambdas:
+            reason = self._lambda(module, unit, node)
+            if reason is not None and not reason.exits:
+                return reason
+            ends = ends or reason
         owner = body.name.rpartition(".")[0]
         inner = {f"{body.name}.{name}" for name in body.local_calls}
         methods = {name for name, _, _ in body.methods}
@@ -152,17 +200,22 @@ class HostOnly:
         return found
 
     def _classes_near(self, module: Module, unit: Unit) -> list[tuple[Module, Unit]]:
-        """The classes that a statement names, itself or through the variables that it names."""
+        """The classes that a statement names, itself, through the variables that it names, or in what makes these."""
         found, seen, wanted = [], {(module.name, unit.index)}, [(module, unit)]
         while wanted:
             owner, current = wanted.pop()
+            makes = isinstance(current.node, (ast.FunctionDef, ast.AsyncFunctionDef))
             for ref in current.uses.refs:
-                for event in self._resolver.follow(owner, ref) if ref.immediate else ():
+                for event in self._resolver.follow(owner, ref) if ref.immediate or makes else ():
                     if not isinstance(event, Name):
                         continue
                     for other in self._binding(event):
                         key = (event.module.name, other.index)
-                        if key in seen or isinstance(other.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                        function = isinstance(other.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+                        called = bool(ref.steps) and isinstance(ref.steps[0], ast.Call)
+                        if key in seen or (function and not (called and isinstance(current.node, ast.Assign))):
+                            continue
+                        if makes and not isinstance(other.node, ast.ClassDef):
                             continue
                         seen.add(key)
                         wanted.append((event.module, other))
@@ -170,19 +223,19 @@ class HostOnly:
                             found.append((event.module, other))
         return found
 
-    def _call(self, module: Module, ref: Ref) -> Reason | None:
+    def _call(self, module: Module, unit: Unit, ref: Ref) -> Reason | None:
         for event in self._resolver.follow(module, ref):
             if isinstance(event, External):
-                reason = self._external(module, event)
+                reason = self._external(module, unit, event)
             elif isinstance(event, Name):
-                reason = self._in_program(module, event)
+                reason = self._in_program(module, unit, event)
             else:
                 reason = None
             if reason is not None:
                 return reason
         return None
 
-    def _external(self, module: Module, event: External) -> Reason | None:
+    def _external(self, module: Module, unit: Unit, event: External) -> Reason | None:
         call = event.steps[0] if event.steps else None
         if event.dotted.startswith("gotee.") and isinstance(call, ast.Call) and event.dotted in _STARTERS:
             return Reason(event.dotted, (), False)
@@ -192,44 +245,74 @@ class HostOnly:
             return None
         for step in event.steps:
             if isinstance(step, ast.Call):
-                reason = self._handed_over(module, step)
+                reason = self._handed_over(module, unit, step)
                 if reason is not None:
                     return reason
         return None
 
-    def _handed_over(self, module: Module, call: ast.Call) -> Reason | None:
+    def _handed_over(self, module: Module, unit: Unit, call: ast.Call) -> Reason | None:
         """A function given to code that may call it."""
         for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
+            if isinstance(argument, ast.Lambda) and (reason := self._lambda(module, unit, argument)) is not None:
+                return reason
             if isinstance(argument, (ast.Name, ast.Attribute)):
                 chain = chain_of(argument)
                 events = self._resolver.follow(module, chain) if chain is not None else ()
                 for event in events:
+                    if isinstance(event, External) and event.dotted in _STARTERS:
+                        return Reason(event.dotted, (), False)
                     if isinstance(event, Name) and event.last:
                         reason = self._called(event)
                         if reason is not None:
                             return reason
         return None
 
-    def _in_program(self, module: Module, event: Name) -> Reason | None:
+    def _lambda(self, module: Module, unit: Unit, node: ast.AST) -> Reason | None:
+        inner = next((body for body in unit.uses.bodies[1:] if body.node is node), None)
+        reason = self._body(module, unit, inner) if inner is not None else None
+        return _through("<lambda>", reason) if reason is not None else None
+
+    def _in_program(self, module: Module, unit: Unit, event: Name) -> Reason | None:
         steps = event.steps
         if not steps:
             return None
         first = steps[0]
+        if len(steps) > 2 and first in ("get", "pop", "setdefault") and isinstance(steps[2], ast.Call):
+            return self._one_of(event)
         if len(steps) > 1 and isinstance(first, str) and isinstance(steps[1], ast.Call):
             if first in _CHANNEL and self._is_channel(event):
                 return Reason(f"a channel operation, {event.name}.{first}", (), False)
             return self._method(event, first)
+        if isinstance(first, ast.Subscript) and any(isinstance(step, ast.Call) for step in steps):
+            return self._one_of(event)
         if not isinstance(first, ast.Call):
             return None
         reason = self._called(event)
         if reason is None and any(body.calls_parameter for unit in self._binding(event) for body in unit.uses.bodies):
-            reason = self._handed_over(module, first)
+            reason = self._handed_over(module, unit, first)
         return reason
 
-    def _called(self, event: Name) -> Reason | None:
+    def _one_of(self, event: Name) -> Reason | None:
+        """`TABLE[key]()` calls one of the functions that the table's statement names."""
+        for unit in self._binding(event):
+            for ref in unit.uses.refs if isinstance(unit.node, (ast.Assign, ast.AnnAssign)) else ():
+                for other in self._resolver.follow(event.module, ref) if not (ref.steps or ref.store) else ():
+                    if isinstance(other, Name) and other.last and (reason := self._called(other)) is not None:
+                        return reason
+        return None
+
+    def _called(self, event: Name, depth: int = 0) -> Reason | None:
         for unit in self._binding(event):
             node = unit.node
             names = {event.name}
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None and depth < 20:
+                reason = self._lambda(event.module, unit, node.value)
+                chain = chain_of(node.value)
+                for other in self._resolver.follow(event.module, chain) if chain is not None else ():
+                    if isinstance(other, Name) and other.last and reason is None:
+                        reason = self._called(other, depth + 1)
+                if reason is not None:
+                    return reason
             if isinstance(node, ast.ClassDef):
                 names = {f"{node.name}.{constructor}" for constructor in _CONSTRUCTORS[:3]}
             for body in unit.uses.bodies[1:]:

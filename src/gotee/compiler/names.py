@@ -68,6 +68,9 @@ class Body:
     parameters: frozenset[str] = frozenset()
     calls_parameter: bool = False
     local_calls: set[str] = field(default_factory=set)
+    node: ast.AST | None = None  # the function
+    dispatches: bool = False  # whether it calls what it takes from a table or a loop
+    lambdas: list[ast.AST] = field(default_factory=list)  # that it calls where they stand
 
 
 def chain_of(node: ast.expr) -> Ref | None:

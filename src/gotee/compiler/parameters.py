@@ -45,6 +45,7 @@ class Parameters:
     def __init__(self) -> None:
         self._calls: dict[tuple[str, str], list[tuple[Module, Unit, ast.Call]]] = defaultdict(list)
         self._escaped: set[tuple[str, str]] = set()
+        self._users: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
         self._wanted: list[Wanted] = []
         self._relied: list[tuple[Node, Ref, tuple[str, ...]]] = []
         self._busy: set[tuple[str, str, str]] = set()
@@ -56,6 +57,11 @@ class Parameters:
             self._calls[key].append((caller, unit, event.steps[0]))
         elif not store and not (event.steps and isinstance(event.steps[0], str) and event.steps[0].startswith("__doc")):
             self._escaped.add(key)
+            self._users[key].append((caller.name, unit.index))
+
+    def handed_on(self, module: str, name: str) -> list[tuple[str, int]]:
+        """The statements that use a global otherwise than by calling it."""
+        return self._users[module, name]
 
     def rely(self, node: Node, ref: Ref, relied: Iterable[tuple[str, ...]]) -> None:
         """A computed name was resolved in the belief that no code sets or changes these (see `texts`)."""

@@ -16,6 +16,8 @@ from gotee.compiler.scopes import without_own_meaning
 from gotee.errors import CompileError
 from gotee.syntax.rewrite import rewrite
 
+_MOST_RISES = 3  # folders above the main file's that it may add to sys.path
+
 
 @dataclass(frozen=True, eq=False)
 class Module:
@@ -51,7 +53,9 @@ class Program:
     def __init__(self, main: Path, root: Path | None = None, disk: Disk | None = None) -> None:
         self.disk = disk or Disk()
         main = self.disk.resolved(main)
-        self.root = main.parent if root is None else self.disk.resolved(root)
+        self.home = main.parent  # where the main file lies
+        self.root = self.home if root is None else self.disk.resolved(root)
+        self._rises = _MOST_RISES if root is None else 0
         self.modules: dict[str, Module] = {}
         self._absent: set[str] = set()
         self._folders: list[Path] = [self.root]  # where modules are found
@@ -87,11 +91,11 @@ class Program:
         found = self.find(package)
         if found is None or not found.package:
             return []
-        folder = self.root.joinpath(*package.split("."))
+        folder = found.file.parent if found.file.suffix == ".py" else found.file
         names = []
         for file in self.disk.modules_below(folder):
-            parts = file.relative_to(self.root).with_suffix("").parts
-            names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+            parts = file.relative_to(folder).with_suffix("").parts
+            names.append(".".join([package, *(parts[:-1] if parts[-1] == "__init__" else parts)]))
         return [module for module in map(self.find, names) if module is not None]
 
     def _read_all(self) -> None:
@@ -117,7 +121,10 @@ class Program:
             return
         for added in added_paths(module.tree, module.file):
             there = self.disk.is_folder(added.folder)
-            if there and self.disk.resolved(added.folder).is_relative_to(self.root):
+            folder = self.disk.resolved(added.folder) if there else added.folder
+            if there and added.package is None and self._is_above(folder):
+                self.root = folder
+            if there and folder.is_relative_to(self.root):
                 name = module.name if isinstance(added.package, ast.Name) and added.package.id == "__path__" else None
                 name = name or (ast.unparse(added.package) if added.package is not None else None)
                 inside = self._before if added.first else self._inside
@@ -125,6 +132,22 @@ class Program:
                 if added.folder not in folders:
                     folders.insert(0 if added.first else len(folders), added.folder)
                     self._widened = True
+
+    def _is_above(self, folder: Path) -> bool:
+        """Whether the main file lies in a folder of the program: `app/main.py` that adds the folder of `app`."""
+        levels = len(self.home.parts) - len(folder.parts)
+        return self.root.is_relative_to(folder) and 0 < levels <= self._rises and folder != Path.home()
+
+    def name_of(self, file: Path) -> str | None:
+        """The name by which a file is a module of the program, or None."""
+        for folder in dict.fromkeys([*self._folders, self.root]):
+            if file.is_relative_to(folder):
+                parts = file.relative_to(folder).with_suffix("").parts
+                name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+                found = self.find(name) if name else None
+                if found is not None and found.file == file:
+                    return name
+        return None
 
     def _search(self, name: str) -> Module | None:
         parts = name.split(".")
@@ -210,7 +233,7 @@ def parents(name: str) -> list[str]:
 
 def imported_names(module: Module) -> Iterator[str]:
     """Every module name that an import statement anywhere in the module may mean."""
-    for node in _import_statements(module.tree):
+    for node in import_statements(module.tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from (*parents(alias.name), alias.name)
@@ -222,7 +245,7 @@ def imported_names(module: Module) -> Iterator[str]:
                 yield f"{base}.{alias.name}" if base else alias.name
 
 
-def _import_statements(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+def import_statements(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
     """All import statements of a file, in functions too; expressions are not looked at."""
     stack: list[ast.AST] = list(tree.body)
     while stack:

@@ -13,6 +13,11 @@ READING = {
     ast.Call, ast.Compare, ast.For, ast.AsyncFor, ast.comprehension, ast.If, ast.While, ast.IfExp, ast.Assert,
     ast.BinOp, ast.UnaryOp, ast.FormattedValue, ast.Starred, ast.YieldFrom,
 }  # fmt: skip
+# Builtins that go through all elements of what they are given.
+ITERATING = {
+    "list", "tuple", "set", "sorted", "frozenset", "sum", "min", "max", "any", "all", "enumerate", "zip", "map", "next",
+    "iter", "dict",
+}  # fmt: skip
 _READERS = {
     "len", "sorted", "list", "tuple", "set", "dict", "frozenset", "enumerate", "zip", "str", "repr", "min", "max",
     "sum", "any", "all", "isinstance", "reversed", "bool", "print", "iter", "type", "id", "dictConfig",

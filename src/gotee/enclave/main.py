@@ -55,7 +55,7 @@ def main(
     gc.enable()
     wait_at(gate)
     try:
-        if f"module {program['main']} /program/{program['main']}.py" in pages.places:
+        if any(part.startswith(f"module {program['main']} /program/") for part in pages.places):
             importlib.import_module(program["main"])  # first: kept modules are imported in the program's order
         table = [_entry(module, name) for module, name in program["entries"]]
         table.append(evidence.for_nonce)  # behind the program's own, in every image
