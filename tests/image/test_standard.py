@@ -76,3 +76,10 @@ def test_what_a_program_names_is_inside(wanted: str, brings: str) -> None:
     if sys.version_info < (3, 13):  # whose library ties less together
         assert brings not in names(standard.closure((), own))[0]
     assert brings in names(standard.closure((wanted,), own))[0]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="distutils went")
+def test_what_builds_an_extension_brings_no_converter_of_python_2() -> None:
+    inside = names(standard.closure(("distutils.command.build_ext",)))[0]
+    assert "distutils" in inside and "lib2to3" not in inside
+    assert "lib2to3" in names(standard.closure(("lib2to3.refactor",)))[0]

@@ -67,6 +67,7 @@ LATER: dict[str, dict[str, tuple[str, ...]]] = {
     "cgitb": {"pydoc": ("cgitb",)},
     "concurrent": {"multiprocessing": ("concurrent.futures.process", "concurrent.futures.ProcessPoolExecutor")},
     "decimal": {"_pydecimal": ()},
+    "distutils": {"lib2to3": ()},
     "importlib": {
         **dict.fromkeys(("csv", "email", "json"), ("importlib.metadata",)),
         **dict.fromkeys(("inspect", "random", "tempfile", "zipfile"), ("importlib.metadata", "importlib.resources")),
