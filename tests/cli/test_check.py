@@ -73,6 +73,30 @@ def test_findings(capsys: Capture, tmp_path: Path, source: str, expected: list[s
     assert codes(capsys, tmp_path, source) == expected
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("gosecure(sing, 1)", "nothing binds sing, which gosecure is to call. did you mean sign?"),
+        ("gosecure(state.cuont, 1)", "nothing binds state.cuont, which gosecure is to call. did you mean count?"),
+        ("gosecure sing(1)", "nothing binds sing, which gosecure is to call. did you mean sign?"),
+        ("gosecure(sign, 1)", None),
+        ("gosecure(state.count, 1)", None),
+        ("gosecure(state.lazy.thing, 1)", None),
+        ("(lambda later: gosecure(later, 1))(sign)", None),
+        ("gosecure(made, 1) if 'made' in globals() else None", None),
+    ],
+)
+def test_a_secured_call_of_what_nothing_binds_is_an_error(
+    capsys: Capture, tmp_path: Path, call: str, told: str | None
+) -> None:
+    (tmp_path / "state.py").write_text("import json as lazy\ndef count(x: int) -> int:\n    return x\n")
+    source = f"import state\ndef sign(x: int) -> int:\n    return x\ndef main() -> None:\n    {call}\n"
+    (tmp_path / "app.py").write_text(f"from gotee import gosecure\n{source}{GUARD}")
+    assert main(["check", str(tmp_path / "app.py"), "--format", "json"]) == (told is not None)
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [f"{each['message']}. {each['cure']}" for each in found] == ([] if told is None else [told])
+
+
 def test_a_global_of_another_module_counts(capsys: Capture, tmp_path: Path) -> None:
     source = "import state\ndef f(x: int) -> int:\n    return state.count\n"
     source += "def main() -> None:\n    state.count += 1\n    gosecure(f, 1)\n"

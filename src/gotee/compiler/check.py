@@ -17,6 +17,7 @@ from gotee.compiler.refusable import refusals
 from gotee.compiler.scopes import makes_channel
 from gotee.compiler.secrets import secrets_in
 from gotee.compiler.statements import Unit
+from gotee.compiler.unbound import unbound_calls
 from gotee.errors import CompileError
 from gotee.image.settings import find, matching
 
@@ -53,6 +54,7 @@ def check(main: Path) -> list[Finding]:
         *(each for module in modules.values() for each in _trusted_channels(module, calls)),
         *(each for module in modules.values() for each in unknown_ignores(module)),
         *_policy(analysis, main),
+        *_unbound(analysis, calls),
     ]
     by_file = {str(module.file): module for module in modules.values()}
     loud = [each for each in findings if not silenced(each, by_file.get(each.error.filename or ""))]
@@ -67,6 +69,12 @@ def _policy(analysis: Analysis, main: Path) -> Iterator[Finding]:
     included = {file.relative_to(home).as_posix() for pattern in settings.include for file in matching(root, pattern)}
     included |= {(root / path).relative_to(home).as_posix() for path in analysis.partition.data}
     yield from refusals(analysis, Policy(settings.ocalls), home, included.__contains__)
+
+
+def _unbound(analysis: Analysis, calls: list[SecuredCall]) -> Iterator[Finding]:
+    for module, node, name, near in unbound_calls(analysis.graph.program, calls):
+        cure = f"did you mean {near}?" if near else "name a function at the top level of a module"
+        yield found(module, node, "GT409", f"nothing binds {name}, which gosecure is to call", cure)
 
 
 # -- entries ----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ CODES = {
     "GT405": ERROR,  # a module-level channel of both worlds
     "GT407": WARNING,  # what the policy will refuse
     "GT408": WARNING,  # what an enclave does not have
+    "GT409": ERROR,  # gosecure calls a name that nothing binds
     "GT406": WARNING,  # an ignore comment with a code that is not known
 }
 
