@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tests.processor.enclaves import enclave
 
 from gotee import UnsealError, UsageError, seal, unseal
-from gotee.enclave import evidence
+from gotee.enclave import evidence, sealing, vault
 from gotee.platform.answers import Answers
 from gotee.platform.identity import Identity
 
@@ -25,16 +26,15 @@ def inside(identity: Identity, folder: Path) -> Iterator[None]:
     """This process asks as that enclave would, of the platform with that folder."""
     answers = Answers(identity, str(folder))
 
-    def ask(request: bytes) -> bytes:
-        answer = answers._answered(request)
-        if answer[:1] != b"\0":
-            raise evidence.PlatformRefused(answer[1:].decode())
-        return answer[1:]
+    def ask(descriptor: int, request: bytes) -> int:
+        sent = os.write(descriptor, request)
+        assert answers.answer()
+        return sent
 
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(evidence, "_descriptor", 0)
-            patch.setattr(evidence, "_ask", ask)
+            patch.setattr(evidence, "_descriptor", answers.inside.fileno())
+            patch.setattr(evidence, "_write", ask)
             yield
     finally:
         answers.close()
@@ -116,10 +116,28 @@ def test_every_bit_of_sealed_bytes_counts(folder: Path) -> None:
             unseal(sealed + b"\0")
 
 
+def test_a_sealing_key_lies_in_the_memory_for_keys_and_is_wiped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = memoryview(bytearray(64))
+    monkeypatch.setattr(vault, "_memory", None)
+    monkeypatch.setattr(vault, "_free", [])
+    vault.use(memory)
+    seen: list[bytes] = []
+    mixed = sealing._mixed
+    monkeypatch.setattr(sealing, "_mixed", lambda key, data: seen.append(bytes(memory)) or mixed(key, data))
+    sealed = sealed_by(enclave(), folder)
+    assert any(seen[0])
+    assert bytes(memory) == bytes(64)
+    assert unsealed_by(enclave(), folder, sealed) == b"the secret"
+    assert seen[1] == seen[0] and bytes(memory) == bytes(64)
+    with pytest.raises(UnsealError):
+        unsealed_by(enclave(OTHER, signer=2), folder, sealed)
+    assert bytes(memory) == bytes(64)
+
+
 @given(data=st.binary(max_size=200))
 def test_no_bytes_unseal_by_chance(data: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidence, "_ask", lambda request: bytes(32))
+        patch.setattr(evidence, "_ask_secret", lambda request, into: None)
         patch.setattr(evidence, "_descriptor", 0)
         for given_bytes in (data, b"gotee-s1\1\0\0\0" + data):
             with pytest.raises(UnsealError):

@@ -433,6 +433,11 @@ def test_the_status_tells_the_truth_before_and_after(service: Service) -> None:
     words = [*GOTEE, "platform", "status", "--json", "--config", str(service.file)]
     running = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (running.returncode, json.loads(running.stdout)["running"]) == (0, True)
+    again = subprocess.run(
+        [*GOTEE, "platform", "install", "--no-unit", "--config", str(service.file)], capture_output=True, text=True
+    )
+    assert (again.returncode, service.process.poll()) == (2, None)
+    assert "the service runs: end it first" in again.stderr
     service.stop()
     stopped = subprocess.run(words, capture_output=True, text=True, check=False)
     found = json.loads(stopped.stdout)

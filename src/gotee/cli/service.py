@@ -13,6 +13,7 @@ from typing import Any
 
 from gotee.errors import UsageError
 
+_END = "end it first (Ctrl-C, or SIGTERM to its first process)"
 _OPTIONS = ("prefix", "state", "socket", "user", "enclave_uids")
 
 
@@ -43,6 +44,7 @@ def install(options: argparse.Namespace) -> int:
     """Install, or install again."""
     from gotee.host import install as work
     from gotee.host import unit
+    from gotee.host.service_status import ask
     from gotee.platform.service.settings import parse, read
 
     given = {name: getattr(options, name) for name in _OPTIONS if getattr(options, name) is not None}
@@ -52,15 +54,23 @@ def install(options: argparse.Namespace) -> int:
     settings["enclave_uids"] = list(settings["enclave_uids"])
     chosen = parse({**settings, **given}, options.config)
     systemd = os.path.isdir(unit.RUNNING) and not options.no_unit
+    if ask(chosen.socket)[0]:
+        if not systemd:
+            raise UsageError(f"the service runs: {_END}, then install, then start it again")
+        _systemctl("stop", unit.NAME)  # its code is replaced; enclaves end and their hosts hear of it
     for line in work.install(chosen, options.config, units=unit.FOLDER if systemd else None):
         print(line)
     if systemd:
-        for words in (("daemon-reload",), ("enable", "--now", unit.NAME)):
-            subprocess.run([shutil.which("systemctl") or "systemctl", *words], check=True)
+        _systemctl("daemon-reload")
+        _systemctl("enable", "--now", unit.NAME)
         print(f"started {unit.NAME}")
     else:
         print("start it with `gotee platform run`, as root: no systemd runs this machine, or no unit was wanted")
     return 0
+
+
+def _systemctl(*words: str) -> None:
+    subprocess.run([shutil.which("systemctl") or "systemctl", *words], check=True)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -113,7 +123,7 @@ def uninstall(options: argparse.Namespace) -> int:
     if made.get("unit") and os.path.isdir(unit.RUNNING):
         subprocess.run([shutil.which("systemctl") or "systemctl", "disable", "--now", unit.NAME], check=False)
     if ask(settings.socket)[0]:
-        raise UsageError("the service runs: end it first (Ctrl-C, or SIGTERM to its first process)")
+        raise UsageError(f"the service runs: {_END}")
     for line in work.uninstall(settings, options.config, user=options.remove_user):
         print(line)
     return 0

@@ -9,7 +9,9 @@ import os
 import struct
 
 from gotee.boundary.public_errors import public_error
+from gotee.enclave import vault
 from gotee.enclave.statement import digest_of, report_data
+from gotee.enclave.vault import Key
 from gotee.errors import GoteeError, UsageError
 
 TYPE_CHECKING = False
@@ -19,8 +21,10 @@ else:
     from gotee.records import Record as NamedTuple
 
 _MOST_ANSWER = 1 << 20  # bytes
+_MOST_REASON = 2048  # bytes of why a key is refused
+_KEY = 32  # bytes
 MOST_NONCE = 1024  # bytes, as in a policy
-_read, _write = os.read, os.write  # of the kernel: those of the program lead to the host (gotee.enclave.outside)
+_readv, _write = os.readv, os.write  # of the kernel: those of the program lead to the host (gotee.enclave.outside)
 _descriptor = -1
 _program: dict[str, Any] = {}
 
@@ -76,12 +80,21 @@ def report(target_info: bytes, data: bytes) -> bytes:
     return _ask(b"R" + target_info + data)
 
 
-def get_key(request: bytes) -> bytes:
-    """EGETKEY: the 32 bytes of the key that a KEYREQUEST of 512 bytes names."""
+def get_key(request: bytes) -> Key:
+    """EGETKEY: the 32 bytes of the key that a KEYREQUEST of 512 bytes names. The caller wipes it.
+
+    The kernel puts them where keys lie and nowhere else: no copy is left in ordinary memory.
+    """
     if len(request) != 512:
         raise UsageError("a KEYREQUEST has 512 bytes")
     _inside()
-    return _ask(b"K" + request)
+    key = vault.reserve(_KEY)
+    try:
+        _ask_secret(b"K" + request, key.view)
+    except BaseException:
+        key.wipe()
+        raise
+    return key
 
 
 def install(descriptor: int, program: dict[str, Any]) -> None:
@@ -98,7 +111,22 @@ def _inside() -> None:
 def _ask(request: bytes) -> bytes:
     """The platform's answer. The routine does not park meanwhile: as with the CPU's instruction, nothing else runs."""
     _write(_descriptor, request)
-    answer = _read(_descriptor, _MOST_ANSWER)
-    if answer[:1] != b"\0":
+    answer = bytearray(_MOST_ANSWER)
+    size = _readv(_descriptor, (answer,))
+    _require_done(answer[:size])
+    return bytes(memoryview(answer)[1:size])
+
+
+def _ask_secret(request: bytes, into: memoryview) -> None:
+    """The same, for an answer that fills `into`. A refusal is longer, or shorter, and no secret."""
+    _write(_descriptor, request)
+    status, rest = bytearray(1), bytearray(_MOST_REASON)
+    size = _readv(_descriptor, (status, into, rest))
+    if status[0] or size != 1 + len(into):
+        _require_done((status + into + rest)[:size])
+        raise PlatformRefused("the platform refuses: its answer is no key")
+
+
+def _require_done(answer: bytearray) -> None:
+    if not answer or answer[0]:
         raise PlatformRefused(f"the platform refuses: {answer[1:].decode('utf-8', 'replace') or 'it has ended'}")
-    return answer[1:]

@@ -1,6 +1,8 @@
 """Sealing: bytes for this enclave, or for every later version of its program, kept by a host that is not trusted.
 
-Enclave world; `seal` and `unseal` are public names of gotee. The key is EGETKEY's and new for each sealing.
+Enclave world; `seal` and `unseal` are public names of gotee. The key is EGETKEY's and new for each sealing; it lies
+where keys lie (gotee.enclave.vault) and is wiped after use. What is derived from it for one sealing is in ordinary
+memory, as the data itself is.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from _operator import _compare_digest  # hmac's, whose module would bring OpenSS
 
 from gotee.boundary.public_errors import public_error
 from gotee.enclave.evidence import PlatformRefused, get_key, report
+from gotee.enclave.vault import Key
 from gotee.errors import GoteeError, UsageError
 
 MEASUREMENT, SIGNER = "measurement", "signer"
@@ -50,8 +53,11 @@ def seal(data: bytes, *, to: str = SIGNER, label: bytes = b"") -> bytes:
     own = int.from_bytes(report(bytes(512), bytes(64))[_ISVSVN : _ISVSVN + 2], "little")
     head = _HEAD.pack(_MAGIC, _POLICIES[to], own, os.urandom(32))
     key = _key(head)
-    cipher = _mixed(key, data)
-    return head + cipher + _tag(key, head, cipher, label)
+    try:
+        cipher = _mixed(key, data)
+        return head + cipher + _tag(key, head, cipher, label)
+    finally:
+        key.wipe()
 
 
 def unseal(sealed: bytes, *, label: bytes = b"") -> bytes:
@@ -65,15 +71,18 @@ def unseal(sealed: bytes, *, label: bytes = b"") -> bytes:
         key = _key(head)
     except PlatformRefused as refused:
         raise UnsealError(f"sealed by a newer version, or the platform has no key: {refused}") from None
-    cipher, tag = rest[:-_TAG], rest[-_TAG:]
-    if not _compare_digest(tag, _tag(key, head, cipher, label)):
-        raise UnsealError(
-            "altered, under another label, or sealed by another enclave, signer, product, level, or platform"
-        )
-    return _mixed(key, cipher)
+    try:
+        cipher, tag = rest[:-_TAG], rest[-_TAG:]
+        if not _compare_digest(tag, _tag(key, head, cipher, label)):
+            raise UnsealError(
+                "altered, under another label, or sealed by another enclave, signer, product, level, or platform"
+            )
+        return _mixed(key, cipher)
+    finally:
+        key.wipe()
 
 
-def _key(head: bytes) -> bytes:
+def _key(head: bytes) -> Key:
     """The key that the head of sealed bytes names."""
     _, policy, svn, key_id = _HEAD.unpack(head)
     request = bytearray(512)  # KEYREQUEST
@@ -83,19 +92,23 @@ def _key(head: bytes) -> bytes:
     return get_key(bytes(request))
 
 
-def _mixed(key: bytes, data: bytes) -> bytes:
+def _mixed(key: Key, data: bytes) -> bytes:
     """`data` under a key stream that is used once, for the key belongs to one sealing."""
     from _sha3 import shake_256  # type: ignore[import-not-found]  # pyright: ignore[reportMissingImports]
 
-    stream = shake_256(b"gotee seal stream" + key).digest(len(data))
-    return (int.from_bytes(data, "little") ^ int.from_bytes(stream, "little")).to_bytes(len(data), "little")
+    stream = shake_256(b"gotee seal stream")
+    stream.update(key.view)
+    mixed = int.from_bytes(data, "little") ^ int.from_bytes(stream.digest(len(data)), "little")
+    return mixed.to_bytes(len(data), "little")
 
 
-def _tag(key: bytes, head: bytes, cipher: bytes, label: bytes) -> bytes:
+def _tag(key: Key, head: bytes, cipher: bytes, label: bytes) -> bytes:
     from _blake2 import blake2b  # here and above: starting an enclave does without them
     from _sha3 import shake_256  # pyright: ignore[reportMissingImports]
 
-    found = blake2b(key=shake_256(b"gotee seal tag" + key).digest(32), digest_size=_TAG)
+    derived = shake_256(b"gotee seal tag")
+    derived.update(key.view)
+    found = blake2b(key=derived.digest(32), digest_size=_TAG)
     for part in (len(label).to_bytes(8, "little"), label, head, cipher):
         found.update(part)
     return found.digest()
