@@ -20,6 +20,7 @@ SOURCE = """
             total += numbers.recv()
         with open("out.txt", "w") as file:
             file.write("x" * 1000)
+        os.stat("out.txt")  # while the file is being closed
         return total
 
     def main() -> None:
@@ -89,12 +90,21 @@ def check_events(trace: dict[str, Any]) -> list[dict[str, Any]]:
     assert set(trace) == {"traceEvents", "displayTimeUnit", "otherData"}
     events: list[dict[str, Any]] = trace["traceEvents"]
     begun: set[tuple[str, str]] = set()
+    named = {(event["pid"], event["tid"]) for event in events if event["name"] == "thread_name"}
+    inner: dict[tuple[int, int], list[float]] = {}
     for event in events:
-        assert set(event) == KNOWN[event["ph"]]
+        assert set(event) - ({"args"} if event["ph"] == "b" else set()) == KNOWN[event["ph"]]
         assert isinstance(event["name"], str)
         assert type(event["pid"]) is type(event["tid"]) is int
         assert event["ts"] >= 0
         assert event.get("dur", 0) >= 0
+        assert event["ph"] == "M" or (event["pid"], event["tid"]) in named
+        if event["ph"] == "X":  # of one routine: within each other, or apart
+            ends = inner.setdefault((event["pid"], event["tid"]), [])
+            while ends and ends[-1] <= event["ts"]:
+                ends.pop()
+            ends.append(event["ts"] + event["dur"])
+            assert ends == sorted(ends, reverse=True)
         if event["ph"] == "b":
             assert (event["cat"], event["id"]) not in begun
             begun.add((event["cat"], event["id"]))
@@ -118,6 +128,7 @@ def test_a_trace_has_both_worlds_on_one_time_line(folder: Path) -> None:
     received = [event for event in events if event["name"] == "recv" and event["ph"] == "X"]
     assert [event["args"]["line"] for event in received] == [line_with(folder, "numbers.recv()")] * 3
     assert all(inside["b"] <= event["ts"] <= inside["e"] for event in received)
+    assert {event["ph"] for event in events if event["name"] == "close" and event["pid"] == 2} == {"b", "e"}
 
 
 def test_an_image_for_release_tells_kinds_and_no_lines(folder: Path) -> None:

@@ -200,12 +200,14 @@ class Observer:
             {"name": "process_name", "ph": "M", "pid": pid, "tid": 0, "ts": 0, "args": {"name": name}}
             for pid, name in names
         ]
-        routines = sorted({event["tid"] for event in self._events if event["pid"] == _ENCLAVE and event["ph"] == "X"})
+        events = _nested(self._events)
+        routines = {(event["pid"], event["tid"]) for event in events if event["ph"] == "X"}
         head += [
-            {"name": "thread_name", "ph": "M", "pid": _ENCLAVE, "tid": tid, "ts": 0, "args": {"name": f"routine {tid}"}}
-            for tid in routines
+            {"name": "thread_name", "ph": "M", "pid": pid, "tid": tid, "ts": 0}
+            | {"args": {"name": f"routine {tid}" if (pid, tid) in routines else "crossings"}}
+            for pid, tid in sorted({(event["pid"], event["tid"]) for event in events})
         ]
-        ordered = sorted(self._events, key=lambda event: float(event["ts"]))
+        ordered = sorted(events, key=lambda event: float(event["ts"]))
         whole = {"traceEvents": head + ordered, "displayTimeUnit": "ns", "otherData": {"left_out": self._left_out}}
         try:
             with path.open("w") as file:
@@ -213,6 +215,30 @@ class Observer:
         except OSError as error:
             if sys.stderr is not None:
                 sys.stderr.write(f"gotee: the trace could not be written to {path}: {error.strerror}\n")
+
+
+def _nested(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Spans of one routine lie within each other, or apart; one that it did not wait for becomes a begin and an end."""
+    kept = [event for event in events if event["ph"] != "X"]
+    spans = sorted((event for event in events if event["ph"] == "X"), key=lambda event: (event["ts"], -event["dur"]))
+    aside: set[int] = set()
+    open_spans: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    for number, event in enumerate(spans):
+        before = open_spans.setdefault((event["pid"], event["tid"]), [])
+        start, end = event["ts"], event["ts"] + event["dur"]
+        while before and before[-1][0] <= start:
+            before.pop()
+        while before and before[-1][0] < end:
+            aside.add(before.pop()[1])
+        before.append((end, number))
+    for number, event in enumerate(spans):
+        if number not in aside:
+            kept.append(event)
+            continue
+        shared = {name: event[name] for name in ("name", "cat", "pid", "tid")} | {"id": f"aside-{number}"}
+        kept.append({**shared, "ph": "b", "ts": event["ts"], "args": event["args"]})
+        kept.append({**shared, "ph": "e", "ts": event["ts"] + event["dur"]})
+    return kept
 
 
 def _rows(title: str, waited: str, rows: dict[str, list[int]], out_first: bool = False) -> list[str]:
