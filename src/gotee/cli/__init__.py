@@ -8,65 +8,44 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import NoReturn
 
-from gotee.cli import (
-    base,
-    build,
-    check,
-    debug,
-    desugar,
-    doctor,
-    evidence,
-    explain,
-    inspect,
-    interface,
-    keys,
-    measure,
-    new,
-    platform,
-    policy,
-    run,
-    sign,
-    slice,
-    tcb,
-    verify,
-    why,
-)
 from gotee.cli._version import version
 from gotee.compiler.depth import deep
 from gotee.errors import CompileError, GoteeError, ImageError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-VERBS = {
-    "run": run,
-    "debug": debug,
-    "new": new,
-    "doctor": doctor,
-    "desugar": desugar,
-    "build": build,
-    "inspect": inspect,
-    "measure": measure,
-    "sign": sign,
-    "keys": keys,
-    "base": base,
-    "slice": slice,
-    "why": why,
-    "check": check,
-    "interface": interface,
-    "tcb": tcb,
-    "evidence": evidence,
-    "verify": verify,
-    "explain": explain,
-    "policy": policy,
-    "platform": platform,
-}
+VERBS = (
+    "run",
+    "debug",
+    "new",
+    "doctor",
+    "desugar",
+    "build",
+    "inspect",
+    "measure",
+    "sign",
+    "keys",
+    "base",
+    "slice",
+    "why",
+    "check",
+    "interface",
+    "tcb",
+    "evidence",
+    "verify",
+    "explain",
+    "policy",
+    "platform",
+)
+"""Each is a module of this package; only those that are needed are imported."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,8 +55,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"gotee: error: {message}\nSee `{self.prog} --help`.\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; each verb adds its own part."""
+def build_parser(named: Iterable[str] = VERBS) -> argparse.ArgumentParser:
+    """The command line with some verbs; each adds its own part."""
     parser = _Parser(
         prog="gotee",
         description="Run, convert and start programs with secured routines.",
@@ -85,8 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gotee {version()}")
     verbs = parser.add_subparsers(metavar="VERB", dest="verb")
-    for module in VERBS.values():
-        module.add_parser(verbs)
+    for name in named:
+        importlib.import_module(f"gotee.cli.{name}").add_parser(verbs)
     return parser
 
 
@@ -99,13 +78,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = build_parser()
+    parser = build_parser(arguments[:1] if arguments and arguments[0] in VERBS else VERBS)
     if not arguments:
         parser.print_help()
         return 0
     _refuse_unknown_verb(parser, arguments[0])
     own: list[str] = []
     if arguments[0] in ("run", "debug"):
+        from gotee.cli import run
+
         words, own = run.split(arguments[1:])
         arguments = [arguments[0], *words]
     options = parser.parse_args(arguments)

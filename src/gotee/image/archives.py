@@ -26,7 +26,7 @@ def add(collector: Collector, path: str, contents: dict[str, bytes]) -> None:
     data = parts.pack(contents)
     key = hashlib.sha256(data).hexdigest()
     place = cache.path_of(KIND, key)
-    if cache.read(KIND, key) is None:
+    if cache.read(KIND, key) != data:
         cache.write(KIND, key, data)
         if cache.read(KIND, key) is None:
             raise ImageError(f"an archive of the image could not be kept at {place}: make room, or set XDG_CACHE_HOME")

@@ -14,7 +14,7 @@ import gotee
 from gotee.compiler.interface import interface_of
 from gotee.compiler.partition import Partition
 from gotee.errors import ImageError
-from gotee.image import archives, elf, natives, pages, parts, standard, wheels
+from gotee.image import archives, natives, pages, parts, standard, wheels
 from gotee.image.bytecode import compiled, has_columns, read_source
 from gotee.image.manifest import ARCHIVE, NATIVE, SOURCE, Listed, Manifest
 from gotee.image.settings import matching
@@ -67,11 +67,17 @@ class _Contents:
 
     def name(self, path: str, place: str, data: bytes, role: str, module: str = "") -> None:
         """List a file that does not lie in the pages."""
-        listed = Listed(path, len(data), hashlib.sha256(data).hexdigest(), role, module)
         if role == NATIVE:
-            loaded = elf.loaded(data, len(data))
-            listed = listed._replace(loaded=loaded, loaded_sha256=hashlib.sha256(data[:loaded]).hexdigest())
-        self.files.append(listed)
+            self._list(path, place, role, module, *natives.digests(data))
+        else:
+            self._list(path, place, role, module, len(data), hashlib.sha256(data).hexdigest())
+
+    def native(self, path: str, place: str, module: str = "") -> None:
+        """List a native file that is hashed again only when it has changed."""
+        self._list(path, place, NATIVE, module, *natives.digests_of(place))
+
+    def _list(self, path: str, place: str, role: str, module: str, size: int, digest: str, *loaded: Any) -> None:
+        self.files.append(Listed(path, size, digest, role, module, (), *loaded))
         self.places[path] = place
         if module:
             self.extensions[module] = path
@@ -154,8 +160,7 @@ def _own(contents: _Contents) -> None:
             module = natives.module_name(file.name) if ".so" in file.suffixes else None
             dotted = ".".join(("gotee", *file.relative_to(folder).parent.parts))
             if module is not None:
-                data = read_source(file)
-                contents.name(inside, str(file), data, NATIVE, f"{dotted}.{module}")
+                contents.native(inside, str(file), f"{dotted}.{module}")
             elif file.suffix == ".py":
                 data = read_source(file)
                 made = compiled(data, inside)
@@ -235,15 +240,15 @@ def _standard(contents: _Contents, partition: Partition) -> None:
     archives.add(contents, f"{STANDARD}standard.archive", archive)
     archives.add(contents, f"{STANDARD}start.archive", start)
     for module, place in found.extensions.items():
-        contents.name(f"{STANDARD}{Path(place).name}", place, read_source(place), NATIVE, module)
+        contents.native(f"{STANDARD}{Path(place).name}", place, module)
     executable = natives.interpreter()
-    contents.name("/base/python", executable, read_source(executable), NATIVE)
+    contents.native("/base/python", executable)
 
 
 def _link(contents: _Contents) -> None:
     """The libraries that native files are linked to; those of the interpreter are mapped before it starts."""
     loader = natives.loader_of(contents.places["/base/python"])
-    contents.name("/base/loader", loader, read_source(loader), NATIVE)
+    contents.native("/base/loader", loader)
     first = natives.linked(loader, contents.places["/base/python"])
     inside = {place: path for path, place in contents.places.items()}
 
@@ -257,7 +262,7 @@ def _link(contents: _Contents) -> None:
             real = library if library in inside else str(Path(library).resolve())
             if real not in inside:
                 path = f"/base/{Path(library).name}"
-                contents.name(path, real, read_source(real), NATIVE)
+                contents.native(path, real)
                 inside[real] = path
             if file.path == "/base/python" or library not in first:
                 needs.append(inside[real])

@@ -13,8 +13,12 @@ from pathlib import Path
 
 def folder() -> Path:
     """`gotee` in the user's cache directory, as the XDG rules name it."""
+    return Path(_folder())
+
+
+def _folder() -> str:
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "gotee"
+    return os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "gotee")
 
 
 def read(kind: str, key: str) -> bytes | None:
@@ -48,4 +52,4 @@ def write(kind: str, key: str, data: bytes) -> None:
 
 def path_of(kind: str, key: str) -> str:
     """Where an entry lies, whether or not there is one."""
-    return os.path.join(folder(), kind, key[:2], key)
+    return os.path.join(_folder(), kind, key[:2], key)

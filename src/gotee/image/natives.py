@@ -12,14 +12,17 @@ import os
 import re
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 from gotee.errors import ImageError
 from gotee.host import ahead
-from gotee.image import cache
+from gotee.image import cache, elf
+from gotee.image.bytecode import read_source
 
 _LINKED = re.compile(r"^\t(?:(\S+) => )?(/\S+) \(0x", re.MULTILINE)
 _MISSING = re.compile(r"^\t(\S+) => not found", re.MULTILINE)
+_SETTLED = 1_000_000_000  # ns since the last change: one right behind it would not be seen
 _PT_INTERP = 3  # System V gABI, program header type
 
 
@@ -45,6 +48,31 @@ def loader_of(executable: str) -> str:
         f"the interpreter {executable} is linked statically: it cannot be loaded piece by piece; "
         "use a Python that is linked to the C library as usual"
     )
+
+
+def digests(data: bytes) -> tuple[int, str, int, str]:
+    """Size and SHA-256 of a native file, and of its first part, which is all that the dynamic loader maps."""
+    loaded = elf.loaded(data, len(data))
+    view = memoryview(data)
+    found = hashlib.sha256(view[:loaded])
+    first = found.hexdigest()
+    found.update(view[loaded:])
+    return len(data), found.hexdigest(), loaded, first
+
+
+def digests_of(place: str) -> tuple[int, str, int, str]:
+    """Those of the file at a place. They are remembered: a platform refuses an image if they are not right any more."""
+    seen = os.stat(place)
+    stamp = (place, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    key = hashlib.sha256(repr((1, stamp)).encode()).hexdigest()
+    stored = cache.read("hashed", key)
+    if stored is not None:
+        size, digest, loaded, first = json.loads(stored)
+        return size, digest, loaded, first
+    found = digests(read_source(place))
+    if time.time_ns() - seen.st_ctime_ns > _SETTLED:
+        cache.write("hashed", key, json.dumps(found).encode())
+    return found
 
 
 def linked(loader: str, file: str) -> tuple[str, ...]:

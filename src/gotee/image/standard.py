@@ -140,15 +140,19 @@ def closure(wanted: Iterable[str], own: Iterable[str] = ()) -> Standard:
                     waiting += now
                     named.update(name for name in now if "." in name and name.partition(".")[0] != top)
         if not waiting:
-            waiting = [name for name, brings in later.items() if _names_one(named, brings)]
+            reached = {part for name in named for part in _with_parents(name)}
+            waiting = [name for name, brings in later.items() if brings & reached]
             for name in waiting:
                 explicit.add(name.partition(".")[0])
                 del later[name]
     return Standard([found[name] for name in sorted(found)], dict(sorted(used.items())))
 
 
-def _names_one(named: set[str], modules: set[str]) -> bool:
-    return any(name == module or name.startswith(f"{module}.") for name in named for module in modules)
+def _with_parents(name: str) -> Iterable[str]:
+    """A dotted name, and those of the packages that it is in."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
 
 
 @lru_cache(maxsize=1)
