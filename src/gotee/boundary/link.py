@@ -6,6 +6,9 @@ lanes that share the link piece by piece, a queue for what has no room yet, and 
 room also empties its inbound.
 """
 
+# pyright: reportReturnType=false
+# Link is a Protocol for type checkers only, and pyright then misses the bodies of its methods.
+
 from __future__ import annotations
 
 from collections import deque
