@@ -44,6 +44,17 @@ def test_flipped_bits_of_a_signature_are_refused(offset: int) -> None:
         sigstruct.from_bytes(bytes(data)).verify()
 
 
+def test_the_date_is_that_of_source_date_epoch_or_a_constant(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = {"": 20000101, "0": 19700101, "1700000000": 20231114, "253402300799": 99991231}
+    for epoch, date in expected.items():
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+        assert sigstruct.date_of_build() == date
+    for epoch in ("-5", "x", "1.5", " 1", "\u0663", "253402300800", "9" * 30, "9" * 5000):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+        with pytest.raises(ImageError, match="SOURCE_DATE_EPOCH"):
+            sigstruct.date_of_build()
+
+
 def test_quotients_are_those_of_the_manual() -> None:
     found = sigstruct.from_bytes(REAL.read_bytes())
     n, s = int.from_bytes(found.modulus, "little"), int.from_bytes(found.signature, "little")

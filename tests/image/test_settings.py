@@ -68,6 +68,8 @@ def test_the_nearest_table_above_counts(tmp_path: Path) -> None:
         ("threads = 2", ["threads", "not built yet"]),
         ("name = 'a/b'", ["name", "'a/b'"]),
         ("name = ''", ["name"]),
+        ("name = '..'", ["name '..' cannot be the name of a file"]),
+        ("name = '-rf'", ["name '-rf' cannot be"]),
         ("signer = 3", ["signer", "3"]),
         ("debug = 'no'", ["debug", "'no'"]),
         ("debug = false", ["debug", "development key"]),

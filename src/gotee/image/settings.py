@@ -145,7 +145,7 @@ class _Reader:
 
     def _name(self) -> str | None:
         name = self._text("name")
-        if name is not None and not name.replace("-", "_").replace(".", "_").isidentifier():
+        if name is not None and (name[0] in "-." or not f"_{name}".replace("-", "_").replace(".", "_").isidentifier()):
             raise self._error("name", f"{_shown(name)} cannot be the name of a file: use letters, digits, - and .")
         return name
 

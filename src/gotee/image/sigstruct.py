@@ -27,6 +27,7 @@ HEADER2 = bytes.fromhex("01010000600000006000000001000000")
 INIT, DEBUG, MODE64BIT = 1, 2, 4  # ATTRIBUTES.FLAGS
 XFRM_LEGACY = 3
 DEFAULT_DATE = 20000101  # of builds without SOURCE_DATE_EPOCH
+_LAST_SECOND = 253_402_300_799  # of the year 9999: a date has four digits for it
 _SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 8017, section 9.2, note 1
 _LAYOUT = struct.Struct(
     "<16s I I 16s I 84x"  # header, vendor, date (BCD), header2, software defined
@@ -162,10 +163,9 @@ def date_of_build() -> int:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:
         return DEFAULT_DATE
-    try:
-        moment = time.gmtime(int(epoch))
-    except (ValueError, OverflowError):
-        raise ImageError(f"SOURCE_DATE_EPOCH={epoch!r} is no number of seconds since 1970") from None
+    if not epoch.isascii() or not epoch.isdigit() or len(epoch) > 12 or int(epoch) > _LAST_SECOND:
+        raise ImageError(f"SOURCE_DATE_EPOCH={epoch[:80]!r} is no number of seconds since 1970, before the year 10000")
+    moment = time.gmtime(int(epoch))
     return moment.tm_year * 10000 + moment.tm_mon * 100 + moment.tm_mday
 
 
