@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import FROM_ENCLAVE, Kind, Message, pack, unpack
 from gotee.boundary.ocalls import HEAD, Ocall, encode
 from gotee.boundary.policy import Policy
@@ -124,3 +125,13 @@ def test_a_file_system_in_memory_is_local_and_proc_is_not() -> None:
     assert not mounts.is_local(os.stat("/proc").st_dev)
     if os.path.ismount("/dev/shm"):
         assert mounts.is_local(os.stat("/dev/shm").st_dev)
+
+
+def test_a_question_of_a_finalizer_may_come_before_one_that_has_its_number_already(host: Host) -> None:
+    """Whatever trusted code does may be cut into by the collection of garbage, which closes files and sockets."""
+    for number in (2, 1):
+        host.service.on_ocall(message(number, Ocall.HOME, encode(())))
+    assert len(host.wire.answers) == 2
+    host.service.on_ocall(message(3, Ocall.STAT, encode((b"x", True))))
+    with pytest.raises(LinkError, match="twice"):
+        host.service.on_ocall(message(3, Ocall.STAT, encode((b"x", True))))

@@ -119,9 +119,10 @@ class Ocalls:
             self._reserve(bulk)
         if check_routine():
             self._door.room()
+        pending = Pending(kind, check, unwanted, bulk, block)
         self._last += 1
         number = self._last
-        self._pending[number] = Pending(kind, check, unwanted, bulk, block)
+        self._pending[number] = pending
         self._door.post(Kind.OCALL, number, kind, request)
         return number
 
