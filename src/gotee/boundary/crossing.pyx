@@ -282,7 +282,7 @@ cdef class CallCodec:
         """The result, as it travels; a Gather as of arguments."""
         cdef bytes data
         if self._result_lane is not None:
-            if self._result_lane.is_bytes() and type(value) is bytes and PyBytes_GET_SIZE(value) >= LARGE:
+            if type(value) is bytes and PyBytes_GET_SIZE(value) >= LARGE and self._result_lane.is_bytes():
                 self._result_lane.check_size(BODY + PyBytes_GET_SIZE(value), self._limits, "result")
                 return Gather((_BODY.pack(BIN32, PyBytes_GET_SIZE(value)), value))
             data = self._result_lane.encode(value, self._limits, "result")

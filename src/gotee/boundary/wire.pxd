@@ -11,9 +11,13 @@ cdef class Wire:
     cdef Ring ring               # the same, if it is one: small messages take a short way through it
     cdef object frames           # queues what the link has no room for, and cuts what is large
     cdef object outgoing
+    cdef bint pending            # it is not empty
     cdef list wanting            # to be told when there is room again
     cdef Py_ssize_t piece
     cdef PyThread_type_lock owner
+    cdef bint owned              # somebody has that lock, and may let others run meanwhile
+    cdef bint try_own(self) noexcept
+    cdef void disown(self) noexcept
     cdef bint queued             # `frames` has something to send
     cdef bint piled              # `frames` may have something that arrived
     cdef public bint ended

@@ -67,6 +67,7 @@ cdef class Wire:
 
     cdef int push(self, bytes frame) except -1:
         self.outgoing.append(frame)
+        self.pending = True
         return self.hand_over()
 
     cdef int go_ahead(self) except -1:
@@ -78,25 +79,22 @@ cdef class Wire:
     cpdef int post(self, int kind, uint64_t id=0, uint64_t argument=0, bytes payload=b"") except -1:
         """Send a message as `send(pack(...))` does, without making a frame of it where it goes through a ring."""
         cdef unsigned char head[HEAD]
-        cdef bint sent
         cdef Gather gather
         if self.ahead is not None:
             self.go_ahead()
         if self.tap is not None:
             self.tap(True, kind, id, argument, payload)
-        if self.ring is not None and not self.queued and not self.outgoing:
+        if self.ring is not None and not self.queued and not self.pending:
             write_head(head, kind, id, argument)
             if PyBytes_GET_SIZE(payload) + HEAD > self.piece:
                 gather = Gather((payload,))
                 gather.set_head(head, HEAD)
                 return self.put_large(gather)
-            if PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
-                sent = self.ring.put_parts(
-                    head, HEAD, <const unsigned char *> PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload)
-                )
-                PyThread_release_lock(self.owner)
-                if sent:
-                    return 0
+            # It lets nobody else in while it has the ring: enough that nobody has it now.
+            if not self.owned and self.ring.put_parts(
+                head, HEAD, <const unsigned char *> PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload)
+            ):
+                return 0
         return self.push(pack(kind, id, argument, payload))
 
     cpdef int post_gather(self, int kind, uint64_t id, uint64_t argument, Gather payload) except -1:
@@ -119,15 +117,16 @@ cdef class Wire:
     cdef int put_large(self, Gather frame) except -1:
         """Send a frame of several pieces from where its parts lie; queue a copy if it is not its turn."""
         cdef bint stuck
-        if self.queued or self.outgoing or not PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
+        if self.queued or self.pending or not self.try_own():
             return self.push(frame.join())
         try:
             stuck = self.put_pieces(frame)
         except LinkClosed:
             self.outgoing.clear()
+            self.pending = False
             self.queued = stuck = False
         finally:
-            PyThread_release_lock(self.owner)
+            self.disown()
         if self.wanting:
             self.tell_room()
         if stuck or self.piled:
@@ -156,11 +155,11 @@ cdef class Wire:
     cdef int hand_over(self) except -1:
         """Give the link what is queued. Who finds the link taken leaves it to its owner, who looks again."""
         cdef bint stuck
-        while self.outgoing and PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
+        while self.outgoing and self.try_own():
             try:
                 stuck = self.send_queued()
             finally:
-                PyThread_release_lock(self.owner)
+                self.disown()
             if self.wanting:
                 self.tell_room()
             if stuck:
@@ -173,12 +172,14 @@ cdef class Wire:
         try:
             while self.outgoing:
                 frame = self.outgoing.popleft()
+                self.pending = len(self.outgoing) > 0
                 if self.queued or PyBytes_GET_SIZE(frame) > self.piece or not self.link.try_send(frame):
                     self.frames.send(frame)
                     self.queued = not self.frames.flush()
             return self.queued
         except LinkClosed:
             self.outgoing.clear()
+            self.pending = False
             self.queued = False
             self.tell_room()
             return False
@@ -226,7 +227,20 @@ cdef class Wire:
         if not PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
             with nogil:
                 PyThread_acquire_lock(self.owner, WAIT_LOCK)
+        self.owned = True
         return 0
+
+    cdef bint try_own(self) noexcept:
+        """Become the link's owner, if it has none."""
+        if not PyThread_acquire_lock(self.owner, NOWAIT_LOCK):
+            return False
+        self.owned = True
+        return True
+
+    cdef void disown(self) noexcept:
+        """Be its owner no longer."""
+        self.owned = False
+        PyThread_release_lock(self.owner)
 
     cpdef object receive(self):
         """The next frame, or None if there is none now; sets `ended` when there never will be one again.
@@ -245,8 +259,8 @@ cdef class Wire:
                     self.ended = True
                     self.tell_room()
         finally:
-            PyThread_release_lock(self.owner)
-        if self.outgoing:
+            self.disown()
+        if self.pending:
             self.hand_over()
         return frame
 
@@ -261,16 +275,15 @@ cdef class Wire:
         cdef unsigned char head[HEAD]
         cdef bytes payload
         cdef bint nothing
-        if self.ring is None or self.piled or self.ring.gone or self.outgoing:
+        if self.ring is None or self.piled or self.ring.gone or self.pending:
             return self.next_by_frame(sender)
         if self.ring.nothing():
             return None
-        self.own()
-        try:
-            payload = self.ring.take_parts(head, HEAD)
-            nothing = payload is None and self.ring.nothing()
-        finally:
-            PyThread_release_lock(self.owner)
+        if self.owned:             # by a sender, who is soon done
+            self.own()
+            self.disown()
+        payload = self.ring.take_parts(head, HEAD)   # lets nobody else in
+        nothing = payload is None and self.ring.nothing()
         if payload is not None:
             return read_parts(head, payload, sender)
         return None if nothing else self.next_by_frame(sender)
@@ -294,7 +307,7 @@ cdef class Wire:
 
     cdef bint spin_briefly(self) except -1:
         """The part of `wait` that costs no sleep, if the link has one; False if nothing came."""
-        if self.ring is None or self.queued or self.outgoing:
+        if self.ring is None or self.queued or self.pending:
             return False
         return self.ring.spin_briefly()
 
@@ -308,11 +321,11 @@ cdef class Wire:
             except LinkClosed:
                 return True
             finally:
-                PyThread_release_lock(self.owner)
+                self.disown()
             self.tell_room()
             if self.frames.arrived:
                 return True
-        if self.outgoing:
+        if self.pending:
             self.hand_over()
         if self.ring is not None:
             return self.ring.wait_for(seconds)
@@ -341,5 +354,6 @@ cdef class Wire:
         """After a fork, in the child: this link is the parent's."""
         self.ended = True
         self.outgoing.clear()
+        self.pending = False
         self.link.poison()
         self.tell_room()

@@ -42,7 +42,7 @@ def get(options: argparse.Namespace) -> int:
     try:
         loaded.enclave.wait_ready()
         door = Door(lambda function: loaded.enclave.callee(loaded.own_entry, function))
-        found = door(for_nonce, (nonce,), {}).result()
+        found = door.start(for_nonce, (nonce,), {}).result()
     except (SecuredRoutineError, EnclaveLost, PlatformRefused) as error:
         raise ImageError(f"the enclave of {image} gives no evidence: {error}") from None
     finally:

@@ -79,7 +79,8 @@ cdef class Server(Sleeper):
     cdef object console
     cdef OutsideChannels channels
     cdef list entries
-    cdef dict calls
+    cdef dict calls              # by number, but for
+    cdef _Call newest            # the call that came last, if it runs
     cdef uint64_t last_call
     cdef Py_ssize_t most_calls
     cdef object ended
@@ -89,6 +90,7 @@ cdef class Server(Sleeper):
     cdef object observer
     cdef readonly object ocalls
     cdef object deferred         # what arrived while nothing else could run
+    cdef bint deferring          # something did
     cdef Py_ssize_t deferred_bytes
     cdef bint probed
     cdef uint64_t epoch          # of the probe that is held
@@ -231,8 +233,9 @@ cdef class Server(Sleeper):
 
     cdef Message next_message(self):
         cdef Message message
-        if self.deferred:
+        if self.deferring:
             message = self.deferred.popleft()
+            self.deferring = len(self.deferred) > 0
             self.deferred_bytes -= payload_size(message)
             return message
         return self.wire.next(OF_HOST)
@@ -268,6 +271,7 @@ cdef class Server(Sleeper):
                 self.ocalls.on_answer(message)
             else:
                 self.deferred.append(message)
+                self.deferring = True
                 self.deferred_bytes += payload_size(message)
                 if self.deferred_bytes > INBOX_BYTES:
                     raise LinkCorrupt(f"the host sent {self.deferred_bytes} bytes and answers no ocall")
@@ -307,7 +311,9 @@ cdef class Server(Sleeper):
             self.ended.give(None)
         elif message.kind is Kind.CANCEL_CALL:
             call = self.calls.get(message.id)
-            if call is not None:  # else its result is on its way
+            if self.newest is not None and self.newest.id == message.id:
+                self.newest.cancel()
+            elif call is not None:  # else its result is on its way
                 (<_Call> call).cancel()
         elif message.code == CODE_LEND:
             self.channels.on_lend(message)
@@ -324,12 +330,14 @@ cdef class Server(Sleeper):
         if message.id <= self.last_call or message.argument >= <uint64_t> len(self.entries):
             raise LinkCorrupt(f"call {message.id} of entry {message.argument} cannot be")
         self.last_call = message.id
-        found = self.entry(message.argument)
-        if not isinstance(found, _Entry):
+        found = self.entries[message.argument]
+        if type(found) is not _Entry:
+            found = self.entry(message.argument)
+        if type(found) is not _Entry:
             self.send(pack(Kind.FAILED, message.id, 0, pack_error("UsageError", str(found))))
             return 0
         entry = found
-        if len(self.calls) >= self.most_calls:
+        if len(self.calls) + (self.newest is not None) >= self.most_calls:
             self.send(pack(Kind.OVERLOADED, message.id))
             return 0
         try:
@@ -345,12 +353,17 @@ cdef class Server(Sleeper):
         call.name = entry.name
         call.function, call.args, call.kwargs = entry.function, args, kwargs or None
         call.server, call.entry, call.id = self, entry, message.id
-        self.calls[message.id] = call
+        if self.newest is not None:
+            self.calls[self.newest.id] = self.newest
+        self.newest = call         # mostly it ends before the next comes, and was never in the dictionary
         return self.scheduler.spawn(call)
 
     cdef int on_done(self, _Call call) except -1:
         cdef object payload
-        del self.calls[call.id]
+        if self.newest is call:
+            self.newest = None
+        else:
+            del self.calls[call.id]
         error = call.exception
         if error is None:
             try:

@@ -23,7 +23,8 @@ cdef class Door:
 
 cdef class Calls:
     cdef Wire wire
-    cdef dict running
+    cdef dict running            # by number, but for
+    cdef SecuredRoutine newest   # the call that began last, if it runs
     cdef Py_ssize_t last
     cdef object seat
     cdef readonly str lost

@@ -9,6 +9,8 @@ from gotee.boundary.wire cimport Wire
 from gotee.runtime.routine cimport Routine
 from gotee.runtime.scheduler cimport current_scheduler
 
+from libc.stdint cimport uint64_t
+
 import types
 
 from gotee.boundary.frames import LinkError
@@ -55,7 +57,8 @@ cdef class Door:
         self.find = find
         self.known = {}
 
-    def __call__(self, f, tuple args, dict kwargs):
+    def start(self, f, tuple args, dict kwargs):
+        """Start a function as a secured routine."""
         cdef Callee callee = None
         if type(f) is _Function:   # hashed by identity
             callee = <Callee> self.known.get(f)
@@ -105,7 +108,9 @@ cdef class Calls:
         routine.number = self.last
         routine.codec = callee.codec
         routine.wire = self.wire
-        self.running[self.last] = routine
+        if self.newest is not None:
+            self.running[self.newest.number] = self.newest
+        self.newest = routine      # mostly it ends before the next begins, and was never in the dictionary
         if type(arguments) is bytes:
             self.wire.post(CODE_CALL, routine.number, callee.number, arguments)
         else:
@@ -129,6 +134,10 @@ cdef class Calls:
         routine.complete(None, failure_of(message, routine.name))
 
     cdef SecuredRoutine ended(self, Message message):
+        cdef SecuredRoutine newest = self.newest
+        if newest is not None and <uint64_t> newest.number == message.id:
+            self.newest = None
+            return newest
         cdef object routine = self.running.pop(message.id, None)
         if routine is None:
             raise LinkError(f"the enclave ended call {message.id}, which is not running")
@@ -139,6 +148,9 @@ cdef class Calls:
         cdef SecuredRoutine routine
         self.lost = reason
         self.ignored = ignored
+        if self.newest is not None:
+            self.running[self.newest.number] = self.newest
+            self.newest = None
         for number in list(self.running):
             routine = self.running.pop(number, None)
             if routine is not None:
