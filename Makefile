@@ -106,7 +106,7 @@ soak: $(VENV)/for-work
 FUZZ_SECONDS ?= 600
 FUZZ_TIMES ?= 100
 fuzz: $(VENV)/for-work
-	GOTEE_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n $(WORKERS) tests/attestation/test_fuzz.py
+	GOTEE_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -n $(WORKERS) tests/attestation/test_fuzz.py tests/ocalls/test_random_answers.py
 	ulimit -v 4194304; GOTEE_FUZZ=$(FUZZ_TIMES) $(BIN)/python -m pytest tests/boundary tests/link/test_ring.py
 
 # Some minutes. Ray is a rival too where it is installed: pip install -e '.[bench-ray]'.

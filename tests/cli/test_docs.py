@@ -1,7 +1,7 @@
 """README and docs/: their Python compiles, complete programs print what is written, nothing false is claimed.
 
 A `python` block with `if __name__ == "__main__":` is a complete program; a `text` block right behind it is its
-exact standard output.
+exact standard output. A `toml` block between it and the program before it is its pyproject.toml.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gotee.syntax.rewrite import rewrite
 from .conftest import ROOT, Gotee
 
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```)?", re.DOTALL | re.MULTILINE)
+SETTINGS = re.compile(r"^```toml\n(?P<text>\[tool\.gotee.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 NOT_OF_A_SIMULATION = re.compile(
     r"\b(confidential|secure enclaves?|zero[- ]trust|tamper-?proof|rollback-?proof|attested)\b"
@@ -33,6 +34,7 @@ class Block(NamedTuple):
     line: int
     code: str
     output: str | None
+    settings: str | None = None
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
@@ -43,9 +45,12 @@ def blocks() -> list[Block]:
     found: list[Block] = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
+        before = 0
         for match in BLOCK.finditer(text):
             line = text.count("\n", 0, match.start()) + 2
-            found.append(Block(page, line, match["code"], match["output"]))
+            settings = SETTINGS.search(text, before, match.start())
+            found.append(Block(page, line, match["code"], match["output"], settings and settings["text"]))
+            before = match.end()
     return found
 
 
@@ -74,7 +79,10 @@ def test_every_python_block_compiles(block: Block) -> None:
 def test_every_complete_program_prints_what_the_page_says(
     block: Block, gotee: Gotee, program: Callable[[str], Path]
 ) -> None:
-    done = gotee("run", program(block.code))
+    path = program(block.code)
+    if block.settings is not None:
+        (path.parent / "pyproject.toml").write_text(block.settings)
+    done = gotee("run", path)
     assert done.returncode == 0, done.stderr
     if block.output is not None:
         assert done.stdout == block.output
