@@ -13,10 +13,12 @@ import hmac
 import mmap
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -109,17 +111,23 @@ def below(pid: int) -> set[int]:
     return found.union(*(below(child) for child in found))
 
 
+def spawner_of(pid: int) -> int:
+    """The service's process that started it, with the copied loader; the daemon and sessions are below that too."""
+    while pid > 1 and (is_enclave(pid) or "--inhibit-cache" not in text_of(pid, "cmdline")):
+        pid = parent_of(pid)
+    return pid if pid > 1 else 0
+
+
 def ours(before: set[int], root: int) -> list[int]:
     """What has started for this program: its descendants; at level service, new enclaves and what started them."""
     new = processes() - before
     if not service():
         return sorted(pid for pid in new if pid != root and descends(pid, root))
-    found = {pid for pid in new if is_enclave(pid)}
-    for pid in tuple(found):
-        while (pid := parent_of(pid)) > 1:
-            found.add(pid)
-            if "--inhibit-cache" in text_of(pid, "cmdline"):  # the spawner; the daemon and sessions are below it
-                found |= {child for child in below(pid) if not is_enclave(child)}
+    found: set[int] = set()
+    for pid in new:
+        spawner = spawner_of(pid) if is_enclave(pid) else 0
+        if spawner:  # no enclave that a program of this user has at level development at the same time
+            found |= {pid, spawner, *(child for child in below(spawner) if not is_enclave(child))}
     return sorted(pid for pid in found if not descends(os.getpid(), pid))
 
 
@@ -306,6 +314,14 @@ def link(prey: Prey) -> Found:
         return search(lambda place, size: os.pread(memory.fileno(), size, place), maps, prey.proof, "messages")
 
 
+def enter_user_namespace() -> None:
+    """In a child, before it executes anything: a user namespace whose root we are, so /proc/PID/mem in it is ours."""
+    user, group = os.getuid(), os.getgid()
+    call("unshare", 0x10000000)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        Path(f"/proc/self/{name}").write_text(text)
+
+
 def other_start(environment: dict[str, str], namespace: bool) -> tuple[Prey, subprocess.Popen[str]]:
     """This program again, as a child that makes an enclave and waits."""
     process = subprocess.Popen(
@@ -315,7 +331,7 @@ def other_start(environment: dict[str, str], namespace: bool) -> tuple[Prey, sub
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        preexec_fn=(lambda: call("unshare", 0x10000000)) if namespace else None,
+        preexec_fn=enter_user_namespace if namespace else None,
     )
     assert process.stdout is not None
     line = process.stdout
@@ -335,7 +351,10 @@ def user_namespace(_: Prey) -> Found:
 
 
 def preload(_: Prey) -> Found:
-    """LD_DEBUG_OUTPUT makes a file for each process whose loader heeds the environment, as LD_PRELOAD would be."""
+    """LD_DEBUG_OUTPUT makes a file for each process whose loader heeds the environment, as LD_PRELOAD would be.
+
+    Our own loader does, and the platform of level development is started with them too (see `main`).
+    """
     with tempfile.TemporaryDirectory() as folder:
         prey, process = other_start({"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": f"{folder}/seen"}, namespace=False)
         with process:
@@ -344,7 +363,7 @@ def preload(_: Prey) -> Found:
     if not prey.enclaves or not seen:
         return Found(why="not tried: no enclave started so, or the loader leaves no trace here")
     if reached:
-        return Found(True, False, f"the loader of the {' and the '.join(reached)} heeds the host's variables")
+        return Found(True, False, f"the loader of the {' and the '.join(reached)} heeds them: our code would run there")
     return Found(why="no loader of enclave or platform heeds the host's variables")
 
 
@@ -408,20 +427,41 @@ def attempts(prey: Prey) -> Iterator[tuple[str, Found]]:
     yield on("SIGABRT, for a core file", core)
 
 
+def start_platforms_with_our_variables() -> None:
+    """At level development it is this process that starts the platform: nobody can keep it from adding some."""
+    from gotee.host import ahead
+
+    passed_on = ahead.environment
+    ours = {name: value for name, value in os.environ.items() if name.startswith("LD_DEBUG")}
+    ahead.environment = lambda: {**passed_on(), **ours}
+
+
+def show(name: str, inside: str, key: str, why: str) -> None:
+    """A row, folded to the terminal; one line where there is none."""
+    start = f"{name:<38} | {inside:<3} | {key:<6} | "
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
+    lines = textwrap.wrap(why, max(width - len(start) - 1, 20)) or [""]
+    print(start + lines[0], flush=True)
+    for line in lines[1:]:
+        print(f"{'':<38} | {'':<3} | {'':<6} | {line}", flush=True)
+
+
 def main() -> None:
     if "--prey" in sys.argv:
+        start_platforms_with_our_variables()
         print(gosecure(tag, CHALLENGE).result().hex(), flush=True)
         sys.stdin.read()
         return
     prey = caught(lambda: gosecure(tag, CHALLENGE).result(), os.getpid())
     print(f"level {'service' if service() else 'development'}, user {os.getuid()}" + " (root)" * (os.getuid() == 0))
-    print(f"{'attempt':<38} | got in? | key stolen? | why")
+    show("attempt", "in?", "stolen", "why")
     thefts = 0
     for name, found in attempts(prey):
         thefts += found.stolen
-        answers = ("yes" if found.inside else "no", "YES" if found.stolen else "no")
-        print(f"{name:<38} | {answers[0]:<7} | {answers[1]:<11} | {found.why}", flush=True)
-    print(f"The key was stolen in {thefts} ways.")
+        show(name, "yes" if found.inside else "no", "YES" if found.stolen else "no", found.why)
+    print(f"The key was stolen in {thefts} way{'s' * (thefts != 1)}.")
+    if not os.getuid():
+        print("This was root, who reads everything at either level: run it as an ordinary user.")
     if service():
         print("Level service protects from the host program and other users; not from root, kernel, hardware.")
     else:

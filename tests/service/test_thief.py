@@ -55,6 +55,7 @@ def table(home: Path, *words: str, socket: str = "") -> tuple[dict[str, tuple[st
 def test_at_level_development_the_thief_gets_in_and_says_so(home: Path) -> None:
     found, last = table(home)
     assert found["platform: open its memory"] == ("yes", "no")
+    assert found["variables for the loader (LD_PRELOAD)"] == ("yes", "no")
     assert "no confidentiality or integrity against code of the same user" in last
 
 
