@@ -200,8 +200,9 @@ cdef class Lead:
             if looks < LONG_LEAD:
                 return
             looks = 0
-            self.waits_for_relief = True
-            self.relief.acquire(timeout=1.0)
+            if self.led:           # `leave` comes, and says so
+                self.waits_for_relief = True
+                self.relief.acquire()
 
 
 cdef class Seat(Sleeper):
