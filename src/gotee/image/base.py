@@ -40,8 +40,9 @@ def files() -> dict[str, str]:
     loader = natives.loader_of(executable)
     found = {"/base/python": executable, "/base/loader": loader}
     extensions = list(natives.extensions(standard.shared()).values())
-    own = set(_installed())
-    for file in (executable, *extensions, *_installed()):
+    installed = _installed()
+    own = set(installed)
+    for file in (executable, *extensions, *installed):
         try:
             libraries = natives.linked(loader, file)
         except ImageError:
@@ -69,9 +70,10 @@ def _installed() -> list[str]:
     found = []
     for installed in metadata.distributions():
         for path in installed.files or ():
-            place = str(installed.locate_file(path))
-            if wheels.File(path.as_posix(), place).native and os.path.isfile(place):
-                found.append(os.path.realpath(place))
+            if ".so" in path.name and wheels.File(path.as_posix(), "").native:
+                place = str(installed.locate_file(path))
+                if os.path.isfile(place):
+                    found.append(os.path.realpath(place))
     return found
 
 
