@@ -247,3 +247,20 @@ def test_a_file_swapped_after_the_check_changes_nothing(
     started.finish(loading_module.NAMED)
     for descriptor in found.descriptors:
         os.close(descriptor)
+
+
+def test_files_that_only_root_can_write_are_verified_when_they_are_loaded(
+    built: Built, signature: bytes, tmp_path: Path
+) -> None:
+    copy = tmp_path / "archive"
+    shutil.copyfile(built.places[REST_FILE], copy)
+    copy.write_bytes(copy.read_bytes()[:-1] + b"!")
+    places = {**built.places, REST_FILE: str(copy)}
+    loading = loading_module.Loading(built.stream, signature, places, sources=False, put_off=set(places))
+    for stage in loading_module.STAGES:
+        loading.finish(stage)
+    assert os.fstat(loading.loaded.natives["/base/python"]).st_size > 0
+    assert loading.loaded.archives["/gotee/rooms.archive"] not in loading.empty
+    with pytest.raises(ImageError, match=REST_FILE):
+        loading.fill(place_of(loading.loaded, REST_FILE))
+    loading_module._close(loading.loaded.descriptors)

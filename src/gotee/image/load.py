@@ -31,7 +31,7 @@ from gotee.image.sigstruct import DEBUG, SigStruct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
     from typing import Any, NamedTuple
 
     from gotee.platform.eager import Copies
@@ -90,6 +90,8 @@ class Loading:
         sources: bool = True,
         recall: Callable[[bytes], Mapping[str, str]] | None = None,
         copies: Copies | None = None,
+        put_off: Container[str] = (),
+        verified: tuple[Manifest, bytes, SigStruct] | None = None,
     ) -> None:
         """Without `sources`, files that are only named are not looked at; what is loaded has hashes of its own.
 
@@ -97,8 +99,10 @@ class Loading:
         start and has the same stamp is not read now. `stamps` are those of this time, once all is finished.
 
         `copies` may have been made already (gotee.platform.eager): they are compared with the image as those made here.
+        Files that are `put_off` by their paths are read when they are needed, and then as far as they are loaded.
+        `verified` is what `verify` has answered for the same stream and signature.
         """
-        manifest, contents, found = verify(stream, signature)
+        manifest, contents, found = verified or verify(stream, signature)
         block = parts.unpack(contents, padded=True)
         boot = _place_of(contents, block)
         early = {name.partition(" ")[2]: bytes(part) for name, part in block.items() if name.startswith("early ")}
@@ -118,10 +122,12 @@ class Loading:
         self.loaded = Loaded(manifest, found, found.enclave_hash, held, boot, early, archives, natives)
         self._places = places
         self._copies = copies
+        self._put_off = put_off
         self._compared = {} if recall is None else recall(found.enclave_hash)
         self.stamps: dict[str, str] = {}
         self._digests: dict[str, Any] = {}  # of natives, as far as they are loaded
-        self._tasks = _tasks([file for file in manifest.files if sources or file.role != SOURCE], first, starting)
+        looked_at = [file for file in manifest.files if sources or file.role != SOURCE]
+        self._tasks = _tasks(looked_at, first, starting, put_off)
         self._waiting: dict[str, Listed] = {}  # not read, and empty until `fill`
         self._left = [len(tasks) for tasks in self._tasks]
         self._problem: ImageError | None = None
@@ -197,6 +203,9 @@ class Loading:
             self._read(file, buffer)
             return
         place = self._place(file)
+        if stage == REST and file.path in self._put_off:
+            self._waiting[file.path] = file
+            return
         try:
             stamp = _stamp(file, place)
             known = stamp is not None and stamp == self._compared.get(file.path)
@@ -241,13 +250,15 @@ def _starting(manifest: Manifest, loading: bytes) -> set[str]:
     return {path for (_, path), line in zip(files, loading.split(b"\n"), strict=False) if line.startswith(b"+")}
 
 
-def _tasks(files: Iterable[Listed], first: set[str], starting: set[str]) -> tuple[list[tuple[Listed, bool]], ...]:
+def _tasks(
+    files: Iterable[Listed], first: set[str], starting: set[str], put_off: Container[str]
+) -> tuple[list[tuple[Listed, bool]], ...]:
     """What is to be done in each stage, the largest last: it is taken first. True is for the rest of a native file."""
     stages: tuple[list[tuple[int, Listed, bool]], ...] = ([], [], [], [])
     for file in files:
         known = FIRST if file.path in first else START if file.path in starting else REST
         stages[NAMED if file.role == SOURCE else known].append((file.loaded or file.size, file, False))
-        if _has_rest(file):
+        if _has_rest(file) and file.path not in put_off:
             stages[NAMED].append((file.size - file.loaded, file, True))
     return tuple([(file, rest) for _, file, rest in sorted(stage)] for stage in stages)
 

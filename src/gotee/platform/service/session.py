@@ -21,7 +21,8 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from gotee.errors import ImageError
-from gotee.image.load import STAGES, Loaded, Loading, verify
+from gotee.image.load import FIRST as STAGE_FIRST
+from gotee.image.load import NAMED, REST, START, Loaded, Loading, verify
 from gotee.image.manifest import SOURCE, Listed
 from gotee.image.sgxs import MOST_BYTES
 from gotee.platform import birth, early, sandbox
@@ -64,9 +65,9 @@ class Session:
             hello, descriptors = wire.receive(self._host, None)
             if hello == {"gotee": wire.VERSION, "status": True} and not descriptors:
                 return self.tell({**self._told})
-            loading, link = self._image(hello, descriptors)
+            loading, link, handed = self._image(hello, descriptors)
             signal.alarm(0)
-            self._start(loading, link)
+            self._start(loading, link, handed)
         except (ImageError, wire.Broken, OSError, ValueError) as error:
             self.tell({"refused": str(error)})
 
@@ -85,7 +86,7 @@ class Session:
 
     # -- taking ------------------------------------------------------------------------------------------------
 
-    def _image(self, hello: dict[str, object], descriptors: list[int]) -> tuple[Loading, list[int]]:
+    def _image(self, hello: dict[str, object], descriptors: list[int]) -> tuple[Loading, list[int], list[int]]:
         count = hello.get("link")
         if hello.get("gotee") != wire.VERSION:
             raise ImageError("the platform speaks another version of the protocol: install the same version of gotee")
@@ -96,13 +97,13 @@ class Session:
         signature = self._bytes(descriptors[1], 1 << 16, "the signature")
         kinds.require_link(descriptors[2:])
         wire.close(descriptors[:2])
-        manifest, _, _ = verify(stream, signature)
-        places, handed = self._places([file for file in sorted(manifest.files) if file.role != SOURCE])
-        loading = Loading(stream, signature, places, sources=False)
-        for stage in STAGES:
-            loading.finish(stage)
-        wire.close(handed)
-        return loading, descriptors[2:]
+        verified = verify(stream, signature)
+        places, handed = self._places([file for file in sorted(verified[0].files) if file.role != SOURCE])
+        # Files that only root can write are verified when they are loaded; what a host has handed over, now.
+        installed = {path for path, place in places.items() if place.startswith(f"{self._settings.base}/")}
+        loading = Loading(stream, signature, places, sources=False, put_off=installed, verified=verified)
+        loading.finish(STAGE_FIRST)
+        return loading, descriptors[2:], handed
 
     def _bytes(self, descriptor: int, most: int, what: str) -> bytes:
         """A private copy of handed-over memory."""
@@ -148,12 +149,12 @@ class Session:
 
     # -- running -----------------------------------------------------------------------------------------------
 
-    def _start(self, loading: Loading, link: list[int]) -> None:
+    def _start(self, loading: Loading, link: list[int], handed: list[int]) -> None:
+        """Start the interpreter, which is verified; it waits where it would use what is not yet."""
         loaded = loading.loaded
         answers = Answers(einit(loaded.measurement, loaded.signature, LEVEL), self._settings.state, loading.fill)
         last_words, standard_error = os.pipe()
         waiting, gate = os.pipe()
-        os.write(gate, b"11")  # everything is verified: the enclave waits for nothing
         plan = sandbox.plan(sandbox.ceilings_of(loaded.manifest.program), str(self._require))
         modules, script = early.archive(loaded), birth.script()
         numbered, numbers = _renumber(loaded, len(link) + 4)
@@ -162,7 +163,14 @@ class Session:
         own = (*loaded.descriptors, *link, answers.inside.fileno(), waiting, modules, script)
         self._ask(enclave, (plan, standard_error, *own))
         answers.inside.detach()
-        wire.close((*own, plan, standard_error))
+        wire.close({*own, plan, standard_error}.difference(loaded.descriptors))
+        loading.finish(START)
+        _open(gate)
+        loading.finish(REST)
+        loading.finish(NAMED)
+        wire.close((*handed, *set(loaded.descriptors).difference(loading.empty)))
+        _open(gate)
+        self.tell({"starting": True})
         self._watch(last_words, answers, loaded.signature.debug)
 
     def _ask(self, enclave: birth.Birth, descriptors: tuple[int, ...]) -> None:
@@ -173,7 +181,6 @@ class Session:
         answer, _ = wire.receive(self._spawner)
         if "pid" not in answer:
             raise ImageError(str(answer.get("refused") or answer.get("stop") or "the enclave could not be started"))
-        self.tell({"starting": True})
 
     def _watch(self, last_words: int, answers: Answers, debug: bool) -> None:
         """Until the host, its process, the enclave or the platform ends."""
@@ -181,7 +188,10 @@ class Session:
         ends = [self._host.fileno(), self._spawner.fileno()]
         if self._alive >= 0:
             ends.append(self._alive)
-        watch(ends, last_words, words.hear, answers)
+        try:
+            watch(ends, last_words, words.hear, answers)
+        except ImageError as error:  # the enclave needs a file that was changed: it ends with this process
+            return self.tell({"ended": str(error)})
         self._spawner.settimeout(0)
         try:
             news, _ = wire.receive(self._spawner)
@@ -199,6 +209,14 @@ class Session:
 
 def _keep_quiet(said: bytes) -> None:
     """What an enclave says on its real standard error has no place to go: the host's own is not the platform's."""
+
+
+def _open(gate: int) -> None:
+    """Let the enclave go on."""
+    try:
+        os.write(gate, b"1")
+    except BrokenPipeError:
+        pass  # it has ended: whoever watches it will see
 
 
 def _request(enclave: birth.Birth) -> dict[str, object]:

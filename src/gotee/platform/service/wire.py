@@ -10,7 +10,7 @@ import array
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 VERSION: Final = 1  # of the protocol between host and platform, see `session`
@@ -94,7 +94,7 @@ def _plain(data: bytes) -> dict[str, Any]:
     return message
 
 
-def close(descriptors: Sequence[int]) -> None:
+def close(descriptors: Iterable[int]) -> None:
     """Close them all."""
     for descriptor in descriptors:
         os.close(descriptor)
