@@ -1,4 +1,4 @@
-"""`pwd` and `grp` inside: the host's accounts are not there, and who asks is told. Enclave world; `later` uses this."""
+"""`pwd`, `grp` and `getpass` inside, where the host's accounts are not known. Enclave world; `later` uses this."""
 
 from __future__ import annotations
 
@@ -19,6 +19,21 @@ def change_pwd(module: Any) -> None:
     module.getpwnam = _refusing("pwd.getpwnam")
 
 
+def change_getpass(module: Any) -> None:
+    """`getpass.getuser`, which asks the environment first."""
+    real = module.getuser
+
+    def getuser() -> Any:
+        try:
+            return real()
+        except (KeyError, OSError):
+            raise NoAccount(
+                'getpass.getuser finds no user inside: put env = ["USER"] into [tool.gotee.ocalls], or send it in'
+            ) from None
+
+    module.getuser = getuser
+
+
 def change_grp(module: Any) -> None:
     """`grp.getgrgid` and `getgrnam`."""
     module.getgrgid = _refusing("grp.getgrgid")
@@ -28,8 +43,7 @@ def change_grp(module: Any) -> None:
 def _refusing(name: str) -> Any:
     def refuse(*_: object, **__: object) -> NoReturn:
         raise NoAccount(
-            f"{name} does not work inside, as accounts are the host's: ask outside and send what it says in, or name a "
-            'variable, such as env = ["USER"] in [tool.gotee.ocalls] for getpass.getuser()'
+            f"{name} does not work inside, as accounts are the host's: ask outside, and send in what it says"
         )
 
     refuse.__name__ = refuse.__qualname__ = name.rpartition(".")[2]

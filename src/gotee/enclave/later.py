@@ -38,6 +38,7 @@ def install(importer: Importer, system: System, timing: Clock) -> None:
         ("pathlib", lambda module: looking.change_pathlib(module, system)),
         ("pwd", accounts.change_pwd),
         ("grp", accounts.change_grp),
+        ("getpass", accounts.change_getpass),
         ("locale", _locale),
         ("zoneinfo._common", _zones),
         ("concurrent.futures", _process_pool),
