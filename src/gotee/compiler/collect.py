@@ -25,7 +25,7 @@ from gotee.compiler.scopes import (
     imported_bindings,
     made_channels,
     outer_parts,
-    own_nodes,
+    own_statements,
     static_truth,
 )
 
@@ -399,9 +399,7 @@ class _Collector:
         nonlocal_names: set[str] = set()
         imports: dict[str, list[Imported]] = {}
         channels: set[str] = set()
-        for node in own_nodes(body):
-            if isinstance(node, ast.expr):
-                continue
+        for node in own_statements(body):
             if isinstance(node, ast.Assign):
                 channels |= made_channels(node)
             elif isinstance(node, ast.Global):

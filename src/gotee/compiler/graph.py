@@ -38,6 +38,7 @@ from gotee.compiler.parameters import Parameters
 from gotee.compiler.program import Module, Program, absolute, parents
 from gotee.compiler.purity import Purity
 from gotee.compiler.scopes import Imported, own_nodes
+from gotee.compiler.settle import settle
 from gotee.compiler.statements import Unit
 
 Node = tuple[Any, ...]
@@ -119,57 +120,13 @@ class Graph:
         for module in self.program.modules.values():
             if module.parent != module.name or "." in module.name:
                 self._inside_package(module)
-            for unit in self.resolver.table(module).statements.units:
-                if unit.is_import:
-                    self._import_order(module, unit)
-                elif not unit.dead:
-                    self._effects(module, unit)
-        for dotted, callers in self.marks.calls.items():
-            if self.marks.is_replaced(dotted):
-                for node in callers:
-                    self.reach(node, ALWAYS)
         for node, called in self._tried:
             self.loading.trying(node, called.module, called.name)
-        if self.marks.codecs:
-            self._codecs()
         expose(self, self._valued)
         for node, target in self._constant_reads:
             if target in self.marks.stored or target[1] in self.marks.written:
                 self.reach(node, target)
-        self._spread_host_only()
-
-    def _codecs(self) -> None:
-        """The program has codecs of its own: what encodes or decodes with one runs its code."""
-        for module in self.program.modules.values():
-            for unit in self.resolver.table(module).statements.units:
-                if any(known.uses_codec(call) for body in unit.uses.bodies for _, call, _ in body.methods) or any(
-                    isinstance(step, ast.Call) and known.uses_codec(step)
-                    for ref in unit.uses.refs
-                    for step in ref.steps
-                ):
-                    self.reach(("unit", module.name, unit.index), ALWAYS)
-
-    def _spread_host_only(self) -> None:
-        """A statement that reads, when it runs, what only host-only statements bind is host-only itself."""
-        readers: dict[Node, list[Node]] = defaultdict(list)
-        for node in self.impure:
-            _, unit = self.unit_of(node)
-            if not isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                for ref in unit.uses.refs:
-                    if ref.immediate and isinstance(ref.base, str):
-                        readers["name", node[1], ref.base].append(node)
-        work = list(self.host_only)
-        while work:
-            node = work.pop()
-            module, unit = self.unit_of(node)
-            for name in unit.binds:
-                binders = self.resolver.table(module).binders.get(name, [])
-                if all(("unit", module.name, binder.unit) in self.host_only for binder in binders):
-                    reason = Reason(f"{name}, which a host-only statement binds", (), False)
-                    for reader in readers["name", module.name, name]:
-                        if reader not in self.host_only:
-                            self.host_only[reader] = reason
-                            work.append(reader)
+        settle(self)
 
     def _inside_package(self, module: Module) -> None:
         """A package used as an object leads to its modules too."""
@@ -195,28 +152,6 @@ class Graph:
                 self.loading.statement(module, unit)
             elif not unit.dead:
                 self._unit(module, unit)
-
-    def _import_order(self, module: Module, unit: Unit) -> None:
-        """A name whose value other code changes is taken when the import runs."""
-        for number, (name, imported) in enumerate(unit.aliases):
-            if name != "*" and self.purity.import_order_matters(module, imported):
-                self.need(("alias", module.name, unit.index, number), ("active", module.name))
-
-    def _effects(self, module: Module, unit: Unit) -> None:
-        """Whether a statement has an effect at import; all that the program does to names is known by now."""
-        node: Node = ("unit", module.name, unit.index)
-        impurity = self.purity.impurity(module, unit)
-        if impurity is not None:
-            self.impure[node] = impurity
-        elif any(use.immediate for use in unit.uses.imports):
-            self.impure[node] = unit.node
-        elif self.purity.order_matters(module, unit):
-            self.sensitive.add(node)
-        if isinstance(unit.node, ast.ClassDef) and self.marks.is_replaced("builtins.__build_class__"):
-            self.impure[node] = unit.node
-            self.reach(node, ALWAYS)
-        if node in self.impure or node in self.sensitive:
-            self.need(node, ("active", module.name))
 
     def _unit(self, module: Module, unit: Unit) -> None:
         node: Node = ("unit", module.name, unit.index)

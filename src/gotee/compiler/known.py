@@ -131,6 +131,7 @@ def top(dotted: str) -> str:
     return dotted.partition(".")[0]
 
 
+@functools.cache
 def is_standard(dotted: str) -> bool:
     """Whether a dotted name is the interpreter's or the standard library's."""
     return top(dotted) in sys.stdlib_module_names or top(dotted) == "builtins"
@@ -164,6 +165,7 @@ def is_builtin(name: str) -> bool:
     return own or name in ("None", "True", "False", "Ellipsis", "NotImplemented", "EnvironmentError", "IOError")
 
 
+@functools.cache
 def computes(dotted: str) -> bool:
     """Whether a name outside of the program, when called, only computes from plain arguments."""
     if dotted.startswith("builtins."):
@@ -206,6 +208,7 @@ def _imported(name: str) -> object:
         return None
 
 
+@functools.cache
 def keeps_arguments(dotted: str) -> bool:
     """Whether a call only keeps what it is given, whatever that is."""
     if dotted in _EVALUATING:
@@ -251,6 +254,7 @@ def looks_at_arguments(dotted: str) -> bool:
     return dotted in _LOOKS_AT_ARGUMENTS
 
 
+@functools.cache
 def shares_state(dotted: str) -> bool:
     """Whether a use of a standard-library name may touch state of the whole process."""
     if dotted in _INERT or dotted.startswith("builtins.") or dotted == "builtins":
@@ -258,6 +262,7 @@ def shares_state(dotted: str) -> bool:
     return _within(dotted, _AMBIENT) and not _within(dotted, _COMPUTING)
 
 
+@functools.cache
 def touches_nothing(dotted: str) -> bool:
     """Whether calling or reading a name outside of the program leads to no state that others see."""
     inert = dotted in _INERT or _within(dotted, _COMPUTING) or dotted in _KEEP_ARGUMENTS

@@ -89,6 +89,17 @@ def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
             stack += children(node)
 
 
+def own_statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All statements of a scope, without those of scopes inside it."""
+    stack = list(body)
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.expr)):
+            for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+                stack += getattr(node, name, ())
+
+
 def children(node: ast.AST) -> list[ast.AST]:
     """`ast.iter_child_nodes` as a list, without contexts and operators: half of the time of a large program."""
     found = []

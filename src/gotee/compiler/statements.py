@@ -80,7 +80,7 @@ def _statements(source: str, tree: ast.Module) -> Statements:
     units = [_unit(index, node, future, tree) for index, node in enumerate(tree.body)]
     if "gotee:" in source:
         _attach_comments(source, units)
-    exports, computed = _exports(tree)
+    exports, computed = _exports(tree) if "__all__" in source else (None, False)
     return Statements(units, future, exports, computed)
 
 
