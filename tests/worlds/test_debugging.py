@@ -12,7 +12,7 @@ SOURCE = """
     def secret(n: int) -> int:
         key = 40
         total = key + n
-        if n == 3:
+        if n >= 2:
             breakpoint()
         return total
 
@@ -30,16 +30,18 @@ def gotee(folder: Path, *words: str, typed: str = "", **more: str) -> subprocess
 
 def test_pdb_stops_at_the_first_secured_line_and_at_breakpoints(tmp_path: Path) -> None:
     write_program(tmp_path, SOURCE)
-    done = gotee(tmp_path, "debug", "main.py", typed="n\np key\nc\np n, total\nc\n")
+    done = gotee(tmp_path, "debug", "main.py", typed="n\np key\nb secret, n > 9\nc\np n, total\nc\np n, total\nc\n")
     assert done.returncode == 0, done.stderr
     said = done.stdout.split("(Pdb inside) ")
     assert "-> key = 40" in said[0]
     assert "-> total = key + n" in said[1]
     assert said[2] == "40\n"
-    assert said[3].startswith("got 42\n")
-    assert ")secret()" in said[3]  # at the line of breakpoint(), or at the next one before 3.13
-    assert said[4] == "(3, 43)\n"
-    assert said[5] == "got 43\n"
+    assert said[3].startswith("Breakpoint 1 at ")
+    assert ")secret()" in said[4]  # at the line of breakpoint(), or at the next one before 3.13
+    assert said[5] == "(2, 42)\n"
+    assert said[6].startswith("got 42\n")
+    assert said[7] == "(3, 43)\n"
+    assert said[8] == "got 43\n"
 
 
 def test_no_other_image_has_a_debugger_in_it(tmp_path: Path) -> None:

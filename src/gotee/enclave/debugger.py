@@ -24,6 +24,7 @@ class Debugger:
         sys.breakpointhook = self._stop
 
     def _stop(self, *args: Any, **kwargs: Any) -> None:
+        sys.settrace(None)  # with a breakpoint set, the debugger would stop within itself
         self._pdb.set_trace(sys._getframe(1))
 
     def debugged(self, function: Callable[..., Any]) -> Callable[..., Any]:
