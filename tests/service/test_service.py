@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from gotee.errors import ImageError, UsageError
+from gotee.errors import EnclaveLost, ImageError, UsageError
 from gotee.host import service as client
 from gotee.host.service_status import connect, look
 from gotee.host.start import Image
@@ -104,6 +104,29 @@ def test_a_socket_that_is_not_roots_is_no_service(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.unlink(path)
+
+
+@pytest.mark.parametrize("last", [{"ended": "the platform was stopped"}, None], ids=["with a word", "without"])
+def test_a_service_that_ends_while_an_enclave_starts_is_a_loss_with_its_reason(
+    tmp_path: Path, image: Image, last: dict[str, Any] | None
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root's socket is believed")
+    path = str(tmp_path / "platform.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(path)
+        listener.listen()
+        pid = os.fork()
+        if not pid:
+            with listener.accept()[0] as peer:
+                wire.receive(peer, None)
+                if last is not None:
+                    wire.send(peer, last)
+            os._exit(0)
+        reason = "the platform was stopped" if last else "has closed the connection"
+        with pytest.raises(EnclaveLost, match=f"ended while the enclave was being started: .*{reason}"):
+            client.start(image, "ring", path)
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def _mem(pid: int) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from typing import Any
 
 from gotee.boundary import links
-from gotee.errors import ImageError, UsageError
+from gotee.errors import EnclaveLost, GoteeError, ImageError, UsageError
 from gotee.host.service_status import connect
 from gotee.host.start import Image, Started
 from gotee.platform.service import wire
@@ -21,7 +22,8 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 def start(image: Image, link_kind: str, path: str, require: str = "") -> Started:
     """Have an enclave started by the service at `path`.
 
-    Raises UsageError if there is no service, ImageError if it refuses the image or has no room for another enclave.
+    Raises UsageError if there is no service, ImageError if it refuses the image or has no room for another enclave,
+    EnclaveLost if it ends meanwhile.
     """
     control = connect(path)
     link, theirs = links.create(link_kind)
@@ -33,16 +35,14 @@ def start(image: Image, link_kind: str, path: str, require: str = "") -> Started
         finally:
             links.close([*given, *theirs])
         _answer(control, image)
-    except wire.Broken as error:
-        control.close()
-        link.close()
-        raise ImageError(f"the service at {path} ended the connection: {error}") from None
     except BaseException as error:
-        refusal = _refusal(control) if isinstance(error, OSError) else None
+        told = _told(control) if isinstance(error, OSError) else None
         control.close()
         link.close()
-        if refusal:
-            raise ImageError(refusal) from None
+        if told is not None:
+            raise told from None
+        if isinstance(error, (wire.Broken, ConnectionError)):
+            raise _ended(f"{path} has closed the connection") from None
         raise
     return Started(control, link, lambda: None)
 
@@ -52,8 +52,9 @@ def _answer(control: socket.socket, image: Image) -> None:
     while True:
         news, _ = wire.receive(control)
         wanted = news.get("wanted")
-        if "refused" in news:
-            raise ImageError(str(news["refused"]))
+        told = _meaning(news)
+        if told is not None:
+            raise told
         if "starting" in news:
             return
         if not isinstance(wanted, list):
@@ -67,13 +68,23 @@ def _answer(control: socket.socket, image: Image) -> None:
             links.close(files)
 
 
-def _refusal(control: socket.socket) -> str | None:
+def _told(control: socket.socket) -> GoteeError | None:
     """What a service said that ended the connection while it was written to."""
     try:
         news, _ = wire.receive(control)
     except (OSError, wire.Broken):
         return None
-    return str(news["refused"]) if "refused" in news else None
+    return _meaning(news)
+
+
+def _meaning(news: dict[str, Any]) -> GoteeError | None:
+    if "refused" in news:
+        return ImageError(str(news["refused"]))
+    return _ended(str(news["ended"])) if "ended" in news else None
+
+
+def _ended(reason: str) -> EnclaveLost:
+    return EnclaveLost(f"the service ended while the enclave was being started: {reason}")
 
 
 def _file(image: Image, name: str) -> int:

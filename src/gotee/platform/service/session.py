@@ -36,6 +36,11 @@ from gotee.platform.words import Words
 
 LEVEL = "service"
 _GOODBYE = 0.5  # seconds for the last news to reach a host
+_UNEXPECTEDLY = "the platform ended unexpectedly"
+
+
+class _PlatformEnded(Exception):
+    """The spawner is gone, or going."""
 
 
 class Session:
@@ -68,6 +73,8 @@ class Session:
             loading, link, handed = self._image(hello, descriptors)
             signal.alarm(0)
             self._start(loading, link, handed)
+        except _PlatformEnded as ended:
+            self.tell({"ended": str(ended)})
         except (ImageError, wire.Broken, OSError, ValueError) as error:
             self.tell({"refused": str(error)})
 
@@ -177,10 +184,18 @@ class Session:
         for start in range(0, len(descriptors), wire.MOST_DESCRIPTORS):
             some = descriptors[start : start + wire.MOST_DESCRIPTORS]
             last = start + len(some) == len(descriptors)
-            wire.send(self._spawner, _request(enclave) if last else {}, some)
-        answer, _ = wire.receive(self._spawner)
+            try:
+                wire.send(self._spawner, _request(enclave) if last else {}, some)
+            except OSError:
+                break  # it is gone, and may have said why
+        try:
+            answer, _ = wire.receive(self._spawner)
+        except (OSError, wire.Broken):
+            raise _PlatformEnded(_UNEXPECTEDLY) from None
+        if "stop" in answer:
+            raise _PlatformEnded(str(answer["stop"]))
         if "pid" not in answer:
-            raise ImageError(str(answer.get("refused") or answer.get("stop") or "the enclave could not be started"))
+            raise ImageError(str(answer.get("refused") or "the enclave could not be started"))
 
     def _watch(self, last_words: int, answers: Answers, debug: bool) -> None:
         """Until the host, its process, the enclave or the platform ends."""
@@ -198,7 +213,7 @@ class Session:
         except BlockingIOError:
             return None  # the host is gone: the spawner kills the enclave when this process ends
         except wire.Broken:
-            news = {"stop": "the platform ended unexpectedly"}
+            news = {"stop": _UNEXPECTEDLY}
         if "stop" in news:
             return self.tell({"ended": news["stop"]})
         drain(last_words, words.hear)  # nobody has its other end any more
