@@ -347,3 +347,24 @@ def test_packages_look_for_variables_and_use_files(tmp_path: Path) -> None:
             print(gosecure(work).result())
         """,
     ) == ["499500.0"]
+
+
+def test_what_imports_set_for_decimals_holds_in_every_secured_routine_and_goes_no_further(tmp_path: Path) -> None:
+    assert lines_of(
+        tmp_path,
+        """
+        import decimal
+
+        decimal.getcontext().prec = 5
+        decimal.getcontext().rounding = decimal.ROUND_UP
+        decimal.getcontext().traps[decimal.Inexact] = False
+
+        def third(precision: int | None) -> str:
+            if precision:
+                decimal.getcontext().prec = precision
+            return str(decimal.Decimal(1) / 3)
+
+        def main() -> None:
+            print(third(None), *[gosecure(third, precision).result() for precision in (None, 2, None)])
+        """,
+    ) == ["0.33334 0.33334 0.34 0.33334"]

@@ -66,9 +66,19 @@ def main(
             traceback.print_exc()
         server.fail(error)
         os._exit(1)
+    _keep_decimal_settings()
     gc.freeze()
     server.serve(table)
     os._exit(0)  # as in Go, the end of main ends the program, whatever still waits
+
+
+def _keep_decimal_settings() -> None:
+    """What the program's imports set in decimal's context holds in every routine, each of which has a fresh context."""
+    decimal = sys.modules.get("decimal")
+    if decimal is not None:
+        found = decimal.getcontext()
+        for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps"):
+            setattr(decimal.DefaultContext, name, getattr(found, name))
 
 
 def _entry(module: str, name: str) -> Any:
