@@ -264,6 +264,10 @@ def test_what_an_enclave_does_not_have_is_refused_with_a_sentence(tmp_path: Path
             assert ABSENT[attempt] in line, (attempt, line)
 
 
+def test_waiting_for_descriptors_is_imported_before_sockets(tmp_path: Path) -> None:
+    assert outcome(tmp_path, "select.poll().poll(0)", "select") == "[]"
+
+
 def test_sqlite_works_in_memory_and_ctypes_with_what_is_loaded(tmp_path: Path) -> None:
     assert (
         outcome(

@@ -25,6 +25,8 @@ def prepare(importer: Importer, policy: Policy, ocalls: Ocalls, table: Descripto
         socket_functions.install(network.Network(policy, ocalls), ocalls, table)
 
     def select() -> None:
+        import _socket  # noqa: F401  # first: what polling needs imports it, and would be changed half made
+
         from gotee.enclave import polling
 
         polling.install(ocalls, table)
