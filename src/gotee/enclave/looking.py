@@ -9,6 +9,7 @@ from __future__ import annotations
 import genericpath
 import os
 import posixpath
+import sys
 from collections.abc import Callable
 
 from gotee.enclave.callers import library_asks
@@ -33,7 +34,9 @@ def replaced(system: System) -> dict[Any, Callable[..., Any]]:
 def _telling(function: Callable[[Any], bool], system: System) -> Callable[[Any], bool]:
     def asked(path: Any, /) -> bool:
         found = function(path)
-        if not found and not isinstance(path, int) and not library_asks(packages=True):
+        if found or isinstance(path, int) or library_asks(packages=True):
+            return found
+        if not isinstance(sys.exc_info()[1], OcallRefused):  # os.makedirs asks when it was refused, and tells that
             system.check_look(path)
         return found
 
