@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from gotee.compiler.files import texts_of
 from gotee.compiler.fixpoint import Fixpoint
 from gotee.compiler.graph import Graph, Node
 from gotee.compiler.outside import packages_outside
-from gotee.compiler.partition import Entry, Partition
+from gotee.compiler.partition import Entry, Partition, no_collection
 from gotee.compiler.program import Module, Program, parents
 from gotee.compiler.statements import Unit
 from gotee.compiler.unseen import refuse_unseen
@@ -42,7 +39,7 @@ class Analysis:
 
 def analysis_of(main: Path) -> Analysis:
     """The partition of the program whose main file this is, with what explains it. Raises CompileError."""
-    with _no_collection(), deep():
+    with no_collection(), deep():
         program = Program(main)
         return analyse(program, find_entries(program))
 
@@ -53,21 +50,9 @@ def slice_of(root: Path, module: str, function: str) -> Analysis:
     disk = Disk()
     for file in (path / "__init__.py", path.with_suffix(".py")):
         if disk.is_file(file):
-            with _no_collection(), deep():
+            with no_collection(), deep():
                 return analyse(Program(file, root, disk), [Entry(module, function)])
     raise CompileError("GT306", f"there is no module {module} under {root}", cure="name a module as it is imported")
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Nothing that the compiler makes is garbage before it ends; looking for some takes half of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def analyse(program: Program, entries: list[Entry]) -> Analysis:

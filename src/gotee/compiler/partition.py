@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gotee.compiler.outside import Outside
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Nothing that a compiler makes is garbage before it ends; looking for some takes half of its time, or more."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Entry(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gotee.compiler.partition import Partition
+from gotee.compiler.partition import Partition, no_collection
 from gotee.image import base, sign
 from gotee.image.build import Built, Options, build
 from gotee.image.keys import error_key_of
@@ -28,7 +28,8 @@ def build_program(
     partition: Partition, settings: Settings, lock: Path | None = None, *, extra: tuple[str, ...] = ()
 ) -> Built:
     """Build, and compare with a base lock if there is one."""
-    built = build(partition, options_of(settings, extra))
+    with no_collection():
+        built = build(partition, options_of(settings, extra))
     if lock is not None:
         base.compare(base.read_lock(lock), {file.path: (file.size, file.sha256) for file in built.manifest.files})
     return built
