@@ -170,7 +170,7 @@ def test_long_chains_are_read_or_refused_in_a_sentence(capsys: Capture, tmp_path
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("gain", "gain is bound in no module of the program; did you mean main?"),
+        ("gain", "the name gain is bound in no module of the program; did you mean main?"),
         ("ap:f", "the program has no module ap; did you mean app?"),
         ("app:mains", "the module app binds no mains; did you mean main?"),
         ("app:xyz", "the module app binds no xyz\n"),

@@ -29,6 +29,14 @@ def test_inline_says_on_standard_error_that_it_protects_nothing(gotee: Gotee) ->
     assert "unprotected" in done.stderr
 
 
+def test_a_service_that_does_not_run_is_told_in_one_line(gotee: Gotee, tmp_path: Path) -> None:
+    done = gotee(
+        "run", ROOT / "examples" / "hello" / "hello.py", GOTEE_LEVEL="service", GOTEE_PLATFORM=f"{tmp_path}/none"
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"none runs at {tmp_path}/none" in done.stderr
+
+
 def test_program_without_gosecure_prints_no_banner(gotee: Gotee, program: Program) -> None:
     done = gotee("run", program("print('plain')"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "plain\n", "")

@@ -14,7 +14,7 @@ from typing import Any
 
 from gotee import config
 from gotee.cli._files import require_file
-from gotee.errors import CompileError, ImageError
+from gotee.errors import CompileError, ImageError, UsageError
 from gotee.host import ahead
 from gotee.syntax.run import run_file
 
@@ -73,10 +73,20 @@ def run(options: argparse.Namespace) -> int:
     except ImageError as error:
         print(f"gotee: error: ImageError: {error}", file=sys.stderr)
         return 1
-    except BaseException as error:  # the program's own, a UsageError too: no business of the command line
+    except BaseException as error:
+        if isinstance(error, UsageError) and _no_service(error):
+            print(f"gotee: error: {error}", file=sys.stderr)
+            return 1
+        # The program's own, another UsageError too: no business of the command line.
         sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
+
+
+def _no_service(error: UsageError) -> bool:
+    from gotee.host.service_status import NoService  # what most programs do without
+
+    return isinstance(error, NoService)
 
 
 def interrupted() -> int:

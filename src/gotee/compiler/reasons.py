@@ -44,9 +44,9 @@ def find(analysis: Analysis, name: str) -> tuple[str, str]:
         return main, wanted
     if not found:
         every = {each for module in modules for each in table(modules[module]).binders}
-        raise UsageError(f"{wanted} is bound in no module of the program{_meant(wanted, every)}")
+        raise UsageError(f"the name {wanted} is bound in no module of the program{_meant(wanted, every)}")
     if len(found) > 1:
-        raise UsageError(f"{wanted} is bound in {', '.join(found)}; write MODULE:{wanted}")
+        raise UsageError(f"the name {wanted} is bound in {', '.join(found)}; write MODULE:{wanted}")
     return found[0], wanted
 
 

@@ -74,22 +74,26 @@ def ask(path: str) -> tuple[dict[str, object], str]:
     return answer, ""
 
 
+class NoService(UsageError):
+    """Level service was asked for, and there is no service of root's to connect to."""
+
+
 def connect(path: str) -> socket.socket:
-    """A connection to the service. Raises UsageError, with cause and cure, if there is none or it is not root's."""
+    """A connection to the service. Raises NoService, with cause and cure, if there is none or it is not root's."""
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         try:
             peer.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
-            raise UsageError(
+            raise NoService(
                 f"level service needs the service of gotee, and none runs at {path}: root installs it with "
                 "`gotee platform install` and starts it with `gotee platform run`, or leave the level out"
             ) from None
         except OSError as error:
-            raise UsageError(f"the service at {path} cannot be reached: {error.strerror}") from None
+            raise NoService(f"the service at {path} cannot be reached: {error.strerror}") from None
         _, user, _ = struct.unpack("iII", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if user != 0:
-            raise UsageError(f"{path} was made by user {user}, not by root: this is not the service of gotee")
+            raise NoService(f"{path} was made by user {user}, not by root: this is not the service of gotee")
     except BaseException:
         peer.close()
         raise
