@@ -13,6 +13,7 @@ import posix
 import sys
 from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec
 from _frozen_importlib_external import ExtensionFileLoader
+from _imp import extension_suffixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ class Importer(_Loader):
     """The only finder inside beside those for builtin and frozen modules, and the loader of what it finds.
 
     Parts are named `module NAME PATH` and `package NAME PATH` (bytecode), `file PATH`, and `source PATH`, each PATH
-    being that inside; `natives` maps the names of extension modules to sealed files. `archives` are opened when
-    something is looked for that the blocks do not have. `require` has a descriptor's memory filled and sealed, if it is
-    not yet.
+    being that inside; `natives` maps the names of extension modules, and the paths of other native files of
+    distributions, to sealed files. `archives` are opened when something is looked for that the blocks do not have.
+    `require` has a descriptor's memory filled and sealed, if it is not yet.
     """
 
     trusted_world = True  # gotee.runtime.worlds asks its own loader
@@ -97,6 +98,8 @@ class Importer(_Loader):
         for block in blocks:
             self._add(block)
         for name in natives:
+            if name[0] == "/":
+                continue
             parent = name.rpartition(".")[0]
             self._add_folders(parent, PACKAGES + parent.replace(".", "/"))
 
@@ -168,14 +171,27 @@ class Importer(_Loader):
     def invalidate_caches(self) -> None:
         """Nothing changes inside."""
 
-    def libraries(self, name: str) -> tuple[int, ...]:
-        """The sealed libraries that an extension module is linked to and that are not loaded yet."""
+    def load_libraries(self, name: str) -> int:
+        """Load what a native file is linked to, as far as it is not yet; returns the sealed file itself."""
         file, libraries = self._natives[name]
         new = tuple(number for number in libraries if number not in self._open)
         for number in (*new, file):
             self._require(number)
         self._open.update(new)
-        return new
+        if new:
+            from gotee.enclave.natives import load
+
+            for number in new:
+                load(f"/proc/self/fd/{number}")
+        return file
+
+    def native_at(self, path: str) -> str | None:
+        """The name by which the native file of this path is known, if a distribution has it."""
+        for suffix in extension_suffixes():
+            name = path.removeprefix(PACKAGES).removesuffix(suffix).replace("/", ".")
+            if path.startswith(PACKAGES) and path.endswith(suffix) and name in self._natives:
+                return name
+        return path if path in self._natives else None
 
     # -- loading -------------------------------------------------------------------------------------------
 
@@ -321,12 +337,7 @@ class _Native(ExtensionFileLoader):
         self._importer = importer
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        libraries = self._importer.libraries(spec.name)
-        if libraries:
-            from gotee.enclave.natives import load
-
-            for number in libraries:
-                load(f"/proc/self/fd/{number}")
+        self._importer.load_libraries(spec.name)
         return super().create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
@@ -339,8 +350,8 @@ def start(argv: Sequence[str]) -> None:
 
     KIND is debug or release; the others are descriptors, `-` for none, `,` between them. PLATFORM is where to ask.
     At GATE it waits: what is not in the pages may still be being verified. Archives and natives are in the order of the
-    part `loading`, which is measured: `+` for those that are there behind the gate, the module, and the places of what
-    it is linked to. All others are asked for before they are used.
+    part `loading`, which is measured: `+` for those that are there behind the gate, the module or the path of a
+    library, and the places of what it is linked to. All others are asked for before they are used.
     """
     gc.disable()  # until the program's own code: what is imported until then stays
     pages = Block(int(argv[0]))

@@ -42,7 +42,7 @@ class Failures:
         if public is not None:
             return pack(Kind.PUBLIC_FAILED, number, 0, public)
         if self.debug:
-            return pack(Kind.FAILED, number, 0, pack_error(type(error).__qualname__, message_of(error) + note))
+            return pack(Kind.FAILED, number, 0, pack_error(type(error).__qualname__, told(error) + note))
         return self.hidden(CALL, number, error, f"{entry}{note}")
 
     def of_result(self, number: int, refused: BoundaryTypeError, entry: str) -> bytes:
@@ -54,7 +54,7 @@ class Failures:
     def of_start(self, error: BaseException) -> bytes:
         """Why the image's modules cannot be served."""
         if self.debug:
-            return pack(Kind.UNREADY, 0, 0, pack_error(type(error).__qualname__, message_of(error)))
+            return pack(Kind.UNREADY, 0, 0, pack_error(type(error).__qualname__, told(error)))
         return self.hidden(START, 0, error, "the import of the program's modules")
 
     def hidden(self, what: int, number: int, error: BaseException, where: str) -> bytes:
@@ -73,6 +73,18 @@ class Failures:
         room = BODY - 256
         told = told if len(told) <= room else f"{told[: room // 2]}\n[...]\n{told[-room // 2 :]}"
         return seal(f"error {name.hex()} in {where}\n{told}", self._modulus)
+
+
+def told(error: BaseException) -> str:
+    """The message of an exception, with the cure for a module that only this image lacks.
+
+    >>> told(ModuleNotFoundError("No module named 'gzip'", name="gzip"))
+    "No module named 'gzip': no import statement names it, so it is not in the image; write one in a trusted function"
+    """
+    message = message_of(error)
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in sys.stdlib_module_names:
+        return f"{message}: no import statement names it, so it is not in the image; write one in a trusted function"
+    return message
 
 
 def hide_reports(failures: Failures, send: Callable[[bytes], Any]) -> None:

@@ -49,7 +49,7 @@ def install(importer: Importer, system: System, timing: Clock) -> None:
         ("mmap", _mmap),
         ("fcntl", _fcntl),
         ("_sqlite3", _sqlite),
-        ("_ctypes", _ctypes),
+        ("_ctypes", lambda module: _ctypes(module, importer)),
         ("numpy", numpyfiles.change),
     ):
         _when_imported(importer, name, change)
@@ -194,17 +194,21 @@ def _sqlite(module: Any) -> None:
     module.connect = connect
 
 
-def _ctypes(module: Any) -> None:
-    """Only libraries that the image brought in, and that are loaded."""
+def _ctypes(module: Any, importer: Importer) -> None:
+    """Only libraries that the image brought in: what is loaded, and what its distributions have, by path."""
     real = module.dlopen
 
     def dlopen(name: Any, mode: int = 0, /) -> Any:
         if name is None:
             return real(name, mode)
+        path = os.fsdecode(name)
+        known = importer.native_at(os.path.normpath(path))
+        if known is not None:
+            return real(f"/proc/self/fd/{importer.load_libraries(known)}", mode)
         try:
             return real(name, mode | _NO_LOAD)
         except OSError:
             pass
-        raise NotInside(f"the library {name!r} is not part of the image: only what is measured is loaded")
+        raise NotInside(f"the library {path!r} is not part of the image: only what is measured is loaded")
 
     module.dlopen = dlopen

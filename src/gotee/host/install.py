@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import gotee
-from gotee.errors import ImageError, UsageError
+from gotee.errors import UsageError
 from gotee.host import unit
 from gotee.image import base, natives, standard
 from gotee.platform.service.settings import Settings, require_safe
@@ -208,10 +208,7 @@ def _write_command(settings: Settings, new: Path, version: str, preload: Iterabl
 def _libraries(loader: str, extensions: Iterable[Path]) -> set[str]:
     found: set[str] = set()
     for extension in extensions:
-        try:
-            found.update(natives.linked(loader, str(extension)))
-        except ImageError:
-            continue  # one that cannot be loaded here anyway
+        found.update(natives.libraries_of(loader, str(extension)))
     return found
 
 

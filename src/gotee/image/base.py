@@ -43,13 +43,9 @@ def files() -> dict[str, str]:
     installed = _installed()
     own = set(installed)
     for file in (executable, *extensions, *installed):
-        try:
-            libraries = natives.linked(loader, file)
-        except ImageError:
-            continue  # an extension module that cannot be loaded here, tkinter's for one
         if file in extensions:
             found[f"{standard.PREFIX}{Path(file).name}"] = file
-        for library in libraries:
+        for library in natives.libraries_of(loader, file):
             if library in own:
                 continue
             found.setdefault(f"/base/{Path(library).name}", str(Path(library).resolve()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import gotee
 from gotee.compiler.interface import interface_of
 from gotee.compiler.partition import Partition
 from gotee.errors import ImageError
-from gotee.image import archives, natives, pages, parts, standard, wheels
+from gotee.image import archives, compiled_imports, natives, pages, parts, standard, wheels
 from gotee.image.bytecode import compiled, has_columns, read_source
 from gotee.image.manifest import ARCHIVE, NATIVE, SOURCE, Listed, Manifest
 from gotee.image.settings import matching
@@ -183,7 +184,7 @@ def _distributions(contents: _Contents, partition: Partition) -> dict[str, str]:
     wanted = named | wheels.with_requirements(NEEDED)
     found = [wheels.distribution(name) for name in sorted(wanted - {"gotee"})]
     found += [wheels.package(name) for name in partition.outside.installed]
-    pinned = {}
+    program, pinned, hashes = set(contents.imports), {}, {}
     for distribution in found:
         digest = hashlib.sha256()
         archive: dict[str, bytes] = {}
@@ -196,7 +197,20 @@ def _distributions(contents: _Contents, partition: Partition) -> dict[str, str]:
                 _distributed(contents, file, data, archive, contents.own_imports)
         archives.add(contents, f"{PACKAGES}{distribution.name}.archive", archive)
         pinned[distribution.name] = distribution.version or digest.hexdigest()
+        hashes[distribution.name] = digest.hexdigest()
+    used = [distribution for distribution in found if distribution.name in named or distribution.name not in wanted]
+    if any(natives.module_name(file.path) for distribution in used for file in distribution.files):
+        contents.imports |= _of_compiled_code(program, found, hashes)
     return pinned
+
+
+def _of_compiled_code(program: set[str], found: list[wheels.Distribution], hashes: dict[str, str]) -> frozenset[str]:
+    """What importing the distributions as the program does brings in of the standard library."""
+    files = [file for distribution in found for file in distribution.files]
+    folders = {file.place.removesuffix(file.path) for file in files if file.place.endswith(file.path)}
+    inside = {re.split(r"[/.]", file.path, maxsplit=1)[0] for file in files}
+    names = {name for name in program if name.partition(".")[0] in inside}
+    return compiled_imports.seen(names, folders, inside, hashes)
 
 
 def _distributed(
@@ -251,14 +265,9 @@ def _link(contents: _Contents) -> None:
     contents.native("/base/loader", loader)
     first = natives.linked(loader, contents.places["/base/python"])
     inside = {place: path for path, place in contents.places.items()}
-
-    def depth(path: str) -> int:
-        """More than the depth of every library that it needs."""
-        return len(natives.linked(loader, contents.places[path]))
-
     for file in [listed for listed in contents.files if listed.role == NATIVE and listed.path != "/base/loader"]:
         needs = []
-        for library in natives.linked(loader, contents.places[file.path]):
+        for library in natives.libraries_of(loader, contents.places[file.path]):
             real = library if library in inside else str(Path(library).resolve())
             if real not in inside:
                 path = f"/base/{Path(library).name}"
@@ -266,7 +275,6 @@ def _link(contents: _Contents) -> None:
                 inside[real] = path
             if file.path == "/base/python" or library not in first:
                 needs.append(inside[real])
-        needs.sort(key=lambda path: (depth(path), path))  # what a library needs is mapped before it
         contents.files[contents.files.index(file)] = file._replace(needs=tuple(needs))
     order = sorted(file for file in contents.files if file.role == NATIVE)
     number = {file.path: place for place, file in enumerate(order)}
@@ -275,10 +283,15 @@ def _link(contents: _Contents) -> None:
     starting.update(_ARCHIVES_AT_START)
     archived = sorted(file for file in contents.files if file.role == ARCHIVE)
     lines = [
-        "+" * (file.path in starting) + " ".join((file.module or "-", *(str(number[path]) for path in file.needs)))
+        "+" * (file.path in starting) + " ".join((_loaded_as(file), *(str(number[path]) for path in file.needs)))
         for file in (*archived, *order)
     ]
     contents.pages["loading"] = "\n".join(lines).encode()
+
+
+def _loaded_as(file: Listed) -> str:
+    """The name that it is loaded by: that of its module, or, for `ctypes`, the path of a distribution's library."""
+    return file.module or (file.path if file.role == NATIVE and file.path.startswith(PACKAGES) else "-")
 
 
 def _python() -> dict[str, str]:

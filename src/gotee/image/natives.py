@@ -21,7 +21,7 @@ from gotee.image import cache, elf
 from gotee.image.bytecode import read_source
 
 _LINKED = re.compile(r"^\t(?:(\S+) => )?(/\S+) \(0x", re.MULTILINE)
-_MISSING = re.compile(r"^\t(\S+) => not found", re.MULTILINE)
+_MISSING = re.compile(r": (\S+): cannot open shared object file")
 _SETTLED = 1_000_000_000  # ns since the last change: one right behind it would not be seen
 _PT_INTERP = 3  # System V gABI, program header type
 
@@ -76,9 +76,12 @@ def digests_of(place: str) -> tuple[int, str, int, str]:
 
 
 def linked(loader: str, file: str) -> tuple[str, ...]:
-    """The libraries that the loader maps for a file. Raises ImageError if one is missing."""
+    """The libraries that the loader maps for a file, each behind those that it needs itself.
+
+    Raises ImageError if one is missing. A library may find its own only through the file that it is mapped for.
+    """
     seen = os.stat(file)
-    key = hashlib.sha256(repr((2, loader, file, seen.st_size, seen.st_mtime_ns, seen.st_ino)).encode()).hexdigest()
+    key = hashlib.sha256(repr((3, loader, file, seen.st_size, seen.st_mtime_ns, seen.st_ino)).encode()).hexdigest()
     stored = cache.read("linked", key)
     if stored is not None:
         known = tuple(json.loads(stored))
@@ -87,13 +90,39 @@ def linked(loader: str, file: str) -> tuple[str, ...]:
     done = subprocess.run(  # its environment is empty: LD_PRELOAD and LD_LIBRARY_PATH are not part of a base
         [loader, "--list", file], capture_output=True, text=True, env={}, check=False
     )
-    missing = _MISSING.findall(done.stdout)
-    if missing:
-        raise ImageError(f"{file} needs {', '.join(missing)}, which is not installed: install the library it is in")
-    found = [path for _, path in _LINKED.findall(done.stdout)]
-    libraries = tuple(path for path in found if os.path.realpath(path) != loader)
+    if done.returncode:
+        missing = _MISSING.search(done.stderr)
+        why = f"needs {missing.group(1)}, which is not installed" if missing else "cannot be loaded"
+        raise ImageError(f"{file} {why}: install the library that it is linked to")
+    found = {name or os.path.basename(path): path for name, path in _LINKED.findall(done.stdout)}
+    libraries = _in_order({name: path for name, path in found.items() if os.path.realpath(path) != loader})
     cache.write("linked", key, json.dumps(libraries).encode())
     return libraries
+
+
+def libraries_of(loader: str, file: str) -> tuple[str, ...]:
+    """Those, and none if the file cannot be loaded by itself on this machine: then it cannot be inside, either."""
+    try:
+        return linked(loader, file)
+    except ImageError:
+        return ()
+
+
+def _in_order(found: dict[str, str]) -> tuple[str, ...]:
+    """Libraries by the names that others know them by, so that what one needs comes before it."""
+    order: dict[str, None] = {}
+    seen: set[str] = set()
+
+    def add(name: str) -> None:
+        if name in found and name not in seen:
+            seen.add(name)
+            for needed in elf.needed(read_source(found[name])):
+                add(needed)
+            order[found[name]] = None
+
+    for name in sorted(found):
+        add(name)
+    return tuple(order)
 
 
 def module_name(file: str) -> str | None:

@@ -101,7 +101,7 @@ def _libraries(manifest: Manifest) -> dict[str, str]:
             place = place or _place(file, manifest, {})
         if place is None or not Path(place).is_file():
             continue
-        for library in natives.linked(loader, place):
+        for library in natives.libraries_of(loader, place):
             path = f"/base/{Path(library).name}"
             if path in wanted:
                 found.setdefault(path, str(Path(library).resolve()))
