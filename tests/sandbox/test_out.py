@@ -16,15 +16,13 @@ import gotee
 
 HERE = Path(__file__).parent
 DENIED = {"EPERM", "EACCES", "ENOENT", "ENOSYS", "SIGSYS"}
-# Refused in the kernel's own words: others are not seen, a socket has its peer, nobody else's name can be taken. Newer
-# kernels let the two calls of probes past every filter, and answer none but their own probes.
+# Refused in the kernel's own words: others are not seen. Newer kernels let the two calls of probes past every filter,
+# and answer none but their own probes.
 OTHERWISE = {
     **{f"{name} of another": "ESRCH" for name in ("get_robust_list", "getpriority", "sched_getparam")},
     "getsid of another": "ESRCH",
     "getpgid of another": "ESRCH",
     "waitid of another": "ECHILD",
-    "sendmsg to a name": "EISCONN",
-    "sendmsg as somebody else": "EINVAL",
     "uprobe": "ENXIO",
     "uretprobe": "SIGILL",
 }

@@ -77,7 +77,7 @@ class Service:
     def pids(self, *uids: int) -> list[int]:
         """The processes of these users; without any, of the enclaves'."""
         first, last = self.settings.enclave_uids
-        wanted = set(uids) or set(range(first, last + 1))
+        wanted = set(uids) or set(range(first, last))
         return [int(name) for name in os.listdir("/proc") if name.isdigit() and _uid(name) in wanted]
 
     def nobody_left(self) -> bool:

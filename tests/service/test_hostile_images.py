@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -23,10 +25,14 @@ IMAGE = r"""
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,6 +72,38 @@ int main(int count, char **words) {
     said("mknodat", syscall(SYS_mknodat, 3, "node", S_IFREG | 04755, 0));
     said("openat2", syscall(437, 3, "second", &how, sizeof how));
     said("io_uring", syscall(425, 1, parameters));
+    said("io_uring_register", syscall(427, 5, 9, 0, 0)); /* IORING_REGISTER_PERSONALITY */
+    said("io_uring_enter", syscall(426, 5, 0, 0, 0, 0, 0));
+    char byte, control[64];
+    struct iovec piece = {&byte, 1};
+    struct msghdr message = {0, 0, &piece, 1, control, sizeof control, 0};
+    struct { struct msghdr message; unsigned length; } messages = {message, 0};
+    said("recvmsg", recvmsg(6, &message, MSG_DONTWAIT));
+    said("recvmmsg", syscall(SYS_recvmmsg, 6, &messages, 1, MSG_DONTWAIT, 0));
+    said("recv", recv(6, &byte, 1, MSG_DONTWAIT));
+    struct cmsghdr rights = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(sizeof(int));
+    memcpy(control, &rights, sizeof rights);
+    memset(control + sizeof rights, 0, sizeof(int));
+    messages.message = message;
+    said("sendmsg", sendmsg(6, &message, MSG_DONTWAIT));
+    said("sendmmsg", syscall(SYS_sendmmsg, 6, &messages, 1, MSG_DONTWAIT));
+    said("send", send(6, "x", 1, MSG_DONTWAIT));
+    int child = fork();
+    if (!child) { pause(); _exit(0); }
+    long held = syscall(SYS_ptrace, 0x4206, child, 0, 0x40); /* PTRACE_SEIZE, PTRACE_O_TRACEEXIT */
+    said("ptrace", held);
+    said("process_vm_readv", syscall(SYS_process_vm_readv, child, &piece, 1, &piece, 1, 0));
+    kill(child, SIGKILL);
+    if (held < 0) waitpid(child, 0, 0);
+    said("keyctl", syscall(SYS_keyctl, 0, -3, 1)); /* the number of its session's ring, which is root's */
+    said("add_key", syscall(SYS_add_key, "user", "gotee-test", "x", 1, -3));
+    said("request_key", syscall(SYS_request_key, "user", "gotee-test", 0, 0));
+    said("userfaultfd", syscall(SYS_userfaultfd, 1));
+    said("perf_event_open", syscall(SYS_perf_event_open, parameters, 0, -1, -1, 0));
+    said("setns", syscall(SYS_setns, open("/proc/self/ns/uts", O_RDONLY), 0));
+    said("unshare", syscall(SYS_unshare, 0x400)); /* what shuts an image in is allowed */
     fchdir(3);
 #ifdef __x86_64__
     said("old-chmod", syscall(SYS_chmod, "plain", 04755));
@@ -79,7 +117,7 @@ int main(int count, char **words) {
     return 0;
 }
 """
-ALLOWED = {"plain", "fchmod-back"}
+ALLOWED = {"plain", "fchmod-back", "recv", "send", "unshare"}
 HIDDEN = {"socket-of-system": "ENOENT", "write-root": "EROFS", "write-dev": "EROFS"}
 
 
@@ -104,7 +142,8 @@ def run(image: str, folder: Path, what: str, place: str) -> tuple[dict[str, str]
         null, opened = os.open(os.devnull, os.O_RDONLY), os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         program = os.open(image, os.O_RDONLY)
         limits = (1 << 34, parent, place)
-        become(USER, *limits, f"/proc/self/fd/{FIRST + 1}", ["image", what], {}, [null, write, opened, program])
+        own = [null, write, opened, program, _ring(), _letters()]
+        become(USER, *limits, f"/proc/self/fd/{FIRST + 1}", ["image", what], {}, own)
     os.close(write)
     with os.fdopen(read) as file:
         lines = file.read().splitlines()
@@ -115,6 +154,23 @@ def run(image: str, folder: Path, what: str, place: str) -> tuple[dict[str, str]
         sorted(answer for name, answer in words if name == "sees"),
         status,
     )
+
+
+def _ring() -> int:
+    """An io_uring, or /dev/null where the kernel has none."""
+    made = int(ctypes.CDLL(None).syscall(425, 1, bytes(120)))  # the same number on every machine
+    return made if made >= 0 else os.open(os.devnull, os.O_RDONLY)
+
+
+def _letters() -> int:
+    """A socket on which two messages with a descriptor wait, and one without."""
+    near, far = socket.socketpair()
+    for _ in range(2):
+        socket.send_fds(near, [b"x"], [near.fileno()])
+    near.send(b"x")
+    os.set_inheritable(near.fileno(), True)
+    near.detach()
+    return far.detach()
 
 
 def set_ids(folder: Path) -> list[str]:

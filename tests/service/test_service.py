@@ -419,6 +419,22 @@ def _daemon(platform: list[int]) -> int:
     return next(pid for pid, parent in parents.items() if parent not in parents)
 
 
+def test_a_session_that_is_held_up_does_not_hold_the_services_lock(service: Service) -> None:
+    """A host may hand over a file of a file system of its own: who closes that waits as long as the host likes."""
+    with connect(service.settings.socket):
+        for _ in range(6000):
+            platform = service.pids(service.settings.uid())
+            if len(platform) > 1:
+                break
+            time.sleep(0.01)
+        held = {pid: {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")} for pid in platform}
+        daemon = _daemon(platform)
+        lock = f"{service.settings.run}/lock"
+        assert lock in held.pop(daemon)
+        assert held
+        assert [pid for pid, files in held.items() if lock in files] == []
+
+
 def test_the_end_of_a_host_ends_its_enclave_also_when_a_child_keeps_the_socket(service: Service, image: Image) -> None:
     def host() -> str:
         await_up(client.start(image, "ring", service.settings.socket))

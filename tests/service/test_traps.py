@@ -263,11 +263,11 @@ class Giving:
     def __init__(self, real: Any, given: int) -> None:
         self._real, self._given = real, given
 
-    def sendmsg(self, parts: Any, _: Any, flags: int) -> int:
+    def send(self, data: Any, flags: int) -> int:
         import array
 
         rights = [(1, 1, array.array("i", [self._given] * 3))]  # SOL_SOCKET, SCM_RIGHTS
-        return int(self._real.sendmsg(parts, rights, flags))
+        return int(self._real.sendmsg([data], rights, flags))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)

@@ -121,9 +121,10 @@ class StreamLink:
         return not self._rest
 
     def _transmit(self, parts: list[Buffer]) -> int:
-        """Bytes taken by the socket, 0 if it has no room."""
+        """Bytes taken by the socket, 0 if it has no room. Not by sendmsg: inside it is refused."""
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
         try:
-            return self._socket.sendmsg(parts, (), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            return self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except BlockingIOError:
             return 0
         except OSError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gotee.platform.service.settings import Settings
+from gotee.platform.service.settings import THREADS, Settings
 
 NAME: Final = "gotee-platform.service"
 FOLDER: Final = "/etc/systemd/system"
@@ -40,6 +40,7 @@ ProtectKernelModules=yes
 ProtectControlGroups=yes
 LimitCORE=0
 LimitNOFILE=65536
+TasksMax={settings.enclaves * THREADS + 512}
 ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes

@@ -57,21 +57,29 @@ def build(machine: str, *, allowed: Sequence[str] = rules.ALLOWED, others: bool 
     program = _begun(machine)
     refused = ((rules.KILLED, KILL), (rules.REFUSED, EPERM)) if others else ()
     for names, answer in ((allowed, ALLOW), *refused):
-        for name in names:
-            if name in number:
-                program += [(EQUAL, 0, 1, number[name]), (RETURN, 0, 0, answer)]
+        program += _answered(names, answer, number)
     program += _by_arguments(rules.CHECKED if others else {}, machine)
     program.append((RETURN, 0, 0, ENOSYS if others else KILL))
     return _packed(program)
 
 
 def leaving(machine: str) -> bytes:
-    """The filter that lets a process leave no file behind that runs as its owner; all else is allowed.
+    """The filter under which nothing of a process outlives it or holds up its end; all else is allowed.
 
     >>> len(leaving("x86_64")) < len(build("x86_64"))
     True
     """
-    return _packed([*_begun(machine), *_by_arguments(rules.LEAVING, machine), (RETURN, 0, 0, ALLOW)])
+    never = _answered(rules.NEVER, EPERM, numbers(machine))
+    return _packed([*_begun(machine), *never, *_by_arguments(rules.LEAVING, machine), (RETURN, 0, 0, ALLOW)])
+
+
+def _answered(names: Sequence[str], answer: int, number: Mapping[str, int]) -> _Program:
+    """The same answer to all of these calls that the machine has."""
+    program: _Program = []
+    for name in names:
+        if name in number:
+            program += [(EQUAL, 0, 1, number[name]), (RETURN, 0, 0, answer)]
+    return program
 
 
 def _begun(machine: str) -> _Program:

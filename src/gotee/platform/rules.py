@@ -41,9 +41,9 @@ _ALLOWED = """
     getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid getresuid getrusage getsid
     getsockname gettid gettimeofday getuid lseek lstat membarrier mlock mlock2 mremap msync munlock
     munmap nanosleep newfstatat pause pipe pipe2 poll ppoll pread64 preadv preadv2 pselect6 pwrite64 read readlink
-    readlinkat readv recvfrom restart_syscall rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rt_sigsuspend
+    readlinkat readv restart_syscall rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn rt_sigsuspend
     rt_sigtimedwait sched_get_priority_max sched_get_priority_min sched_getparam sched_getscheduler sched_yield select
-    sendmsg set_robust_list set_tid_address setitimer shutdown sigaltstack stat statfs statx sysinfo time
+    set_robust_list set_tid_address setitimer shutdown sigaltstack stat statfs statx sysinfo time
     timerfd_create timerfd_gettime timerfd_settime times umask uname wait4 waitid write writev
 """
 ALLOWED: Final = _ALLOWED.split()
@@ -70,15 +70,16 @@ _REFUSED = """
     io_uring_register io_uring_setup link linkat listen mbind memfd_create memfd_secret mincore mkdir mkdirat mknod
     mknodat mq_open msgget personality pidfd_open pidfd_send_signal pkey_mprotect recvmmsg recvmsg rename renameat
     renameat2 rmdir rt_sigqueueinfo rt_tgsigqueueinfo sched_setattr sched_setparam sched_setscheduler seccomp semget
-    sendfile sendmmsg set_mempolicy setpgid setpriority setrlimit setsid setsockopt setxattr shmat shmget signalfd
-    signalfd4 socket splice symlink symlinkat sync timer_create tkill truncate unlink unlinkat utime utimensat utimes
-    vfork vmsplice
+    sendfile sendmmsg sendmsg set_mempolicy setpgid setpriority setrlimit setsid setsockopt setxattr shmat shmget
+    signalfd signalfd4 socket splice symlink symlinkat sync timer_create tkill truncate unlink unlinkat utime utimensat
+    utimes vfork vmsplice
 """
 REFUSED: Final = _REFUSED.split()
 
 _WRITES = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000 | 0o20000000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND, __O_TMPFILE
 _PROT_WRITE, _PROT_EXEC = 2, 4
 _MAP_TYPE, _MAP_PRIVATE, _MAP_ANONYMOUS = 0xF, 0x2, 0x20
+_OOB = 1  # MSG_OOB
 _STREAM = 1  # SOCK_STREAM; with or without SOCK_NONBLOCK and SOCK_CLOEXEC
 _PTHREAD = 0x3D0F00  # the flags of pthread_create: shares memory, files and signal handlers, and nothing else is new
 _DETACHED = 0x400000  # CLONE_DETACHED, which the kernel ignores and other C libraries set
@@ -124,7 +125,10 @@ CHECKED: Final[dict[str, Rule]] = {
     "prctl": _one_of(0, _PRCTL),
     # A pair of stream sockets, for an event loop's own wake-ups. Datagram ones could send to any path.
     "socketpair": ((Test(0, ALL, 1), Test(1, 0xF, _STREAM)),),
-    "sendto": (_null(4),),
+    # Without an address. Out-of-band bytes are nobody's need, and a corner of the kernel that led out of sandboxes
+    # before (CVE-2025-38236). sendmsg and recvmsg hide flags and descriptors behind a pointer: refused.
+    "sendto": ((*_null(4), Test(3, _OOB, 0)),),
+    "recvfrom": ((Test(3, _OOB, 0),),),
     # What kind of socket one's own is; not a handle of the process at its other end (SO_PEERPIDFD), nor who that is.
     "getsockopt": tuple((Test(1, ALL, 1), Test(2, ALL, option)) for option in _GETSOCKOPT),
     # Not MADV_MERGEABLE: pages are shared with other processes, and time tells which are equal. Nor faults of memory.
@@ -142,7 +146,7 @@ _MAKES = 0o100 | 0o20000000  # O_CREAT, __O_TMPFILE
 
 LEAVING: Final[dict[str, Rule]] = {
     # A file that runs as its owner would outlive the enclave: whoever started it then would be the enclave's user,
-    # which another enclave has next. A host can hand in a folder of its own to put it in.
+    # which another enclave has next.
     "chmod": ((Test(1, _SET_ID, 0),),),
     "fchmod": ((Test(1, _SET_ID, 0),),),
     "fchmodat": ((Test(2, _SET_ID, 0),),),
@@ -152,8 +156,15 @@ LEAVING: Final[dict[str, Rule]] = {
     "openat": ((Test(2, _MAKES, 0),), (Test(3, _SET_ID, 0),)),
     "mknod": ((Test(1, _SET_ID, 0),),),
     "mknodat": ((Test(2, _SET_ID, 0),),),
-    # They hide what they do behind a pointer.
+    # It hides what it does behind a pointer.
     "openat2": (),
-    "io_uring_setup": (),
 }
-"""The calls that can leave a file with a set-user-ID bit, and how they may be used; every other call is allowed."""
+"""The calls that can leave a file with a set-user-ID bit, and how they may be used."""
+
+_SHUTS_IN = "capset mount mount_setattr move_mount open_tree pivot_root setresgid setresuid sethostname umount2 unshare"
+_PASSES = "io_uring_enter io_uring_register io_uring_setup recvmmsg recvmsg sendmmsg sendmsg"
+NEVER: Final = [*(name for name in KILLED if name not in _SHUTS_IN.split()), *_PASSES.split()]
+"""What no image needs, not even to shut itself in. The calls of _PASSES take and give descriptors. With one of a
+host's own file system an enclave's end could be held up, and in a host's io_uring its user would be left behind
+(IORING_REGISTER_PERSONALITY): the host could open files as that user when another enclave has it. ptrace, among the
+first, can hold a process at its exit."""

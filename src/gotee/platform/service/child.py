@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from gotee.platform.filter import INSTRUCTION, leaving
 from gotee.platform.numbers import numbers
+from gotee.platform.service.settings import THREADS
 from gotee.platform.words import REFUSED
 
 FIRST = 3  # the enclave's descriptors are numbered from here, in the order in which they came
@@ -80,7 +81,7 @@ class _Filter(ctypes.Structure):
 
 
 def _leave_none() -> None:
-    """From now on no file can be made that is set-uid, nor such a one left behind: it would give this user away."""
+    """From now on nothing can be left behind that would give this user away, nor anything hold up its end."""
     filter = _Filter(len(_FILTER) // INSTRUCTION.size, _FILTER)
     if _LIBC.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filter), 0, 0):
         raise OSError(ctypes.get_errno(), "the kernel takes no seccomp filter")
@@ -147,7 +148,7 @@ def _limit(memory: int) -> None:
     limits = {
         resource.RLIMIT_CORE: 1,
         resource.RLIMIT_AS: memory,
-        resource.RLIMIT_NPROC: 512,  # threads count; the user is the enclave's alone
+        resource.RLIMIT_NPROC: THREADS,  # threads count; the user is the enclave's alone
         resource.RLIMIT_NOFILE: 4096,
         resource.RLIMIT_MEMLOCK: 8 << 20,
         resource.RLIMIT_MSGQUEUE: 0,

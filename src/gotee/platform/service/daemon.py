@@ -35,8 +35,10 @@ class _Running(NamedTuple):
 class Daemon:
     """One loop; every session is a process."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, master: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, master: socket.socket, lock: int) -> None:
+        """`lock` is held by this process; a session that a host holds up must not keep the next service from it."""
         self._settings = settings
+        self._lock = lock
         self._listener = listener
         self._master = master
         self._running: dict[int, _Running] = {}  # by pidfd
@@ -116,7 +118,12 @@ class Daemon:
             finally:
                 if alive >= 0:
                     os.close(alive)
-        number = os.pidfd_open(process)
+        try:
+            number = os.pidfd_open(process)
+        except OSError:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            raise
         self._running[number] = _Running(process, user)
         self._users[user] += 1
         self._poll.register(number, select.POLLIN)
@@ -137,6 +144,7 @@ class Daemon:
             if os.getppid() == daemon:
                 self._listener.close()
                 self._master.close()
+                os.close(self._lock)
                 for number in self._running:
                     os.close(number)
                 session.run()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import stat
 
 from gotee.errors import ImageError
 
@@ -47,18 +46,23 @@ def _seals(descriptor: int) -> int:
 
 
 def _require_connected(descriptor: int) -> None:
-    """A connected Unix stream socket, which is not listening."""
-    fits = stat.S_ISSOCK(os.fstat(descriptor).st_mode)
-    if fits:
-        with socket.socket(fileno=os.dup(descriptor)) as peer:
+    """A connected Unix stream socket, which is not listening. No file is asked what it is: its host may serve it."""
+    fits = False
+    try:
+        peer = socket.socket(fileno=descriptor)
+    except OSError:
+        pass  # no socket
+    else:
+        try:
             fits = (
                 peer.family == socket.AF_UNIX
                 and peer.type == socket.SOCK_STREAM
                 and not peer.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
             )
-            try:
-                peer.getpeername()
-            except OSError:
-                fits = False
+            peer.getpeername()
+        except OSError:
+            fits = False
+        finally:
+            peer.detach()
     if not fits:
         raise ImageError("the link's socket is no connected Unix stream socket")

@@ -70,13 +70,13 @@ def _require(settings: Settings, file: str) -> None:
 def _serve(settings: Settings) -> int:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    listener = _listen(settings)
+    listener, lock = _listen(settings)
     stop = _stop_signals()
     master, daemon_end = wire.pair()
     pid = os.fork()
     if not pid:
         master.close()
-        _daemon(settings, listener, daemon_end)
+        _daemon(settings, listener, daemon_end, lock)
     daemon_end.close()
     listener.close()
     _keep_little()
@@ -89,8 +89,8 @@ def _serve(settings: Settings) -> int:
     return 0 if reason == STOPPED else 1
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """The socket, in a folder that only root changes, so that nobody can put another in its place."""
+def _listen(settings: Settings) -> tuple[socket.socket, int]:
+    """The socket, in a folder that only root changes, so that nobody can put another in its place; and the lock."""
     os.makedirs(settings.run, 0o755, exist_ok=True)
     require_safe(settings.run)
     lock = os.open(f"{settings.run}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -104,7 +104,7 @@ def _listen(settings: Settings) -> socket.socket:
     listener.bind(settings.socket)
     os.chmod(settings.socket, 0o666)  # noqa: S103 - every user may connect
     listener.listen(4096)
-    return listener
+    return listener, lock
 
 
 def _stop_signals() -> int:
@@ -116,7 +116,7 @@ def _stop_signals() -> int:
     return stop
 
 
-def _daemon(settings: Settings, listener: socket.socket, master: socket.socket) -> NoReturn:
+def _daemon(settings: Settings, listener: socket.socket, master: socket.socket, lock: int) -> NoReturn:
     """In the child: give root up for good, then serve."""
     status = 1
     try:
@@ -131,7 +131,7 @@ def _daemon(settings: Settings, listener: socket.socket, master: socket.socket) 
         _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # sessions have the same user and are not to reach its memory
         os.chdir("/")
         print(f"gotee-platform: ready: {settings.socket}", flush=True)
-        Daemon(settings, listener, master).run()
+        Daemon(settings, listener, master, lock).run()
         status = 0
     except (GoteeError, OSError) as error:
         print(f"gotee-platform: error: {error}", file=sys.stderr, flush=True)

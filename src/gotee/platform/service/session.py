@@ -77,6 +77,8 @@ class Session:
             self.tell({"ended": str(ended)})
         except (ImageError, wire.Broken, OSError, ValueError) as error:
             self.tell({"refused": str(error)})
+        finally:
+            self._leave()
 
     def tell(self, news: dict[str, object]) -> None:
         """Tell the host, if it listens; nobody waits for it."""
@@ -85,6 +87,17 @@ class Session:
             wire.send(self._host, news)
         except OSError:
             pass
+
+    def _leave(self) -> None:
+        """Until the enclave is gone, however long that takes: so long it counts as one of its host's user."""
+        try:
+            self._host.close()
+            self._spawner.shutdown(socket.SHUT_WR)
+            self._spawner.settimeout(None)
+            while True:
+                wire.receive(self._spawner)
+        except (OSError, wire.Broken):
+            pass  # the spawner closes its end when that is so
 
     def _out_of_patience(self, number: int, frame: object) -> NoReturn:
         seconds = self._settings.patience
@@ -211,7 +224,7 @@ class Session:
         try:
             news, _ = wire.receive(self._spawner)
         except BlockingIOError:
-            return None  # the host is gone: the spawner kills the enclave when this process ends
+            return None  # the host is gone: the spawner kills the enclave when this process leaves
         except wire.Broken:
             news = {"stop": _UNEXPECTEDLY}
         if "stop" in news:

@@ -12,6 +12,7 @@ from typing import Any
 from gotee.errors import UsageError
 
 FILE = "/etc/gotee/platform.toml"
+THREADS = 512  # real ones, and processes, of one enclave's user
 UIDS = (60720, 60975)  # between what systemd gives to people and to services (its table of user numbers)
 
 
@@ -23,7 +24,8 @@ class Settings:
     * `state`: keys and counters; of the platform's user alone.
     * `socket`: where hosts connect.
     * `user`: name or number of the platform's user.
-    * `enclave_uids`: first and last user number of enclaves, which nobody else may have.
+    * `enclave_uids`: first and last user number of enclaves, which nobody else may have. The last is for the process
+      that ends what another of them has left.
     * `enclaves`, `enclaves_per_user`: how many run at the same time.
     * `memory`: address space of one enclave.
     * `image_bytes`: of one image with all files that its host hands over.
@@ -105,8 +107,8 @@ def parse(found: dict[str, Any], file: str) -> Settings:
         values[name] = _checked(name, value, known[name], file)
     settings = Settings(**values)
     first, last = settings.enclave_uids
-    if not 0 < first <= last < 1 << 31:
-        raise UsageError(f"{file}: enclave_uids are the first and the last of some user numbers above 0")
+    if not 0 < first < last < 1 << 31:
+        raise UsageError(f"{file}: enclave_uids are the first and the last of two or more user numbers above 0")
     if isinstance(settings.user, int) and (settings.user == 0 or first <= settings.user <= last):
         raise UsageError(f"{file}: the platform's user can be neither root nor one of the enclaves'")
     return settings

@@ -3,23 +3,29 @@
 It parses nothing that a host sent. Its only clients are the daemon, which says that there is a new session, and
 sessions, each over a socket of its own: one request, then news until either side closes. What a session asks to
 execute need not be trusted, since it runs as a user that has nothing; which user is decided here.
+
+It waits for nobody: an enclave may take any time to end, and its user number stays taken until `users` has it back.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import socket
+import time
 from dataclasses import dataclass, field
 
 from gotee.platform.service import wire
 from gotee.platform.service.child import become
 from gotee.platform.service.settings import Settings
+from gotee.platform.service.users import Users
 
 MOST_DESCRIPTORS = 2048  # of one enclave
 STOPPED = "the platform was stopped"
 KILLED = "the platform's daemon ended unexpectedly"
+_GOODBYE = 5.0  # seconds for killed enclaves to be gone when the service ends
 
 
 @dataclass
@@ -31,6 +37,7 @@ class _Session:
     uid: int = 0
     pid: int = 0
     process: int = -1  # a pidfd
+    heard: bool = True  # its socket is polled
 
 
 class Spawner:
@@ -39,37 +46,54 @@ class Spawner:
     def __init__(self, settings: Settings, master: socket.socket) -> None:
         self._settings = settings
         self._master = master
-        first, last = settings.enclave_uids
-        self._free = list(range(first, last + 1))
         self._sessions: dict[int, _Session] = {}  # by the descriptors of their sockets
         self._processes: dict[int, _Session] = {}  # by pidfd
         self._poll = select.poll()
         self._poll.register(master, select.POLLIN)
+        self._users = Users(settings.enclave_uids, self._poll)
         self._own = os.getpid()
+        self._most_held = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
         self._closing: list[int] = []
 
     def run(self, stop: int) -> str:
         """Work until `stop` can be read or the daemon is gone; says which."""
         self._poll.register(stop, select.POLLIN)
         while True:
-            for descriptor, _ in self._poll.poll():
+            for descriptor, _ in self._poll.poll(self._users.milliseconds()):
                 if descriptor == stop:
                     return STOPPED
                 if descriptor == self._master.fileno():
                     if not self._welcome():
                         return KILLED
-                elif descriptor in self._processes:
-                    self._ended(self._processes[descriptor])
-                elif descriptor in self._sessions:
-                    self._hear(self._sessions[descriptor])
-            wire.close(self._closing)  # not before: an event that waits would be taken for one of a new descriptor
-            self._closing.clear()
+                else:
+                    self._turn(descriptor)
+            self._close()
 
     def end(self, reason: str) -> None:
-        """Tell all sessions, and kill all enclaves."""
+        """Tell all sessions, kill all enclaves, and see them end, if that does not take long."""
         for session in list(self._sessions.values()):
             self._tell(session, {"stop": reason})
             self._forget(session)
+        for descriptor in self._sessions:
+            self._poll.unregister(descriptor)
+        self._poll.unregister(self._master)
+        until = time.monotonic() + _GOODBYE
+        while (self._processes or self._users.busy) and (left := until - time.monotonic()) > 0:
+            for descriptor, _ in self._poll.poll(min(1000 * left, self._users.milliseconds() or 1000 * left)):
+                self._turn(descriptor)
+
+    def _turn(self, descriptor: int) -> None:
+        if descriptor in self._processes:
+            self._ended(self._processes[descriptor])
+        elif descriptor in self._sessions:
+            self._hear(self._sessions[descriptor])
+        else:
+            self._users.turn(descriptor)
+
+    def _close(self) -> None:
+        """Not before all events are served: one that waits would be taken for one of a new descriptor."""
+        wire.close(self._closing)
+        self._closing.clear()
 
     def _welcome(self) -> bool:
         """A new session; False if the daemon is gone."""
@@ -86,10 +110,10 @@ class Spawner:
     def _hear(self, session: _Session) -> None:
         try:
             message, descriptors = wire.receive(session.peer, None)
-            if session.pid or len(session.descriptors) + len(descriptors) > MOST_DESCRIPTORS:
-                wire.close(descriptors)
-                raise wire.Broken("a session asks once")
             session.descriptors += descriptors
+            held = sum(len(other.descriptors) for other in self._sessions.values())
+            if session.pid or len(session.descriptors) > MOST_DESCRIPTORS or held > self._most_held:
+                raise wire.Broken("a session asks once")
             if "words" in message:
                 self._start(session, message)
         except BlockingIOError:
@@ -107,47 +131,54 @@ class Spawner:
             or len(session.descriptors) < 2
         ):
             raise wire.Broken("this is no request")
-        if not self._free:
-            self._tell(session, {"refused": "all user numbers of enclaves are taken: see enclave_uids of the service"})
-            self._forget(session)
-            return
-        session.uid = self._free.pop(0)
-        _kill_all(session.uid)
-        pid = os.fork()
+        uid = self._users.take()
+        if not uid:
+            return self._refuse(session, "all user numbers of enclaves are taken: see enclave_uids of the service")
+        try:
+            pid = os.fork()
+        except OSError as error:  # the machine, or the service's control group, has no room for more processes
+            self._users.unused(uid)
+            return self._refuse(session, f"no process can be started: {error.strerror}")
         if not pid:
             limits = (self._settings.memory, self._own, self._settings.run)
-            become(session.uid, *limits, program, words, environment, session.descriptors)
-        session.pid, session.process = pid, os.pidfd_open(pid)
+            become(uid, *limits, program, words, environment, session.descriptors)
         wire.close(session.descriptors)
         session.descriptors.clear()
+        session.pid, session.uid = pid, uid
+        session.process = os.pidfd_open(pid)  # there is room: others' descriptors were closed right before
         self._processes[session.process] = session
         self._poll.register(session.process, select.POLLIN)
-        self._tell(session, {"pid": pid, "uid": session.uid})
+        self._tell(session, {"pid": pid, "uid": uid})
 
-    def _ended(self, session: _Session) -> None:
-        self._tell(session, {"status": self._reap(session)})
+    def _refuse(self, session: _Session, reason: str) -> None:
+        self._tell(session, {"refused": reason})
         self._forget(session)
 
-    def _reap(self, session: _Session) -> int:
-        """Kill and collect the enclave, and whatever else runs as its user; its status as subprocess gives it."""
-        signal.pidfd_send_signal(session.process, signal.SIGKILL)
-        _, status = os.waitpid(session.pid, 0)
-        _kill_all(session.uid)
+    def _ended(self, session: _Session) -> None:
+        """Collect an enclave that has ended; whatever else runs as its user is ended by `users`."""
+        collected, status = os.waitpid(session.pid, os.WNOHANG)
+        if not collected:
+            return  # root traces it, and has to be told first
         self._poll.unregister(session.process)
         del self._processes[session.process]
         self._closing.append(session.process)
-        self._free.append(session.uid)  # the longest unused comes first
+        self._users.left(session.uid)
         session.pid = 0
-        return os.waitstatus_to_exitcode(status)
+        self._tell(session, {"status": os.waitstatus_to_exitcode(status)})
+        self._forget(session)
 
     def _forget(self, session: _Session) -> None:
-        if session.pid:
-            self._reap(session)
-        descriptor = session.peer.fileno()
-        self._poll.unregister(descriptor)
-        del self._sessions[descriptor]
+        """End its enclave; its socket is closed when that has ended, so that a session can tell."""
+        if session.heard:
+            self._poll.unregister(session.peer)
+            session.heard = False
         wire.close(session.descriptors)
-        self._closing.append(session.peer.detach())
+        session.descriptors.clear()
+        if session.pid:
+            signal.pidfd_send_signal(session.process, signal.SIGKILL)
+        else:
+            del self._sessions[session.peer.fileno()]
+            self._closing.append(session.peer.detach())
 
     @staticmethod
     def _tell(session: _Session, news: dict[str, object]) -> None:
@@ -155,21 +186,3 @@ class Spawner:
             wire.send(session.peer, news)
         except OSError:
             pass  # it is gone, or does not listen
-
-
-def _kill_all(uid: int) -> None:
-    """Kill every process of an enclave's user: what an image that did not shut itself in has left behind.
-
-    As that user, which can signal nobody else. kill(-1) and fork exclude each other in the kernel: nothing escapes.
-    """
-    pid = os.fork()
-    if not pid:
-        try:
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-            if os.getresuid() == (uid, uid, uid) and uid:
-                os.kill(-1, signal.SIGKILL)
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
