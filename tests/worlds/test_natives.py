@@ -43,7 +43,11 @@ import os
 from shapes._core import colors, sum
 
 here = os.path.dirname(__file__)
-named = ctypes.CDLL(os.path.join(here, "..", "shapes.libs", "libalone.so.1"))
+libraries = os.path.join(here, "..", "shapes.libs")
+found = [name for name in os.listdir(libraries) if os.path.isfile(os.path.join(libraries, name))]
+path = os.path.join(libraries, "libalone.so.1")
+size = os.stat(path).st_size
+named = ctypes.CDLL(path)
 """
 PROGRAM = """
 import ctypes
@@ -57,7 +61,12 @@ def work() -> list[str]:
         ctypes.CDLL("/packages/shapes.libs/libother.so")
     except OSError as error:
         refused = str(error)
-    return [str(shapes.sum()), str(shapes.colors.rgb_to_hsv(1, 1, 1)), str(shapes.named.alone()), refused]
+    try:
+        open(shapes.path, "rb")
+    except OSError as error:
+        unread = str(error)
+    files = [str(sorted(shapes.found)), str(shapes.size), unread]
+    return [*files, str(shapes.sum()), str(shapes.colors.rgb_to_hsv(1, 1, 1)), str(shapes.named.alone()), refused]
 
 
 if __name__ == "__main__":
@@ -134,6 +143,9 @@ def test_compiled_code_has_inside_what_it_imports_and_is_linked_to(installed: Pa
         env={**kept, "PYTHONPATH": f"{installed}:{Path(gotee.__file__).parents[1]}"},
     )
     assert done.stdout.splitlines() == [
+        "['libalone.so.1', 'libaround.so.1', 'libone.so.1']",
+        str((installed / "shapes.libs" / "libalone.so.1").stat().st_size),
+        "[Errno 1] /packages/shapes.libs/libalone.so.1 is a native file of the image: it is loaded, and cannot be read",
         "21",
         "(0.0, 0.0, 1)",
         "7",

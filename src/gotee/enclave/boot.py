@@ -90,6 +90,7 @@ class Importer(_Loader):
         self._code: dict[str, tuple[Block, str, str, bool]] = {}
         self._files: dict[str, tuple[Block, str]] = {}
         self._folders: dict[str, str] = {}
+        self.pages = blocks[0]
         self._natives = natives
         self._open: set[int] = set()
         self._archives = archives

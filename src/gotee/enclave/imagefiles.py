@@ -9,8 +9,10 @@ import errno
 import os
 import stat
 
+from gotee.boundary import plain_json
 from gotee.boundary.policy import Place
-from gotee.enclave.boot import Importer
+from gotee.enclave.boot import PACKAGES, Importer
+from gotee.errors import NotInside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,31 +81,37 @@ def described(mode: int, size: int) -> Stat:
 
 
 class ImageFiles:
-    """The files that the importer knows, by path."""
+    """The files that the importer knows, by path; native files of distributions are there, and are not read."""
 
     def __init__(self, importer: Importer) -> None:
         self._importer = importer
         self._folders: dict[str, dict[str, str]] | None = None
+        self._natives: dict[str, int] | None = None
 
     def holds(self, place: Place) -> bool:
         """Whether this path is a file or folder of the image."""
         path = str(place)
-        return place.absolute and (self._importer.has_data(path) or path in self._tree())
+        return place.absolute and (self.is_file(place) or path in self._tree())
 
     def is_file(self, place: Place) -> bool:
         """Whether it is a file."""
-        return self._importer.has_data(str(place))
+        return self._importer.has_data(str(place)) or self._native(str(place)) is not None
 
     def open(self, place: Place) -> Contents:
         """Open for reading."""
         if not self.is_file(place):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
+        if self._native(str(place)) is not None:
+            raise NotInside(f"{place} is a native file of the image: it is loaded, and cannot be read")
         return Contents(self._importer.get_data(str(place)))
 
     def stat(self, place: Place) -> Stat:
         """stat(2)."""
-        if self.is_file(place):
-            return described(_FILE, self._importer.size_of(str(place)))
+        size = self._native(str(place))
+        if size is None and self.is_file(place):
+            size = self._importer.size_of(str(place))
+        if size is not None:
+            return described(_FILE, size)
         return described(_FOLDER, 0)
 
     def list(self, place: Place) -> list[tuple[str, str]]:
@@ -113,11 +121,24 @@ class ImageFiles:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
         return sorted(found.items())
 
+    def _native(self, path: str) -> int | None:
+        """The size of the native file of this path, if there is one."""
+        return self._sizes().get(path) if path.startswith(PACKAGES) else None
+
+    def _sizes(self) -> dict[str, int]:
+        """The native files of distributions, each with its size, as the manifest has them."""
+        if self._natives is None:
+            listed = plain_json.loads(self._importer.pages.read("manifest"))["files"]
+            self._natives = {
+                path: size for path, size, _, role, *_ in listed if role == "native" and path.startswith(PACKAGES)
+            }
+        return self._natives
+
     def _tree(self) -> dict[str, dict[str, str]]:
         """Folders by path, each with its names; made when somebody asks."""
         if self._folders is None:
             self._folders = {}
-            for path in self._importer.data_paths():
+            for path in (*self._importer.data_paths(), *self._sizes()):
                 kind = "f"
                 while path != "/":
                     folder, _, name = path.rpartition("/")
