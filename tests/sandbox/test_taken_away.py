@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,7 @@ AWAY = {
     "network namespaces": ([f"unshare:{NEW_NET}=EINVAL"], ("netns",)),
     "mounts": (["mount=EPERM"], ("root",)),
     "the change of root, as where the root is an initramfs": (["pivot_root=EINVAL"], ("root",)),
+    "the closing of ranges, as before Linux 5.9": (["close_range=ENOSYS"], ()),
     "the newer mount calls": (["open_tree=ENOSYS", "mount_setattr=ENOSYS"], ("root",)),
 }
 
@@ -79,7 +81,9 @@ def test_what_is_missing_is_told_by_the_program_too(program: str, what: str) -> 
     assert told == ([f"gotee: the sandbox lacks {', '.join(lacking)}; `gotee doctor` says why"] if lacking else [])
 
 
-@pytest.mark.parametrize("what", ["nothing", "Landlock", "all namespaces", "mounts"])
+@pytest.mark.parametrize(
+    "what", ["nothing", "Landlock", "all namespaces", "mounts", "the closing of ranges, as before Linux 5.9"]
+)
 def test_the_doctor_finds_the_same_and_names_reason_and_cure(what: str) -> None:
     away, missing = AWAY[what]
     found = report(away)
@@ -100,6 +104,100 @@ def test_what_everything_needs_is_named_as_the_cause_of_all_that_fails() -> None
     development = found["tee"]["process"]["levels"]["development"]
     assert "pidfd_open does not work here: Operation not permitted" in development["missing"]
     assert "no seccomp filter around gotee that refuses it" in development["cure"]
+
+
+def test_without_unix_sockets_they_are_named_as_the_cause_by_both(program: str) -> None:
+    away = ["socketpair=EPERM"]
+    done = run(away, "run", program)
+    assert done.returncode == 1
+    assert "EnclaveLost: no enclave can be started here: Operation not permitted; `gotee doctor` says" in done.stderr
+    development = report(away)["tee"]["process"]["levels"]["development"]  # type: ignore[index]
+    assert development["missing"] == "Unix sockets do not work here: Operation not permitted"
+
+
+def within(prefix: list[str], *words: str) -> subprocess.CompletedProcess[str]:
+    """gotee behind another command."""
+    if shutil.which(prefix[0]) is None:
+        pytest.skip(f"{prefix[0]} is not installed")
+    return subprocess.run(
+        [*prefix, sys.executable, "-m", "gotee", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(gotee.__file__).parents[1])},
+    )
+
+
+def levels(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
+    """What the doctor says of level development: what is missing, and the cure."""
+    development = json.loads(done.stdout)["tee"]["process"]["levels"]["development"]
+    return development["missing"], development["cure"]
+
+
+OTHER = ["setpriv", "--reuid=61009", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+
+
+@pytest.mark.parametrize(("most", "runs"), [(1, False), (64, True)])
+def test_a_limit_on_processes_is_found_with_its_cure(program: str, tmp_path: Path, most: int, runs: bool) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs a user who has no other processes, so root")
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    script = (
+        f"import os,resource,sys\nresource.setrlimit(resource.RLIMIT_NPROC, ({most}, {most}))\n"
+        f"os.environ['HOME']={str(home)!r}\nos.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    limited = [*OTHER, sys.executable, "-c", script]
+    done = within(limited, "run", program)
+    found = within(limited, "doctor", "--json")
+    if runs:
+        assert (done.stdout, levels(found)) == ("42\n", ("", ""))
+    else:
+        assert "no enclave can be started here" in done.stderr
+        missing, cure = levels(found)
+        assert missing.startswith("no more processes can be started")
+        assert cure == "ulimit -u unlimited"
+
+
+def test_forbidden_executable_memory_is_found_with_its_cure_and_a_setting_that_only_asks_is_obeyed(
+    program: str,
+) -> None:
+    if os.geteuid() != 0 or not os.path.exists("/proc/sys/vm/memfd_noexec"):
+        pytest.skip("needs root, and Linux 6.3")
+
+    def setting(value: int) -> list[str]:
+        """It holds for a process namespace."""
+        script = f'echo {value} > /proc/sys/vm/memfd_noexec || exit 77; exec "$@"'
+        return ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script, "sh"]
+
+    done = within(setting(1), "run", program)
+    if done.returncode == 77:
+        pytest.skip("the setting cannot be changed here")
+    assert done.stdout == "42\n", done.stderr
+    cure = "sysctl vm.memfd_noexec=0"
+    assert f"memory that can be executed is forbidden here: {cure}" in within(setting(2), "run", program).stderr
+    assert levels(within(setting(2), "doctor", "--json")) == ("memory that can be executed is forbidden here", cure)
+
+
+@pytest.mark.parametrize(("kind", "layer"), [("user", "userns"), ("net", "netns"), ("mnt", "mountns")])
+def test_a_setting_that_allows_no_more_namespaces_is_found_and_its_cure_is_one(kind: str, layer: str) -> None:
+    place = f"/proc/sys/user/max_{kind}_namespaces"
+    cure = f"sysctl user.max_{kind}_namespaces=1000"
+
+    def doctor(first: str) -> dict[str, str]:
+        inside = ["unshare", "--user", "--map-root-user", "sh", "-c", f'{first} || exit 77; exec "$@"', "sh"]
+        done = within(inside, "doctor", "--json")
+        if done.returncode == 77:
+            pytest.skip("no user namespace with settings of its own here")
+        layers: dict[str, str] = {one["name"]: one["cure"] for one in json.loads(done.stdout)["sandbox"]["layers"]}
+        return layers
+
+    assert doctor(f"echo 0 > {place}")[layer] == cure
+    wanted = cure.removeprefix("sysctl ").partition("=")[2]
+    assert doctor(f"(echo 0 > {place}) && echo {wanted} > {place}")[layer] == ""
 
 
 @pytest.mark.parametrize(
@@ -174,6 +272,7 @@ def test_without_the_floor_nothing_runs_and_the_doctor_says_so(program: str) -> 
     done = run(["seccomp=ENOSYS"], "run", program)
     assert done.returncode == 1
     assert "SandboxError: without the floor of its sandbox no enclave runs: the kernel takes no seccomp" in done.stderr
+    assert "capabilities cannot be given up" in run(["capset=EPERM"], "run", program).stderr
     found = report(["seccomp=ENOSYS"])
     assert not found["ready"]
     assert not found["sandbox"]["floor"]["holds"]  # type: ignore[index]

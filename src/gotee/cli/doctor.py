@@ -30,7 +30,7 @@ PACKAGE = Path(__file__).parents[1]
 SCHEMA = 1
 
 FLOOR = "no new privileges, seccomp allow-list, not dumpable, no other descriptors"
-FLOOR_CURE = "a kernel and a container that allow seccomp filters"
+FLOOR_CURE = "a kernel and a container that allow it, and no seccomp filter around gotee"
 WHAT = {
     "userns": "no right over anything outside",
     "mountns": "mounts of its own",
@@ -78,7 +78,7 @@ def doctor(options: argparse.Namespace) -> int:
     chosen = _chosen()
     lacking = next((need for need in needed if need.missing), None)
     sandbox = _sandbox(chosen, lacking)
-    tees = _tees(lacking, chosen)
+    tees = _tees(lacking, chosen, sandbox["floor"])
     ready = (
         all(check.ok for check in checks if check.required)
         and chosen is not None
@@ -223,7 +223,7 @@ def _sandbox(chosen: config.Config | None, lacking: Need | None) -> dict[str, An
         {"name": layer.name, "what": WHAT[layer.name], "holds": not layer.missing, **layer._asdict()}
         for layer in tried.layers
     ]
-    missing, cure = _cause(tried.missing, FLOOR_CURE, lacking)
+    missing, cure = _cause(tried.missing, "" if tried.missing.startswith("no sandbox for") else FLOOR_CURE, lacking)
     return {
         "floor": {"holds": not missing, "missing": missing, "cure": cure},
         "layers": layers,
@@ -239,12 +239,14 @@ def _cause(problem: str, cure: str, lacking: Need | None) -> tuple[str, str]:
     return (lacking.missing, lacking.cure) if lacking else (problem, cure)
 
 
-def _tees(lacking: Need | None, chosen: config.Config | None) -> dict[str, dict[str, Any]]:
+def _tees(lacking: Need | None, chosen: config.Config | None, floor: dict[str, Any]) -> dict[str, dict[str, Any]]:
     tees: dict[str, dict[str, Any]] = {
         name: {"runs": False, "note": "not built yet", "levels": {}} for name in config.TEES
     }
     tees["inline"].update(runs=True, note="no isolation: same process, nothing is protected")
     problem, cure = _cause(*trial.try_call(os.environ), lacking)
+    if problem and not lacking and floor["missing"]:
+        cure = floor["cure"]
     development = {
         "runs": not problem,
         "claim": "none against code of the same user",

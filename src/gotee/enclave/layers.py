@@ -39,7 +39,9 @@ _NAMESPACES = (
     ("cgroupns", 0x02000000),
     ("pidns", 0x20000000),
 )
+_LIMITS = {"mountns": "mnt"}  # as the settings of limits call them, where that is not the name without `ns`
 _ALLOWING = "a kernel and a container that allow it"
+_USERS_ALLOWING = "a kernel, container or security module that lets users make user namespaces, and no chroot"
 
 # Switches of distributions: what they are set to where users may make no namespaces, and what allows it.
 _SETTINGS = "/proc/sys"
@@ -116,9 +118,7 @@ def namespaces(stay_behind: Callable[[int, int], None]) -> list[Layer]:
             entered |= flag
             layers.append(Layer(name))
         except OSError as error:
-            alone = not layers[0].missing
-            cure = _switch() or _ALLOWING if alone else "comes with userns, and for root without it"
-            layers.append(Layer(name, _said(error), cure))
+            layers.append(Layer(name, *_no_namespace(name, error, alone=not layers[0].missing)))
     if entered & dict(_NAMESPACES)["utsns"]:
         confine.set_host_name(b"enclave")
     if entered & dict(_NAMESPACES)["pidns"]:
@@ -185,10 +185,18 @@ def _map(process: str, user: int, group: int) -> None:
             os.close(descriptor)
 
 
+def _no_namespace(name: str, error: OSError, *, alone: bool) -> tuple[str, str]:
+    """Why one is missing, and what would add it. `alone`: the user namespace, which would give the right to, is not."""
+    if error.errno == errno.ENOSPC:
+        kind = _LIMITS.get(name, name.removesuffix("ns"))
+        return "no more of them are allowed", f"sysctl user.max_{kind}_namespaces=1000"
+    return _said(error), (_switch() or _ALLOWING) if alone else "comes with userns, and for root without it"
+
+
 def _no_user_namespace(error: OSError) -> tuple[str, str]:
     if error.errno == errno.ENOSPC:
         return "no more user namespaces are allowed", "sysctl user.max_user_namespaces=1000"
-    return _said(error), _switch() or "a kernel, container or security module that lets users make user namespaces"
+    return _said(error), _switch() or _USERS_ALLOWING
 
 
 def _switch() -> str:
@@ -228,13 +236,15 @@ def empty_root(mounts: Layer) -> Layer:
         return Layer("root", "needs mountns", mounts.cure)
     try:
         own = confine.open_tree(b"/proc/self/fd")
-        confine.mount(b"none", b"/", b"", _PRIVATE_RECURSIVE, b"")
-        # /proc exists wherever an enclave can begin. pivot_root wants the new root to be a mount.
-        confine.mount(b"gotee", b"/proc", b"tmpfs", _NOSUID_NODEV_NOEXEC, b"size=4k,nr_inodes=5,mode=0555")
-        os.chdir("/proc")
-        os.makedirs("proc/self/fd", 0o555)
-        confine.move_mount(own, b"proc/self/fd")
-        os.close(own)
+        try:
+            confine.mount(b"none", b"/", b"", _PRIVATE_RECURSIVE, b"")
+            # /proc exists wherever an enclave can begin. pivot_root wants the new root to be a mount.
+            confine.mount(b"gotee", b"/proc", b"tmpfs", _NOSUID_NODEV_NOEXEC, b"size=4k,nr_inodes=5,mode=0555")
+            os.chdir("/proc")
+            os.makedirs("proc/self/fd", 0o555)
+            confine.move_mount(own, b"proc/self/fd")
+        finally:
+            os.close(own)
         confine.mount_attributes(b".", _ATTRIBUTES)
         confine.pivot_root(b".", b".")
         confine.unmount(b".")

@@ -12,7 +12,7 @@ import os
 import resource
 import struct
 from _signal import SIGKILL  # type: ignore[import-not-found]  # `signal` imports `enum` to name these
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gotee.enclave import confine, layers, vault
 from gotee.enclave.layers import Layer
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PLAN_FD = 0  # standard input, which an enclave has no other use for
 REFUSED = 3  # exit status of an enclave that cannot be shut in as it has to be
 _MOST_PLAN = 1 << 20  # bytes
-_MOST_DESCRIPTORS = 0x7FFFFFFF  # a limit may have been lowered after a descriptor was opened
 _INSTRUCTION = struct.Struct("<HBBI")
 
 
@@ -60,33 +59,47 @@ def enter(keep: Iterable[int]) -> list[Layer]:
 
 def shut(plan: dict[str, Any], keep: set[int]) -> list[Layer]:
     """Carry out a plan; what is said of `enter` holds, but that missing layers are only answered."""
-    confine.no_new_privs()
+    _floor("new privileges cannot be given up", confine.no_new_privs)
     parent = os.getppid()
-    tried = layers.namespaces(lambda child, alive: _stay_behind(child, alive, parent, plan["waiter"]))
+    _close_others(keep)  # before it is two processes: what one mounts changes what the other sees of itself in /proc
+    own = keep - {2}
+    tried = layers.namespaces(lambda child, alive: _stay_behind(child, own - {alive}, parent, plan["waiter"]))
     if os.getpid() != 1:  # still the child of the platform
         _end_with(parent)
     tried.append(layers.limit_threads(plan["threads"], tried[0]))
     tried.append(layers.secret_memory(vault.SIZE, vault.use))
     _limit(plan["limits"])  # after it: memory is made in files, and none may have a size
     tried.append(layers.empty_root(tried[1]))
+    _close_others(keep)  # once more; nothing below leaves one open, and Landlock would hide them
     tried += layers.landlock()
-    confine.drop_capabilities()
-    confine.not_dumpable()
-    _close_others(keep)
+    _give_up()
     confine.load_filter(_with_own_pid(plan["filter"], plan["own_pid"]))
     return tried
 
 
-def _stay_behind(child: int, alive: int, parent: int, program: bytes) -> NoReturn:
+def _give_up() -> None:
+    _floor("capabilities cannot be given up", confine.drop_capabilities)
+    _floor("this process cannot be made undumpable", confine.not_dumpable)
+
+
+def _floor(failure: str, step: Callable[[], None]) -> None:
+    """A step that only something around this program can forbid; what it forbids is told."""
+    try:
+        step()
+    except OSError as error:
+        raise OSError(error.errno, f"{failure}: {error.strerror}") from None
+
+
+def _stay_behind(child: int, own: Iterable[int], parent: int, program: bytes) -> NoReturn:
     """The parent of a process namespace: it can do nothing but wait for the enclave, and end as it does.
 
-    The descriptor `alive` tells the enclave by staying open that this process has not ended.
+    It closes the descriptors of the enclave. One stays open and tells the enclave that this process has not ended.
     """
     try:
         _end_with(parent)
-        confine.drop_capabilities()
-        confine.not_dumpable()
-        _close_others({2, alive})
+        for descriptor in own:
+            os.close(descriptor)
+        _give_up()
         confine.end_as(child, program)
     except OSError as error:
         end(without_floor(error))
@@ -110,13 +123,16 @@ def _limit(limits: dict[str, int]) -> None:
 
 
 def _close_others(keep: set[int]) -> None:
-    """Close every descriptor that is not in `keep`."""
-    low = 0
-    for descriptor in sorted(keep):
-        if low < descriptor:  # an empty range from 0 would be all of them
-            os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, _MOST_DESCRIPTORS)
+    """Close every descriptor that is not in `keep`: as they are listed, whatever the limit on them is by now.
+
+    Where close_range(2) is missing, closing all numbers that there may be would take minutes.
+    """
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in keep:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the listing's own, which is closed by now
 
 
 def _with_own_pid(program: bytes, placeholder: int) -> bytes:

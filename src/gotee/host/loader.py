@@ -44,7 +44,10 @@ class Loaded:
         self._table = {(entry[0], entry[1]): number for number, entry in enumerate(entries)}
         self.own_entry = len(entries)  # gotee's own, behind the program's
         self._main = main
-        self.enclave = Enclave(started, Policy(program["policy"]["ocalls"]), home)
+        try:
+            self.enclave = Enclave(started, Policy(program["policy"]["ocalls"]), home)
+        except RuntimeError as error:  # a thread of its own cannot be started
+            raise _not_started(str(error)) from None
         chosen = config.from_environment()
         if chosen.debug:
             self.enclave.debug()
@@ -154,10 +157,17 @@ def _start(image: Image, link: str) -> Started:
     """At the level that was chosen."""
     chosen = config.from_environment()
     if chosen.level != "service":
-        return start(image, link)
+        try:
+            return start(image, link)
+        except OSError as error:
+            raise _not_started(error.strerror or str(error)) from None
     from gotee.host import service
 
     return service.start(image, link, chosen.platform, chosen.require)
+
+
+def _not_started(reason: str) -> EnclaveLost:
+    return EnclaveLost(f"no enclave can be started here: {reason}; `gotee doctor` says what is missing")
 
 
 _loaded: Loaded | None = None

@@ -5,10 +5,14 @@ Each is tried: a kernel that has a system call may be forbidden to answer it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from typing import NamedTuple
 
+from gotee.image.memory import CURE, FORBIDDEN, executable_memory
+
+_PROCESSES = 5  # at the same time, threads included: of a small program's host, its platform and its enclave
 _FILTERED = "and no seccomp filter around gotee that refuses it"
 # Measured with a program of one secured call; programs with more libraries need more.
 _OPEN_FILES = 256
@@ -34,6 +38,8 @@ def needs() -> list[Need]:
         _call("memfd_create", lambda: os.memfd_create("gotee-doctor"), "3.17"),
         _call("eventfd", lambda: os.eventfd(0), "2.6.30"),
         _call("pidfd_open", lambda: os.pidfd_open(os.getpid()), "5.3"),
+        _pair(),
+        _executable(),
         _processes(),
     ]
     if hasattr(os, "memfd_create"):  # Linux: these limits are its own
@@ -56,15 +62,66 @@ def _call(name: str, attempt: Callable[[], int], since: str) -> Need:
     return Need(name, "works")
 
 
-def _processes() -> Need:
+def _pair() -> Need:
+    import socket
+
+    cure = f"a kernel with Unix sockets, {_FILTERED}"
     try:
-        child = os.fork()
+        near, far = socket.socketpair()
+    except OSError as error:
+        return Need("Unix sockets", "do not work", f"Unix sockets do not work here: {error.strerror}", cure)
+    near.close()
+    far.close()
+    return Need("Unix sockets", "work")
+
+
+def _executable() -> Need:
+    """Memory that can be executed, as an enclave's loader is: a setting of Linux 6.3 and later may forbid it."""
+    name = "executable memory"
+    try:
+        memory = executable_memory("gotee-doctor")
     except (AttributeError, OSError) as error:
-        return Need("processes", "none can be started", f"no process can be started: {error}", "ulimit -u unlimited")
-    if not child:
-        os._exit(0)
-    os.waitpid(child, 0)
-    return Need("processes", "can be started")
+        if getattr(error, "errno", 0) == errno.EACCES:
+            return Need(name, "forbidden", FORBIDDEN, CURE)
+        return Need(name, "not tried")  # there is no such memory at all: the line of memfd_create says why
+    os.close(memory)
+    return Need(name, "allowed")
+
+
+def _processes() -> Need:
+    """Start as many as a small program does, at the same time."""
+    children: list[int] = []
+    wait, go = os.pipe()
+    problem = ""
+    try:
+        while len(children) < _PROCESSES:
+            child = os.fork()
+            if not child:
+                os.close(go)
+                os.read(wait, 1)
+                os._exit(0)
+            children.append(child)
+    except (AttributeError, OSError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+    finally:
+        os.close(wait)
+        os.close(go)
+        for child in children:
+            os.waitpid(child, 0)
+    if not problem:
+        return Need("processes", "can be started")
+    room = f"{len(children) or 'none'} more can be started"
+    said = f"{len(children) or 'no'} more processes can be started ({problem}), and a small program needs {_PROCESSES}"
+    return Need("processes", room, said, _more_processes())
+
+
+def _more_processes() -> str:
+    """What bounds them: a limit of the user, which does not count for root, or a control group."""
+    import resource
+
+    if os.geteuid() and resource.getrlimit(resource.RLIMIT_NPROC)[0] != resource.RLIM_INFINITY:
+        return "ulimit -u unlimited"
+    return "a larger pids.max of the control group that gotee runs in"
 
 
 def _limit(name: str, limit: str, least: int, cure: str) -> Need:

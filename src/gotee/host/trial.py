@@ -109,7 +109,11 @@ def try_call(environment: Mapping[str, str]) -> tuple[str, str]:
         return str(error), "gotee needs a folder for temporary files: mount a tmpfs on /tmp"
     if done.returncode == 0 and done.stdout == _ANSWER:
         return "", ""
-    return _last_line(done.stderr), "gotee run with any program says more"
+    said = _last_line(done.stderr)
+    return said, "" if _is_sentence(done.stderr) else "gotee run with any program says more"
+
+
+_OURS = re.compile(r"^(gotee\.errors\.\w+: |gotee: (error: (\w+: )?)?)")
 
 
 def _last_line(text: str) -> str:
@@ -117,4 +121,9 @@ def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return "it ended without a word"
-    return re.sub(r"^(gotee\.errors\.\w+|gotee): ", "", lines[-1])
+    return _OURS.sub("", lines[-1])
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether it ends with a sentence of gotee's own, which says what to do if there is something."""
+    return bool(text.strip()) and _OURS.match(text.strip().splitlines()[-1].strip()) is not None

@@ -27,6 +27,7 @@ from gotee.image import manifest as manifests
 from gotee.image import pages, parts, sigstruct
 from gotee.image.hashing import sha256
 from gotee.image.manifest import ARCHIVE, NATIVE, SOURCE, Listed, Manifest
+from gotee.image.memory import executable_memory
 from gotee.image.sigstruct import DEBUG, SigStruct
 
 TYPE_CHECKING = False
@@ -385,7 +386,7 @@ def memory(name: str, data: bytes) -> int:
 
 
 def _new(path: str) -> int:
-    return os.memfd_create(path.rpartition("/")[2], os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    return executable_memory(path.rpartition("/")[2])
 
 
 def _write(memory: int, view: memoryview) -> None:

@@ -89,13 +89,14 @@ def _copied(place: str) -> tuple[int, int, Any]:
 
     from gotee.image import elf
     from gotee.image.hashing import sha256
+    from gotee.image.memory import executable_memory
 
     seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
     source = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
         whole = os.fstat(source).st_size
         size = elf.loaded(os.pread(source, _HEAD, 0), whole)
-        number = os.memfd_create("gotee-eager", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        number = executable_memory("gotee-eager")
         try:
             done = 0
             while done < size and (count := os.sendfile(number, source, done, size - done)):
@@ -116,8 +117,11 @@ _begun: Copies | None = None
 def begin() -> None:
     """Begin with what this process runs itself."""
     global _begun
-    with open("/proc/self/maps") as maps:
-        places = mapped(maps)
+    try:
+        with open("/proc/self/maps") as maps:
+            places = mapped(maps)
+    except OSError:
+        return  # without /proc no enclave starts, which is told elsewhere
     _begun = Copies(sorted(places, key=lambda place: -os.stat(place).st_size))
 
 

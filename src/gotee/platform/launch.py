@@ -47,13 +47,13 @@ def main(control: int, inputs: tuple[int, int, int]) -> None:
         link_fds = _link(control)
         waiting, gate = os.pipe()
         enclave = _start(loading, link_fds, answers.inside.fileno(), waiting, gate)
-    except (ImageError, OSError) as error:
-        tell(control, {"refused": str(error)})
+        process = _handle(enclave)
+    except (ImageError, OSError, RuntimeError, MemoryError) as error:  # RuntimeError: there may be no more threads
+        tell(control, {"refused": str(error) or "the platform has no more memory: see `gotee doctor`"})
         return
     answers.inside.close()
     if loading.changed:
         compared.keep(folder, found.measurement, loading.stamps)
-    process = os.pidfd_open(enclave.pid)
     words = Words(_pass_on, debug=found.signature.debug)
     changed = ""
     try:
@@ -95,6 +95,16 @@ def _start(loading: Loading, link_fds: tuple[int, ...], answers: int, waiting: i
     for descriptor in {*loading.loaded.descriptors, *link_fds}.difference(loading.empty):
         os.close(descriptor)
     return enclave
+
+
+def _handle(enclave: Child) -> int:
+    """A descriptor that tells of its end."""
+    try:
+        return os.pidfd_open(enclave.pid)
+    except OSError:
+        enclave.kill()
+        enclave.wait()
+        raise
 
 
 def _link(control: int) -> tuple[int, ...]:
