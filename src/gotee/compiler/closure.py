@@ -37,10 +37,13 @@ class Analysis:
     fixpoint: Fixpoint
 
 
-def analysis_of(main: Path) -> Analysis:
-    """The partition of the program whose main file this is, with what explains it. Raises CompileError."""
+def analysis_of(main: Path, root: Path | None = None) -> Analysis:
+    """The partition of the program whose main file this is, with what explains it. Raises CompileError.
+
+    With `root`, the main file is a module of a package in this folder.
+    """
     with no_collection(), deep():
-        program = Program(main)
+        program = Program(main, root)
         return analyse(program, find_entries(program))
 
 

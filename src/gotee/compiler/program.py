@@ -47,17 +47,20 @@ class Module:
 class Program:
     """The main module, and the program's own modules by name: those found under the root folder.
 
-    `main` is the main file; with `root` given, it may lie in a package under `root`. Raises CompileError.
+    `main` is the main file; with `root` given, it may lie in a package under `root`. Without, it is a script, unless
+    its imports are those of a module in a package (`python -m package.main`). Raises CompileError.
     """
 
     def __init__(self, main: Path, root: Path | None = None, disk: Disk | None = None) -> None:
         self.disk = disk or Disk()
         main = self.disk.resolved(main)
         self.home = main.parent  # where the main file lies
-        self.root = self.home if root is None else self.disk.resolved(root)
+        self.root = self._above_packages(main) if root is None else self.disk.resolved(root)
         self._rises = _MOST_RISES if root is None else 0
         self.modules: dict[str, Module] = {}
         self._absent: set[str] = set()
+        shared = self.root.name in ("site-packages", "dist-packages")  # where packages of others lie beside it
+        self._only = main.relative_to(self.root).parts[0].removesuffix(".py") if shared else None
         self._folders: list[Path] = [self.root]  # where modules are found
         self._inside: dict[str, list[Path]] = {}  # where else modules of a package are found
         self._before: dict[str, list[Path]] = {}  # where they are found before its own folder
@@ -97,6 +100,19 @@ class Program:
             parts = file.relative_to(folder).with_suffix("").parts
             names.append(".".join([package, *(parts[:-1] if parts[-1] == "__init__" else parts)]))
         return [module for module in map(self.find, names) if module is not None]
+
+    def _above_packages(self, main: Path) -> Path:
+        """The folder that a main file's imports start from: its own, or the one that its package lies in."""
+        folder, top = main.parent, ""
+        while self.disk.is_file(folder / "__init__.py") and folder.parent != folder:
+            folder, top = folder.parent, folder.name
+        named = self._read(main.stem, main, False)
+        statements = list(import_statements(named.tree))
+        levels = max((node.level for node in statements if isinstance(node, ast.ImportFrom)), default=0)
+        if levels:
+            return min(folder, main.parents[min(levels, len(main.parents) - 1)], key=lambda path: len(path.parts))
+        own = any(known == top for node in statements for known in _tops(node))
+        return folder if top and (own or main.name == "__main__.py") else main.parent
 
     def _read_all(self) -> None:
         wanted: set[str] = set()
@@ -152,6 +168,8 @@ class Program:
     def _search(self, name: str) -> Module | None:
         parts = name.split(".")
         if not all(_names_a_file(part) for part in parts) or parts[0] in sys.builtin_module_names:
+            return None
+        if self._only is not None and parts[0] != self._only:
             return None
         paths = self._places(name)
         for path in paths:
@@ -243,6 +261,12 @@ def imported_names(module: Module) -> Iterator[str]:
                 yield from (*parents(base), base)
             for alias in node.names:
                 yield f"{base}.{alias.name}" if base else alias.name
+
+
+def _tops(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """The first parts of the names that an absolute import statement starts from."""
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+    return [name.partition(".")[0] for name in names]
 
 
 def import_statements(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:

@@ -24,18 +24,18 @@ _KIND = "partitions"
 _TEXTS = ("definitions", "host_only", "overrides", "data")
 
 
-def partition(main: Path, asker: str = "command") -> Partition:
-    """The trusted part of the program whose main file this is. Raises CompileError.
+def partition(main: Path, asker: str = "command", root: Path | None = None) -> Partition:
+    """The trusted part of the program whose main file this is, a module under `root` if given. Raises CompileError.
 
     `asker` is "program" if the program runs in this process and may have changed it: the two do not share entries.
     """
-    key = _key(asker, str(main.resolve()))
+    key = _key(asker, str(main.resolve()), str(root or ""))
     found = _read(key)
     if found is not None:
         return found[0]
     from gotee.compiler.closure import analysis_of
 
-    analysis = analysis_of(main)
+    analysis = analysis_of(main, root)
     _write(key, analysis.partition, analysis.graph.program.disk, False)
     return analysis.partition
 

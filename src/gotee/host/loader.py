@@ -12,7 +12,7 @@ from gotee.boundary import plain_json
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
 from gotee.errors import EnclaveLost, GoteeError, ImageError, SecuredRoutineError, UsageError
-from gotee.host import ahead
+from gotee.host import ahead, program
 from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
 from gotee.host.start import Image, Started, connect, start
@@ -37,15 +37,15 @@ SERVICE_BANNER = (
 class Loaded:
     """An image's table of entries and the enclave that runs it."""
 
-    def __init__(self, program: Mapping[str, Any], started: Started, home: str) -> None:
-        """`program` is what the image's manifest says of it; relative paths of files begin in `home`."""
-        main, entries = program["main"], program["entries"]
-        put_in_force(program["limits"])
+    def __init__(self, described: Mapping[str, Any], started: Started, home: str) -> None:
+        """`described` is what the image's manifest says of it; relative paths of files begin in `home`."""
+        main, entries = described["main"], described["entries"]
+        put_in_force(described["limits"])
         self._table = {(entry[0], entry[1]): number for number, entry in enumerate(entries)}
         self.own_entry = len(entries)  # gotee's own, behind the program's
         self._main = main
         try:
-            self.enclave = Enclave(started, Policy(program["policy"]["ocalls"]), home)
+            self.enclave = Enclave(started, Policy(described["policy"]["ocalls"]), home)
         except RuntimeError as error:  # a thread of its own cannot be started
             raise _not_started(str(error)) from None
         chosen = config.from_environment()
@@ -57,14 +57,13 @@ class Loaded:
             self.enclave.observe(Observer(chosen.stats, chosen.trace, entries))
 
     @classmethod
-    def of_program(cls, file: Path, link: str) -> Loaded:
-        """Build the image of a program, sign it for development, and start it."""
-        from gotee.compiler.remembered import partition  # a finished image needs no compiler
+    def of_program(cls, function: Callable[..., Any], link: str) -> Loaded:
+        """Build the image of the program that secures a function, sign it for development, and start it."""
         from gotee.image.project import build_program
         from gotee.image.settings import find
         from gotee.image.sign import for_development
 
-        trusted = partition(file, "program")
+        file, trusted = program.partition_of(function)
         try:
             settings = find(file)
             built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())
@@ -77,7 +76,7 @@ class Loaded:
         return cls(built.manifest.program, _start(image, link), _home(file, settings.file))
 
     @classmethod
-    def of_image(cls, file: str, link: str) -> Loaded:
+    def of_image(cls, function: Callable[..., Any], file: str, link: str) -> Loaded:
         """Start an image that was built before. Its platform may have been started already."""
         begun = ahead.take(file, link)
         if begun is not None and config.from_environment().level == "service":
@@ -85,20 +84,20 @@ class Loaded:
             begun = None
         if begun is not None:
             started = connect(begun.platform, begun.link)
-            program = contents.manifest_of(begun.stream).program
+            described = contents.manifest_of(begun.stream).program
         else:
             from pathlib import Path
 
-            program, image = _read(Path(file))
+            described, image = _read(Path(file))
             started = _start(image, link)
-        main = _main_file()
-        if set(program["policy"]["ocalls"]) <= {"console"}:
-            return cls(program, started, os.path.dirname(os.path.realpath(main)))
+        main = program.file_of(function)
+        if set(described["policy"]["ocalls"]) <= {"console"}:
+            return cls(described, started, os.path.dirname(os.path.realpath(main)))
         from pathlib import Path
 
         from gotee.image.settings import find
 
-        return cls(program, started, _home(Path(main), find(Path(main)).file))
+        return cls(described, started, _home(Path(main), find(Path(main)).file))
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
@@ -175,15 +174,15 @@ _starting: Loaded | None = None
 _loading = threading.Lock()
 
 
-def load() -> Loaded:
-    """Build and start the program's enclave, once. Raises CompileError with what the compiler sees."""
+def load(function: Callable[..., Any]) -> Loaded:
+    """Build and start the enclave of the program that secures a function, once. Raises CompileError."""
     global _loaded, _starting
     if _loaded is not None:
         return _loaded
     with _loading:  # nobody parks in here: the next routine of the same thread would stop it for ever
         found = _loaded or _starting
         if found is None:
-            found = _starting = _begun()
+            found = _starting = _begun(function)
     try:
         found.enclave.wait_ready()
     except GoteeError:  # the next call tries again; a cancelled one lets the enclave come up for others
@@ -194,27 +193,12 @@ def load() -> Loaded:
     return found
 
 
-def _begun() -> Loaded:
+def _begun(function: Callable[..., Any]) -> Loaded:
     chosen = config.from_environment()
     if chosen.image is not None:
-        loaded = Loaded.of_image(chosen.image, chosen.link)
+        loaded = Loaded.of_image(function, chosen.image, chosen.link)
     else:
-        from pathlib import Path
-
-        loaded = Loaded.of_program(Path(_main_file()), chosen.link)
+        loaded = Loaded.of_program(function, chosen.link)
     if sys.stderr is not None:
         sys.stderr.write(SERVICE_BANNER if chosen.level == "service" else BANNER)
     return loaded
-
-
-def _main_file() -> str:
-    main = sys.modules.get("__main__")
-    file = getattr(main, "__file__", None)
-    if file is None:  # Python forgets that when main's last line is done; a thread of the program may go on
-        file = getattr(getattr(main, "__loader__", None), "path", None)
-    if file is None:
-        raise SecuredRoutineError(
-            "the program has no main file, so there is nothing to build an enclave from; in an interactive session, "
-            "or with python -c, set GOTEE_TEE=inline, which protects nothing"
-        )
-    return str(file)

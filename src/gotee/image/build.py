@@ -317,7 +317,7 @@ def _described(
         if path.startswith(f"file {PROGRAM}")
     }
     return {
-        "name": options.name or partition.name,
+        "name": options.name or partition.name.removesuffix(".__main__"),
         "main": partition.name,
         "gotee": gotee.__version__,
         "modules": sources,

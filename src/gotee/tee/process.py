@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _find(f: Callable[..., Any]) -> Callee:
     """A function that has not been called before; the program's first call builds and starts its enclave."""
-    loaded = loader.load()  # first, because the compiler's refusals name place and cure
+    loaded = loader.load(f)  # first, because the compiler's refusals name place and cure
     entry_name(f)
     return loaded.callee(f)
 

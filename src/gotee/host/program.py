@@ -1,0 +1,143 @@
+"""Which program it is that an enclave is built for: the main file, or what another program has imported. Host world.
+
+`python main.py` and `python -m package` run the program itself. An application server, or the script that an
+installation made for it, is not the program: that is the first of the imported modules that no other one imports, and
+that has the secured routine that is called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from gotee.errors import CompileError, SecuredRoutineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from gotee.compiler.partition import Partition
+
+
+def main_file() -> str | None:
+    """The file that Python runs, if there is one."""
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if file is None:  # Python forgets that when main's last line is done; a thread of the program may go on
+        file = getattr(getattr(main, "__loader__", None), "path", None)
+    return None if file is None else str(file)
+
+
+def file_of(function: Callable[..., Any]) -> str:
+    """A file of the program that this function is secured in: relative paths and settings begin at its folder."""
+    main, module = main_file(), _module(function)
+    if main is not None and (module == "__main__" or not _is_installed(main)):
+        return main
+    return _file(module) or main or ""
+
+
+def partition_of(function: Callable[..., Any]) -> tuple[Path, Partition]:
+    """The program's main file and its trusted part. Raises CompileError with what the compiler sees."""
+    from pathlib import Path
+
+    from gotee.compiler.remembered import partition  # a finished image needs no compiler
+
+    main, module = main_file(), _module(function)
+    if main is not None and (module == "__main__" or not _is_installed(main)):
+        return Path(main), partition(Path(main), "program")
+    for file, root in _imported(module):
+        found = partition(file, "program", root)
+        if any((entry.module, entry.name) == (module, function.__name__) for entry in found.entries):
+            return file, found
+    if main is None:
+        raise SecuredRoutineError(
+            "the program has no main file, so there is nothing to build an enclave from; in an interactive session, "
+            "or with python -c, set GOTEE_TEE=inline, which protects nothing"
+        )
+    return Path(main), partition(Path(main), "program")
+
+
+def _imported(module: str) -> Iterator[tuple[Path, Path]]:
+    """The imported modules of the program that has this one, those first that no other imports, with their folder."""
+    from pathlib import Path
+
+    file = _file(module)
+    if file is None or module == "__main__":
+        return
+    root = _folder(module, file)
+    top = f"{module.partition('.')[0]}."
+    shared = _is_installed(file)  # a folder with packages of others, too
+    found = {}
+    for name in list(sys.modules):
+        place = _file(name)
+        if place is None or name == "__main__" or (shared and not f"{name}.".startswith(top)):
+            continue
+        if place == _as_file(root, name, place) and (shared or not _is_installed(place)):
+            found[name] = Path(place)
+    imported = set[str]().union(*(_imports(name, place) for name, place in found.items()))
+    tops = [name for name in found if name not in imported]
+    rest = [name for name in reversed(found) if name in imported]  # what imports others is complete after them
+    for name in (*tops, *rest):
+        yield found[name], Path(root)
+
+
+def _imports(name: str, file: Path) -> set[str]:
+    """The names of modules that a module imports, anywhere in its code."""
+    import ast
+
+    from gotee.compiler.program import Module, imported_names
+    from gotee.syntax.rewrite import rewrite
+
+    try:
+        source = rewrite(file.read_text("utf-8"), str(file))
+        module = Module(name, file, source, file.name == "__init__.py", ast.parse(source))
+    except (OSError, ValueError, SyntaxError, CompileError):
+        return set()  # it may be no part of the program: the compiler says what is wrong with one that is
+    return {*imported_names(module)} - {name}
+
+
+def _module(function: object) -> str:
+    """Where a function is from; what has no such place cannot be secured, which is said later."""
+    module = getattr(function, "__module__", None)
+    return module if isinstance(module, str) else "__main__"
+
+
+def _file(module: str) -> str | None:
+    """The source file of an imported module."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return os.path.realpath(file) if isinstance(file, str) and file.endswith(".py") else None
+
+
+def _folder(module: str, file: str) -> str:
+    """The folder that a module's dotted name starts from."""
+    folder = os.path.dirname(file)
+    for _ in range(module.count(".") + (os.path.basename(file) == "__init__.py")):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _as_file(root: str, name: str, place: str) -> str:
+    inner = os.path.join(root, *name.split("."))
+    return os.path.join(inner, "__init__.py") if place.endswith("__init__.py") else f"{inner}.py"
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a file is part of an installation: a script or a package that pip put there, or Python's own."""
+    place = os.path.realpath(file)
+    return any(place.startswith(folder) for folder in _installations())
+
+
+@lru_cache(maxsize=1)
+def _installations() -> tuple[str, ...]:
+    import site
+    import sysconfig
+
+    paths = sysconfig.get_paths()
+    found = {paths[name] for name in ("scripts", "purelib", "platlib", "stdlib")}
+    found.update(site.getsitepackages() if hasattr(site, "getsitepackages") else ())
+    if site.ENABLE_USER_SITE:
+        found.update((site.getusersitepackages(), f"{site.getuserbase()}/bin"))
+    return tuple(sorted(os.path.realpath(folder) + os.sep for folder in found))
