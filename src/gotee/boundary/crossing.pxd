@@ -1,4 +1,5 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 
 from gotee.boundary.lane cimport FastLane
 from gotee.runtime.channel cimport Encoded
@@ -29,6 +30,10 @@ cdef class CallCodec:
     cdef FastLane _call_lane
     cdef FastLane _result_lane
     cdef object codec(self)
+    cdef Py_ssize_t write_arguments(self, PyObject *const *args, Py_ssize_t count, unsigned char *frame) except -2
+    cdef object read_arguments(self, const unsigned char *data, Py_ssize_t size)
+    cdef Py_ssize_t write_result(self, object value, unsigned char *frame) except -2
+    cdef object read_result(self, const unsigned char *data, Py_ssize_t size)
     cpdef object encode_arguments(self, tuple args, dict kwargs)
     cpdef tuple arguments(self, bytes payload)
     cpdef object encode_result(self, value)

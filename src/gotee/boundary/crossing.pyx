@@ -8,6 +8,7 @@ What a fast lane takes holds no channels.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from gotee.boundary.frames cimport BODY, Gather
+from gotee.boundary.scalars cimport UNUSUAL
 from gotee.runtime.channel cimport Encoded, encoded
 
 import builtins
@@ -253,6 +254,32 @@ cdef class CallCodec:
 
             self._codec = entry_codec(self._function)
         return self._codec
+
+    # -- what most calls carry, straight to where it is sent from, or from where it was copied to
+
+    cdef Py_ssize_t write_arguments(self, PyObject *const *args, Py_ssize_t count, unsigned char *frame) except -2:
+        """Write a call, none of whose arguments is given by keyword; -1 if `encode_arguments` has to look at it.
+
+        `frame` has ROOM bytes.
+        """
+        return -1 if self._call_lane is None else self._call_lane.write(args, count, self._limits, frame, "args")
+
+    cdef object read_arguments(self, const unsigned char *data, Py_ssize_t size):
+        """The tuple of arguments in a payload in private memory, checked; UNUSUAL if `arguments` has to look at it."""
+        return UNUSUAL if self._call_lane is None else self._call_lane.read(data, size, self._limits, "args")
+
+    cdef Py_ssize_t write_result(self, object value, unsigned char *frame) except -2:
+        """As `write_arguments`."""
+        if self._result_lane is None or self._result_lane._many:
+            return -1
+        cdef PyObject *only = <PyObject *> value
+        return self._result_lane.write(&only, 1, self._limits, frame, "result")
+
+    cdef object read_result(self, const unsigned char *data, Py_ssize_t size):
+        """As `read_arguments`."""
+        return UNUSUAL if self._result_lane is None else self._result_lane.read(data, size, self._limits, "result")
+
+    # -- whatever they carry
 
     cpdef object encode_arguments(self, tuple args, dict kwargs):
         """The call, as it travels; BoundaryTypeError if an argument is missing, wrong or cannot cross.

@@ -20,6 +20,7 @@ in memory of its own already.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from gotee.boundary.system cimport expect_large
@@ -178,7 +179,7 @@ cdef class Assembler:
 
     cdef unsigned char *begin(self, uint64_t header) except NULL:
         """Check a header that is in private memory; return where the `self.length` bytes of the piece go."""
-        cdef Py_ssize_t size = header & 0xFFFFFFFF
+        cdef Py_ssize_t size = <uint32_t> header
         cdef unsigned int lane = (header >> 32) & 0xFF
         cdef uint64_t kind = header >> 40  # the 16 bits that must be zero included
         cdef Py_ssize_t head = self.head + self.more if lane == 0 else 0

@@ -3,13 +3,20 @@
 Compiled, because every message passes here: a value is looked at before it is encoded, and counted before it is built.
 """
 
-from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject, Py_TYPE
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 
-from gotee.boundary.scalars cimport UNUSUAL, code_of, decode_scalars, encode_scalars
+from gotee.boundary.scalars cimport ROOM, UNUSUAL, code_of, read_scalars, write_scalars
 
 from gotee.boundary.limits import FrameError, array_items, scan
 from gotee.errors import BoundaryTypeError, Overloaded
+
+cdef extern from *:
+    """
+    #define gotee_items_of(value) (((PyTupleObject *)(value))->ob_item)
+    """
+    PyObject **items_of "gotee_items_of" (object)
 
 cdef object _Decoder = None
 cdef object _encode = None
@@ -58,21 +65,60 @@ cdef class FastLane:
             return self._exact(value)
         if not self._many:
             return type(value) is <object> PyTuple_GET_ITEM(self._classes, 0)
-        if not PyTuple_CheckExact(value) or PyTuple_GET_SIZE(value) != PyTuple_GET_SIZE(self._classes):
+        return PyTuple_CheckExact(value) and self.are_exact(items_of(value), PyTuple_GET_SIZE(value))
+
+    cdef bint are_exact(self, PyObject *const *values, Py_ssize_t count) noexcept:
+        """Whether these are of the very classes of a tuple's items."""
+        cdef Py_ssize_t i
+        if count != PyTuple_GET_SIZE(self._classes):
             return False
-        for i in range(PyTuple_GET_SIZE(value)):
-            if type(<object> PyTuple_GET_ITEM(value, i)) is not <object> PyTuple_GET_ITEM(self._classes, i):
+        for i in range(count):
+            if <PyObject *> Py_TYPE(<object> values[i]) is not <PyObject *> PyTuple_GET_ITEM(self._classes, i):
                 return False
         return True
+
+    cdef Py_ssize_t write(
+        self, PyObject *const *values, Py_ssize_t count, limits, unsigned char *frame, str where
+    ) except -2:
+        """Write the frame of exact values that `scalars` does, at most ROOM bytes; -1 if `encode` has to look at them.
+
+        They are the items of a tuple, or one value of a lane of single ones.
+        """
+        cdef Py_ssize_t size
+        if not self._plain:
+            return -1
+        if self._many:
+            if not self.are_exact(values, count):
+                return -1
+        elif type(<object> values[0]) is not <object> PyTuple_GET_ITEM(self._classes, 0):
+            return -1
+        size = write_scalars(frame, values, self._codes, self._count, self._many)
+        if size >= 0:
+            self.check_size(size, limits, where)
+        return size
+
+    cdef object read(self, const unsigned char *data, Py_ssize_t size, limits, str where):
+        """The value of a frame, which is in private memory, if `scalars` does it; UNUSUAL if `decode` has to."""
+        if not self._plain:
+            return UNUSUAL
+        self.check_size(size, limits, where)
+        return read_scalars(data, size, self._codes, self._count, self._many)
 
     cpdef bytes encode(self, value, limits, str where):
         """The frame of an exact value, within the limits; None for any other value."""
         cdef bytes data = None
+        cdef unsigned char frame[ROOM]
+        cdef Py_ssize_t size = -1
+        cdef PyObject *only = <PyObject *> value
         if not self.is_exact(value):
             return None
         if self._plain:
-            data = encode_scalars(value, self._codes, self._count, self._many)
-        if data is None:
+            size = write_scalars(
+                frame, items_of(value) if self._many else &only, self._codes, self._count, self._many
+            )
+        if size >= 0:
+            data = PyBytes_FromStringAndSize(<char *> frame, size)
+        else:
             _load()
             try:
                 data = _encode(value)
@@ -108,7 +154,9 @@ cdef class FastLane:
         """The value of a frame; BoundaryTypeError, FrameError or Overloaded if it is none of the type."""
         self.check(data, limits, where)
         if self._plain:
-            value = decode_scalars(data, self._codes, self._count, self._many)
+            value = read_scalars(
+                <const unsigned char *> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), self._codes, self._count, self._many
+            )
             if value is not UNUSUAL:
                 return value
         if self._decode is None:

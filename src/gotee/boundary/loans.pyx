@@ -105,7 +105,7 @@ cdef class Lent(Loan):
         elif word is not NULL:
             now = load_acquire(word)
         if now >> TURNS == self.turn:
-            self.known = max(self.known, min(self.count, <Py_ssize_t> (now & 0xFFFFFFFF)))
+            self.known = max(self.known, min(self.count, <Py_ssize_t> <uint32_t> now))
         return self.known - before
 
 

@@ -1,3 +1,4 @@
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
@@ -56,6 +57,23 @@ cdef inline void write_head(unsigned char *head, int kind, uint64_t id, uint64_t
     head[0] = <unsigned char> kind
     memcpy(head + 1, &id, 8)
     memcpy(head + 9, &argument, 8)
+
+
+cdef inline Message read_small(const unsigned char *frame, Py_ssize_t size, int sender):
+    """The message in a frame of at least HEAD bytes, which is in private memory."""
+    return read_parts(frame, PyBytes_FromStringAndSize(<const char *> frame + HEAD, size - HEAD), sender)
+
+
+cdef inline uint64_t id_of(const unsigned char *head) noexcept:
+    cdef uint64_t id
+    memcpy(&id, head + 1, 8)
+    return id
+
+
+cdef inline uint64_t argument_of(const unsigned char *head) noexcept:
+    cdef uint64_t argument
+    memcpy(&argument, head + 9, 8)
+    return argument
 
 
 cdef Message read_parts(const unsigned char *head, bytes payload, int sender)

@@ -60,6 +60,8 @@ cdef class Ring:
     cdef void look(self, Py_ssize_t size) noexcept
     cdef void keep_head(self, Py_ssize_t size) noexcept
     cdef int end_copy(self) except -1
+    cdef Py_ssize_t whole_frame(self) noexcept
+    cdef Py_ssize_t take_small(self, unsigned char *target, Py_ssize_t least, Py_ssize_t most) noexcept
     cdef bytes take_parts(self, unsigned char *head, size_t head_size)
     cdef bint nothing(self) noexcept
     cdef bint wait_for(self, double seconds) except -1

@@ -26,8 +26,12 @@ and the wake-up is lost (`tests/link/test_wake_model.py` finds that trace).
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int64_t, uint64_t
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
+
+cdef extern from "Python.h":
+    PyObject *PyList_GET_ITEM(list, Py_ssize_t)    # borrowed
 
 from gotee.boundary.frames cimport BODY, FIRST, HEADER, MORE, WHOLE, Assembler, Gather, pack
 from gotee.boundary.spinning cimport Spins, begin_spins, learn_wait, spin_allowed, spin_took
@@ -410,7 +414,7 @@ cdef class Ring:
         cdef Py_ssize_t length
         cdef unsigned char *target
         if header >> 32 == FIRST << 8:     # of lane 0
-            self.look(header & 0xFFFFFFFF)
+            self.look(<uint32_t> header)
         try:
             target = self.assembler.begin(header)
         except LinkCorrupt:
@@ -432,30 +436,54 @@ cdef class Ring:
         self.took(need)
         return self.assembler.finish()
 
-    cdef bytes take_parts(self, unsigned char *head, size_t head_size):
-        """Take the next frame if it is one piece without a seam, of at least `head_size` bytes: these go to `head`,
-        the others are returned. None, with nothing taken, in all other cases; `try_recv` takes those.
+    cdef Py_ssize_t whole_frame(self) noexcept:
+        """The size of the next frame if it has arrived, as one piece without a seam; -1 in all other cases and states.
+
+        Read once: what the peer writes there afterwards changes nothing. Every other header is loaded again, and judged,
+        by `take`.
         """
         cdef uint64_t header, need
         cdef uint64_t at = self.head & (self.capacity - 1)
         cdef size_t size
-        cdef bytes rest
         if self.state != OPEN or self.nothing():
-            return None
+            return -1
         header = load_relaxed(<shared_u64 *> (self.inward + at))
-        size = header & 0xFFFFFFFF
+        size = <uint32_t> header
         need = HEADER + ((size + 7) & ~7)
-        # Every other header is loaded again, and judged, by `take`.
-        if header != pack(WHOLE, 0, size) or size < head_size or size > <size_t> self.piece:
-            return None
+        if header != pack(WHOLE, 0, size) or size > <size_t> self.piece:
+            return -1
         if need > self.arrived - self.head or at + need > <uint64_t> self.capacity:
-            return None
-        if self.assembler.frames[0] is not None:
+            return -1
+        if PyList_GET_ITEM(self.assembler.frames, 0) is not <PyObject *> None:    # a larger one is being filled
+            return -1
+        return size
+
+    cdef Py_ssize_t take_small(self, unsigned char *target, Py_ssize_t least, Py_ssize_t most) noexcept:
+        """Copy the next frame to `target` if it is whole, and not shorter or longer than said; its size.
+
+        -1, with nothing taken, in all other cases; `take_parts` or `try_recv` takes those.
+        """
+        cdef Py_ssize_t size = self.whole_frame()
+        if size < least or size > most:
+            return -1
+        memcpy(target, self.inward + (self.head & (self.capacity - 1)) + HEADER, size)
+        self.took(HEADER + ((size + 7) & ~7))
+        return size
+
+    cdef bytes take_parts(self, unsigned char *head, size_t head_size):
+        """Take the next frame if it is one piece without a seam, of at least `head_size` bytes: these go to `head`,
+        the others are returned. None, with nothing taken, in all other cases; `try_recv` takes those.
+        """
+        cdef Py_ssize_t size = self.whole_frame()
+        cdef const unsigned char *source
+        cdef bytes rest
+        if size < <Py_ssize_t> head_size:
             return None
         rest = PyBytes_FromStringAndSize(NULL, size - head_size)
-        memcpy(head, self.inward + at + HEADER, head_size)
-        memcpy(PyBytes_AS_STRING(rest), self.inward + at + HEADER + head_size, size - head_size)
-        self.took(need)
+        source = self.inward + (self.head & (self.capacity - 1)) + HEADER
+        memcpy(head, source, head_size)
+        memcpy(PyBytes_AS_STRING(rest), source + head_size, size - head_size)
+        self.took(HEADER + ((size + 7) & ~7))
         return rest
 
     cdef bint nothing(self) noexcept:

@@ -1,6 +1,6 @@
 """MessagePack of one scalar, or of a tuple of a few, without msgspec: what most calls carry. Both worlds; only `lane`.
 
-It does the usual forms and nothing else, and gives up on the rest (None when it encodes, UNUSUAL when it decodes), which
+It does the usual forms and nothing else, and gives up on the rest (-1 when it encodes, UNUSUAL when it decodes), which
 msgspec then does, or refuses with its message. What it writes is what msgspec would, byte for byte. The bytes that it
 reads are hostile: no length is believed before it is compared with what is left.
 """
@@ -44,7 +44,6 @@ cdef enum Scalar:
     BYTES
 
 cdef enum:
-    ROOM = 512        # bytes of a frame made here
     MOST = 15         # items of a tuple whose header is one byte
 
 UNUSUAL = object()
@@ -65,26 +64,28 @@ cdef int code_of(object cls) except -1:
     return BYTES if cls is bytes else OTHER
 
 
-cdef bytes encode_scalars(object value, const int *codes, Py_ssize_t count, bint many):
-    """The frame of `value`, which is exactly of these classes: a tuple of `count`, or one if not `many`. Or None."""
-    cdef unsigned char frame[ROOM]
+cdef Py_ssize_t write_scalars(
+    unsigned char *frame, PyObject *const *values, const int *codes, Py_ssize_t count, bint many
+) except -2:
+    """Write the frame of values that are exactly of these classes, at most ROOM bytes; -1 if it is for msgspec.
+
+    They are the `count` items of a tuple, or one value if not `many`.
+    """
     cdef unsigned char *at = frame
     cdef unsigned char *end = frame + ROOM
     cdef Py_ssize_t i
     if not many:
-        at = put(at, end, value, codes[0])
+        at = put(at, end, <object> values[0], codes[0])
     else:
         if count > MOST:
-            return None
+            return -1
         at[0] = <unsigned char> (0x90 | count)
         at += 1
         for i in range(count):
-            at = put(at, end, <object> PyTuple_GET_ITEM(value, i), codes[i])
+            at = put(at, end, <object> values[i], codes[i])
             if at is NULL:
                 break
-    if at is NULL:
-        return None
-    return PyBytes_FromStringAndSize(<char *> frame, at - frame)
+    return -1 if at is NULL else at - frame
 
 
 cdef unsigned char *put(unsigned char *at, unsigned char *end, object value, int code) except? NULL:
@@ -172,14 +173,14 @@ cdef struct Reader:
     const unsigned char *end
 
 
-cdef object decode_scalars(bytes data, const int *codes, Py_ssize_t count, bint many):
-    """The value of a frame, or UNUSUAL."""
+cdef object read_scalars(const unsigned char *data, Py_ssize_t size, const int *codes, Py_ssize_t count, bint many):
+    """The value of a frame, which is in private memory, or UNUSUAL."""
     cdef Reader reader
     cdef Py_ssize_t i
     cdef tuple values
     cdef object value
-    reader.at = <const unsigned char *> PyBytes_AS_STRING(data)
-    reader.end = reader.at + PyBytes_GET_SIZE(data)
+    reader.at = data
+    reader.end = data + size
     if not many:
         value = get(&reader, codes[0])
         return value if reader.at == reader.end else UNUSUAL

@@ -17,7 +17,7 @@ each value once, believes no number beyond what it lent, and checks a value as a
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from gotee.boundary.crossing cimport ValueCodec
@@ -124,7 +124,7 @@ cdef class LentSpace(Space):
 
     cdef uint64_t counted(self, uint64_t word) noexcept:
         """How many values a word says were put; none beyond what is known, if it cannot be."""
-        cdef uint64_t count = word & 0xFFFFFFFF
+        cdef uint64_t count = <uint32_t> word
         return count if word >> TURNS == self.turn and self.known <= count <= self.count else self.known
 
     cdef list read(self, unsigned char *place, uint64_t count):
@@ -190,7 +190,7 @@ cdef BorrowedSpace borrowed_space(Ring ring, uint64_t argument):
     cdef BorrowedSpace space = BorrowedSpace.__new__(BorrowedSpace)
     space.ring = ring
     space.place = argument & ((1 << PLACES) - 1)
-    space.word = (argument >> PLACES & 0xFFFFFFFF) << TURNS
+    space.word = <uint64_t> <uint32_t> (argument >> PLACES) << TURNS
     space.left = argument >> COUNT
     space.offset = FIRST
     if ring is None or space.place >= SPACES or space.left > MOST_VALUES:

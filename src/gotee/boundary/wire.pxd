@@ -6,6 +6,10 @@ from gotee.boundary.messages cimport Message
 from gotee.boundary.ring cimport Ring
 
 
+cdef enum:
+    SMALL = 600      # bytes of a frame that `take_small` takes
+
+
 cdef class Wire:
     cdef object link
     cdef Ring ring               # the same, if it is one: small messages take a short way through it
@@ -36,6 +40,8 @@ cdef class Wire:
     cdef int post_body(self, int kind, uint64_t id, uint64_t argument, bytes payload, bytes body) except -1
     cdef int put_large(self, Gather frame) except -1
     cdef bint put_pieces(self, Gather frame) except -1
+    cdef bint post_small(self, int kind, uint64_t id, uint64_t argument, const unsigned char *data, Py_ssize_t size) except -1
+    cdef Py_ssize_t take_small(self, unsigned char *frame) except -2
     cdef Message next(self, int sender)
     cdef Message take(self, int sender)
     cdef Message next_by_frame(self, int sender)

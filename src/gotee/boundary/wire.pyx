@@ -97,6 +97,17 @@ cdef class Wire:
                 return 0
         return self.push(pack(kind, id, argument, payload))
 
+    cdef bint post_small(self, int kind, uint64_t id, uint64_t argument, const unsigned char *data, Py_ssize_t size) except -1:
+        """`post` of a payload that is not an object, if it can go at once; False, with nothing done, if not."""
+        cdef unsigned char head[HEAD]
+        if self.ring is None or self.queued or self.pending or self.owned or self.tap is not None:
+            return False
+        if self.ahead is not None:
+            self.go_ahead()
+            return False
+        write_head(head, kind, id, argument)
+        return self.ring.put_parts(head, HEAD, data, size)
+
     cpdef int post_gather(self, int kind, uint64_t id, uint64_t argument, Gather payload) except -1:
         """`post`, of a payload whose parts others may change as soon as this returns."""
         cdef unsigned char head[HEAD]
@@ -263,6 +274,15 @@ cdef class Wire:
         if self.pending:
             self.hand_over()
         return frame
+
+    cdef Py_ssize_t take_small(self, unsigned char *frame) except -2:
+        """Copy the next frame to `frame`, which has SMALL bytes, if it fits and nothing is in the way; its size.
+
+        It has a message's header, which nobody has looked at. -1, with nothing taken, in all other cases: for `next`.
+        """
+        if self.ring is None or self.piled or self.pending or self.owned or self.ring.gone or self.tap is not None:
+            return -1
+        return self.ring.take_small(frame, HEAD, SMALL)
 
     cdef Message next(self, int sender):
         """The next message of that world, or None, as `receive`; LinkCorrupt if it is not one that world sends."""

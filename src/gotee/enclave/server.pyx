@@ -8,16 +8,18 @@ import os
 from collections import deque
 from errno import EAGAIN
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport CallCodec
 from gotee.boundary.messages cimport (
     CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, CODE_SPACE, Message,
-    OF_HOST, pack,
-    payload_size,
+    HEAD, OF_HOST, argument_of, id_of, pack,
+    payload_size, read_small,
 )
 from gotee.boundary.outside cimport OutsideChannels
-from gotee.boundary.wire cimport Wire
+from gotee.boundary.scalars cimport ROOM, UNUSUAL
+from gotee.boundary.wire cimport SMALL, Wire
 from gotee.runtime.routine cimport Routine, next_number
 from gotee.runtime.scheduler cimport G, Scheduler, Sleeper
 
@@ -213,11 +215,18 @@ cdef class Server(Sleeper):
     cdef bint dispatch_all(self) except -1:
         cdef bint busy = False
         cdef Message message
+        cdef unsigned char frame[SMALL]
+        cdef Py_ssize_t size
         if self.scheduler is not None:
             self.scheduler.acting = True     # whoever calls this looks at what is ready next
         try:
             while True:
-                message = self.next_message()
+                size = -1 if self.deferring else self.wire.take_small(frame)
+                if size >= 0 and frame[0] == CODE_CALL:
+                    busy = True
+                    self.on_call(id_of(frame), argument_of(frame), frame + HEAD, size - HEAD, None)
+                    continue
+                message = self.next_message() if size < 0 else read_small(frame, size, OF_HOST)
                 if message is None:
                     break
                 busy = True
@@ -299,7 +308,7 @@ cdef class Server(Sleeper):
 
     cdef int dispatch(self, Message message) except -1:
         if message.code == CODE_CALL:
-            self.on_call(message)
+            self.on_call(message.id, message.argument, NULL, 0, message.payload)
         elif message.code == CODE_ANSWER:
             self.ocalls.on_answer(message)
         elif message.code == CODE_PROBE:
@@ -323,36 +332,45 @@ cdef class Server(Sleeper):
             self.channels.on_answer(message)
         return 0
 
-    cdef int on_call(self, Message message) except -1:
+    cdef int on_call(
+        self, uint64_t id, uint64_t argument, const unsigned char *data, Py_ssize_t size, bytes payload
+    ) except -1:
+        """CALL. The arguments are in `data`, which is private memory, if `payload` is None."""
         cdef _Call call
         cdef _Entry entry
-        cdef object found
-        if message.id <= self.last_call or message.argument >= <uint64_t> len(self.entries):
-            raise LinkCorrupt(f"call {message.id} of entry {message.argument} cannot be")
-        self.last_call = message.id
-        found = self.entries[message.argument]
+        cdef object found, args
+        cdef dict kwargs = None
+        if id <= self.last_call or argument >= <uint64_t> len(self.entries):
+            raise LinkCorrupt(f"call {id} of entry {argument} cannot be")
+        self.last_call = id
+        found = self.entries[<Py_ssize_t> argument]
         if type(found) is not _Entry:
-            found = self.entry(message.argument)
+            found = self.entry(argument)
         if type(found) is not _Entry:
-            self.send(pack(Kind.FAILED, message.id, 0, pack_error("UsageError", str(found))))
+            self.send(pack(Kind.FAILED, id, 0, pack_error("UsageError", str(found))))
             return 0
         entry = found
         if len(self.calls) + (self.newest is not None) >= self.most_calls:
-            self.send(pack(Kind.OVERLOADED, message.id))
+            self.send(pack(Kind.OVERLOADED, id))
             return 0
         try:
-            args, kwargs = entry.codec.arguments(message.payload)
+            if payload is None:
+                args = entry.codec.read_arguments(data, size)
+                if args is UNUSUAL:
+                    payload = PyBytes_FromStringAndSize(<const char *> data, size)
+            if payload is not None:
+                args, kwargs = entry.codec.arguments(payload)
         except BoundaryTypeError as error:
-            self.send(pack(Kind.REFUSED, message.id, 0, pack_error(error.path, error.reason)))
+            self.send(pack(Kind.REFUSED, id, 0, pack_error(error.path, error.reason)))
             return 0
         except Overloaded:
-            self.send(pack(Kind.OVERLOADED, message.id))
+            self.send(pack(Kind.OVERLOADED, id))
             return 0
         call = _Call.__new__(_Call)
         call.number = next_number()
         call.name = entry.name
         call.function, call.args, call.kwargs = entry.function, args, kwargs or None
-        call.server, call.entry, call.id = self, entry, message.id
+        call.server, call.entry, call.id = self, entry, id
         if self.newest is not None:
             self.calls[self.newest.id] = self.newest
         self.newest = call         # mostly it ends before the next comes, and was never in the dictionary
@@ -360,6 +378,8 @@ cdef class Server(Sleeper):
 
     cdef int on_done(self, _Call call) except -1:
         cdef object payload
+        cdef unsigned char frame[ROOM]
+        cdef Py_ssize_t size
         if self.newest is call:
             self.newest = None
         else:
@@ -367,13 +387,18 @@ cdef class Server(Sleeper):
         error = call.exception
         if error is None:
             try:
-                payload = call.entry.codec.encode_result(call.value)
+                size = call.entry.codec.write_result(call.value, frame)
+                payload = None if size >= 0 else call.entry.codec.encode_result(call.value)
             except BoundaryTypeError as refused:
                 return self.send(self.failures.of_result(call.id, refused, call.entry.name))
             except Overloaded:
                 return self.send(pack(Kind.OVERLOADED, call.id, 1))
             except Exception as broken:   # what the program's own classes do while they are copied
                 return self.send(self.failures.of_call(call.id, broken, call.entry.name))
+            if payload is None:
+                if self.wire.post_small(CODE_RESULT, call.id, 0, frame, size):
+                    return 0
+                payload = PyBytes_FromStringAndSize(<const char *> frame, size)
             if type(payload) is bytes:
                 return self.wire.post(CODE_RESULT, call.id, 0, payload)
             return self.wire.post_gather(CODE_RESULT, call.id, 0, payload)

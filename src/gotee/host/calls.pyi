@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 from gotee.boundary.crossing import CallCodec
 from gotee.boundary.messages import Message
 from gotee.boundary.wire import Wire
-from gotee.runtime.routine import Routine
+from gotee.runtime.routine import Place, Routine
 
 T = TypeVar("T")
 
@@ -13,9 +13,8 @@ class SecuredRoutine(Routine[T]): ...
 class Callee:
     def __init__(self, calls: Calls, function: Callable[..., Any], number: int, codec: CallCodec) -> None: ...
 
-class Door:
+class Door(Place):
     def __init__(self, find: Callable[[Callable[..., Any]], Callee]) -> None: ...
-    def start(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[Any]: ...
 
 class Calls:
     def __init__(self, wire: Wire, seat: Callable[[], None]) -> None: ...

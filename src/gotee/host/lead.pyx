@@ -21,8 +21,8 @@ from cpython.pythread cimport (
 from posix.time cimport nanosleep, timespec
 
 from gotee.boundary.home cimport Home
-from gotee.boundary.messages cimport CODE_PASSIVE, CODE_RESULT, Message, OF_ENCLAVE
-from gotee.boundary.wire cimport Wire
+from gotee.boundary.messages cimport CODE_PASSIVE, CODE_RESULT, Message, OF_ENCLAVE, read_small
+from gotee.boundary.wire cimport SMALL, Wire
 from gotee.host.calls cimport Calls
 from gotee.runtime.routine cimport Routine
 from gotee.runtime.scheduler cimport G, Scheduler, Sleeper, moved
@@ -111,11 +111,21 @@ cdef class Lead:
     cdef bint dispatch(self, Scheduler scheduler, bint everything, Routine awaited=None) except -1:
         """Act on what has arrived, or on `everything`; True as soon as the caller has what it waits for."""
         cdef Message message
+        cdef unsigned char frame[SMALL]
+        cdef Py_ssize_t size
         try:
             self.home.check()
             while True:
                 PyErr_CheckSignals()   # what a handler raises is not to come between a message and its action
-                message = self.wire.next(OF_ENCLAVE)
+                size = self.wire.take_small(frame)
+                if size >= 0 and frame[0] == CODE_RESULT and self.calls.on_small_result(frame, size):
+                    moved()
+                    if awaited is not None and awaited.finished:
+                        return True
+                    if not everything and self.enough(scheduler):
+                        return True
+                    continue
+                message = self.wire.next(OF_ENCLAVE) if size < 0 else read_small(frame, size, OF_ENCLAVE)
                 if message is None:
                     break
                 if message.code != CODE_PASSIVE:

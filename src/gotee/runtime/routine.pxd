@@ -1,3 +1,5 @@
+from cpython.object cimport PyObject
+
 from gotee.runtime.scheduler cimport G
 from gotee.runtime.waiting cimport Waiter, WaitQueue
 
@@ -20,4 +22,9 @@ cdef class Routine(G):
     cpdef bint watch(self, Waiter waiter) except -1
 
 
+cdef class Place:
+    cdef object begin(self, PyObject *const *args, Py_ssize_t count)
+
+
+cdef tuple tuple_of(PyObject *const *items, Py_ssize_t count)
 cdef Py_ssize_t next_number() noexcept

@@ -11,6 +11,10 @@ from _thread import interrupt_main
 
 from gotee.errors import Cancelled
 
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+
 from gotee.runtime.greenlets cimport current_greenlet, import_greenlet
 from gotee.runtime.scheduler cimport (
     G, GWaiter, PARKED, Scheduler, blocking, current_scheduler, deadline_in, new_waiter, running_loop,
@@ -278,18 +282,113 @@ def spawn(function, tuple args, dict kwargs, str name=None, translate=None):
     return routine
 
 
-def go(function, /, *args, **kwargs):
-    """Start `function(*args, **kwargs)` as a routine of this thread, in the same world, and return its handle.
+cdef tuple tuple_of(PyObject *const *items, Py_ssize_t count):
+    """A tuple of these objects."""
+    cdef tuple made = PyTuple_New(count)
+    cdef Py_ssize_t i
+    for i in range(count):
+        Py_INCREF(<object> items[i])
+        PyTuple_SET_ITEM(made, i, <object> items[i])
+    return made
 
-    A routine runs while its thread is parked in gotee (in `recv`, `send`, `select`, `sleep`, `result`), or from
-    callbacks of the thread's running asyncio loop. An `async def` runs as a task.
 
-    >>> from gotee import Chan, go
-    >>> done = Chan[int](1)
-    >>> routine = go(done.send, 42)
-    >>> done.recv()
-    42
-    """
+cdef dict _keywords(PyObject *const *values, tuple names):
+    cdef Py_ssize_t i
+    return {names[i]: <object> values[i] for i in range(len(names))}
+
+
+cdef class Place:
+    """Where secured routines run. `gosecure` asks it for each."""
+
+    def start(self, function, tuple args, dict kwargs):
+        """Start `function(*args, **kwargs)` there as a secured routine; its handle."""
+        raise NotImplementedError
+
+    cdef object begin(self, PyObject *const *args, Py_ssize_t count):
+        """`start`, with the function and its arguments as a call has them, none of them by keyword."""
+        return self.start(<object> args[0], tuple_of(args + 1, count - 1), {})
+
+
+cdef object _choose_place = None
+cdef Place _place = None
+
+
+def set_place(choose):
+    """Called once by the package: `choose()` says where secured routines run, when the first is started."""
+    global _choose_place
+    _choose_place = choose
+
+
+cdef object _go(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names):
+    if count == 0:
+        raise TypeError("go() needs a function")
+    function = <object> args[0]
     if not callable(function):
         raise TypeError(f"go() needs a function, got {type(function).__name__}; write go(f, x), not go(f(x))")
-    return spawn(function, args, kwargs)
+    kwargs = None if names is NULL else _keywords(args + count, <tuple> names)
+    return spawn(function, tuple_of(args + 1, count - 1), kwargs)
+
+
+cdef object _gosecure(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names):
+    global _place
+    if count == 0:
+        raise TypeError("gosecure() needs a function")
+    if _place is None:
+        _place = _choose_place()
+    if names is NULL:
+        return _place.begin(args, count)
+    return _place.start(<object> args[0], tuple_of(args + 1, count - 1), _keywords(args + count, <tuple> names))
+
+
+cdef extern from *:
+    """
+    /* Functions as the interpreter calls them: a tuple and a dictionary of the arguments for each call of those would cost
+       a tenth of a secured call. */
+    typedef PyObject *(*gotee_function)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+
+    static PyObject *gotee_function_of(const char *name, gotee_function function, PyObject *doc, PyObject *module) {
+        PyMethodDef *definition = PyMem_Calloc(1, sizeof *definition);  /* for as long as the process */
+        if (definition == NULL)
+            return PyErr_NoMemory();
+        definition->ml_name = name;
+        definition->ml_meth = (PyCFunction)(void (*)(void))function;
+        definition->ml_flags = METH_FASTCALL | METH_KEYWORDS;
+        definition->ml_doc = PyBytes_AS_STRING(Py_NewRef(doc));
+        return PyCFunction_NewEx(definition, NULL, module);
+    }
+    """
+    object gotee_function_of(const char *name, void *function, object doc, object module)
+
+
+go = gotee_function_of("go", <void *> _go, b"""go(function, /, *args, **kwargs)
+--
+
+Start `function(*args, **kwargs)` as a routine of this thread, in the same world, and return its handle.
+
+A routine runs while its thread is parked in gotee (in `recv`, `send`, `select`, `sleep`, `result`), or from
+callbacks of the thread's running asyncio loop. An `async def` runs as a task.
+
+>>> from gotee import Chan, go
+>>> done = Chan[int](1)
+>>> routine = go(done.send, 42)
+>>> done.recv()
+42
+""", __name__)
+
+gosecure = gotee_function_of("gosecure", <void *> _gosecure, b"""gosecure(f, /, *args, **kwargs)
+--
+
+Start `f(*args, **kwargs)` as a secured routine and return its handle.
+
+`f` is a module-level function. If it fails, `result()` raises SecuredRoutineError, which carries the type and
+message of what it raised. Raises SecuredRoutineError at once if `f` cannot be a secured routine.
+
+Where it runs is said by `GOTEE_TEE` or `gotee run --tee`. With `process`, the default, that is an enclave process
+of the same user, which the first call builds and starts; with `inline`, and in pytest runs, it is this process.
+Neither protects anything from code of the same user. Inside an enclave, gosecure means the same as go.
+
+>>> from textwrap import dedent
+>>> from gotee import gosecure
+>>> gosecure(dedent, "  hello").result()
+'hello'
+""", __name__)

@@ -11,7 +11,7 @@ from typing import Any
 
 from gotee.boundary.public_errors import decode_public, encode_public
 from gotee.errors import BoundaryTypeError, SecuredRoutineError, message_of
-from gotee.runtime.routine import Routine, spawn
+from gotee.runtime.routine import Place, Routine, spawn
 from gotee.tee.entry import entry_name
 
 BANNER = (
@@ -21,16 +21,21 @@ BANNER = (
 _said = False
 
 
-def start(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Routine[Any]:
-    """Start a secured routine in this process."""
-    global _said
-    name = entry_name(f)
-    if not _said:
-        _said = True
-        if sys.stderr is not None:
-            sys.stderr.write(BANNER)
-            sys.stderr.flush()
-    return spawn(f, args, kwargs, name=name, translate=_secured_failure)
+class _Inline(Place):
+    """This process."""
+
+    def start(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], /) -> Routine[Any]:
+        global _said
+        name = entry_name(function)
+        if not _said:
+            _said = True
+            if sys.stderr is not None:
+                sys.stderr.write(BANNER)
+                sys.stderr.flush()
+        return spawn(function, args, kwargs, name=name, translate=_secured_failure)
+
+
+place = _Inline()
 
 
 def _secured_failure(error: BaseException) -> BaseException:

@@ -24,4 +24,4 @@ def _find(f: Callable[..., Any]) -> Callee:
     return loaded.callee(f)
 
 
-start = Door(_find).start
+place = Door(_find)
