@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import ctypes
 import hmac
+import json
 import mmap
 import os
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 
 from gotee import gosecure
 
@@ -47,6 +50,7 @@ def tag(message: bytes) -> bytes:
 # -- outside: what the attempts share ---------------------------------------------------------------------
 
 CHUNK = 1 << 20
+PERF_EVENT_OPEN = 298 if os.uname().machine == "x86_64" else 241
 
 
 @dataclass
@@ -205,11 +209,11 @@ class Watch(threading.Thread):
                 os.close(descriptor)
 
 
-def caught(start: Callable[[], bytes], root: int) -> Prey:
-    """Start an enclave and watch it start."""
+def caught(start: Callable[[], bytes], root: int, begun: Callable[[Watch], None] = Watch.start) -> Prey:
+    """Start an enclave and watch it start; `begun` begins to watch, at once or later."""
     before, prey = processes(), Prey()
     watch = Watch(prey, before, root)
-    watch.start()
+    begun(watch)
     try:
         prey.proof = start()
     finally:
@@ -322,8 +326,30 @@ def enter_user_namespace() -> None:
         Path(f"/proc/self/{name}").write_text(text)
 
 
-def other_start(environment: dict[str, str], namespace: bool) -> tuple[Prey, subprocess.Popen[str]]:
-    """This program again, as a child that makes an enclave and waits."""
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
+
+
+def load_filter() -> None:
+    """In a child, before it executes anything: a filter of system calls, which stays over exec. This one allows all.
+
+    It could answer as it likes: `getrandom` with success, and no random bytes, for one.
+    """
+    call("prctl", 38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    allow = struct.pack("<HBBI", 6, 0, 0, 0x7FFF0000)
+    call("prctl", 22, 2, ctypes.byref(Filter(1, allow)), 0, 0)  # PR_SET_SECCOMP
+
+
+def filters(pid: int) -> int:
+    """How many filters each of its system calls passes."""
+    lines = dict(line.split(":", 1) for line in text_of(pid, "status").splitlines() if ":" in line)
+    return int(lines.get("Seccomp_filters", "-1"))
+
+
+def other_start(
+    environment: dict[str, str], first: Callable[[], None] | None = None
+) -> tuple[Prey, subprocess.Popen[str]]:
+    """This program again, as a child that makes an enclave and waits; it calls `first` before anything else."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gotee", "run", __file__, "--prey"],
         env={**os.environ, **environment},
@@ -331,7 +357,7 @@ def other_start(environment: dict[str, str], namespace: bool) -> tuple[Prey, sub
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        preexec_fn=enter_user_namespace if namespace else None,
+        preexec_fn=first,
     )
     assert process.stdout is not None
     line = process.stdout
@@ -340,8 +366,10 @@ def other_start(environment: dict[str, str], namespace: bool) -> tuple[Prey, sub
 
 def user_namespace(_: Prey) -> Found:
     """Whoever made the user namespace in which a process was executed may trace it, dumpable or not."""
+    if service():
+        return namespace_of_the_host()
     try:
-        prey, process = other_start({}, namespace=True)
+        prey, process = other_start({}, enter_user_namespace)
     except (OSError, subprocess.SubprocessError):
         return Found(why="no user namespace can be made here, or nothing runs in it")
     with process:
@@ -350,13 +378,72 @@ def user_namespace(_: Prey) -> Found:
         return each(prey.enclaves, "the enclave", lambda pid: memory_now(prey, pid, "the enclave"))
 
 
+def namespace_of_the_host() -> Found:
+    """At level service the host starts nothing: it is the host itself that is root of a namespace (see `within`)."""
+    words = [sys.executable, "-m", "gotee", "run", __file__, "--within"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    try:
+        return Found(*json.loads(done.stdout))
+    except (ValueError, TypeError):
+        return Found(why="not tried: no user namespace can be made here, or no enclave starts for a host in one")
+
+
+def within() -> None:
+    """Become root of a user namespace, have the service start an enclave, and reach for it with all rights in there."""
+    from gotee.host import service as client
+    from gotee.host.service_status import connect
+
+    def begun(watch: Watch) -> None:
+        def connecting(path: str) -> socket:
+            connected = connect(path)  # before: in there, nobody can be seen to be root
+            enter_user_namespace()  # a process with one thread may
+            watch.start()
+            return connected
+
+        client.connect = connecting
+
+    prey = caught(lambda: gosecure(tag, CHALLENGE).result(), os.getpid(), begun)
+    ways: tuple[Callable[[int], Found], ...] = (
+        lambda pid: memory_early(prey, pid, "the enclave"),
+        lambda pid: vm_readv(prey, pid),
+        lambda pid: traced(prey, pid, 0x4206),
+        lambda pid: descriptors(prey, pid),
+        lambda pid: memory_now(prey, pid, "the enclave"),
+    )
+    tried = [each(prey.enclaves, "the enclave", way) for way in ways]
+    best = max(tried, key=lambda found: (found.stolen, found.inside))
+    why = best.why if best.inside else f"{len(ways)} ways tried as root of the host's namespace; {tried[-1].why}"
+    print(json.dumps([best.inside, best.stolen, why]))
+
+
+def answers(prey: Prey) -> Found:
+    """A filter of system calls that the host loads before it starts an enclave may answer for the kernel."""
+    plain = max(map(filters, prey.enclaves), default=-1)
+    other, process = other_start({}, load_filter)
+    with process:
+        found = max(map(filters, other.enclaves), default=-1)
+    if plain < 0 or found < 0:
+        return Found(why="not tried: no enclave starts so, or the kernel does not say how many filters there are")
+    if found > plain:
+        return Found(
+            True, False, "its calls pass a filter of ours, which could answer falsely: no bytes as random ones"
+        )
+    return Found(why="a filter that the host has loaded does not reach the enclave")
+
+
+def counters(_: Prey, pid: int) -> Found:
+    what = struct.pack("<IIQQQQQ", 1, 128, 0, 0, 0, 0, 0x60) + bytes(80)  # its time, not that of the kernel for it
+    os.close(call("syscall", PERF_EVENT_OPEN, what, pid, -1, -1, 0))
+    return Found(True, False, "what it executes can be counted and sampled")
+
+
 def preload(_: Prey) -> Found:
     """LD_DEBUG_OUTPUT makes a file for each process whose loader heeds the environment, as LD_PRELOAD would be.
 
     Our own loader does, and the platform of level development is started with them too (see `main`).
     """
     with tempfile.TemporaryDirectory() as folder:
-        prey, process = other_start({"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": f"{folder}/seen"}, namespace=False)
+        prey, process = other_start({"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": f"{folder}/seen"})
         with process:
             seen = {int(name.rpartition(".")[2]) for name in os.listdir(folder)}
     reached = [what for what, pids in (("enclave", prey.enclaves), ("platform", prey.platform)) if seen & set(pids)]
@@ -418,10 +505,12 @@ def attempts(prey: Prey) -> Iterator[tuple[str, Found]]:
     for name in ("environ", "cmdline", "maps"):
         yield on(f"read /proc/PID/{name}", lambda prey, pid, name=name: proc_file(prey, pid, name))  # type: ignore[misc]
     yield on("list /proc/PID/fd", fd_list)
+    yield on("perf_event_open", counters)
     for title, read in (("platform: open its memory", memory_now), ("platform: a descriptor, early", memory_early)):
         yield title, each(prey.platform, "the platform", lambda pid, read=read: read(prey, pid, "the platform"))  # type: ignore[misc]
     yield "a user namespace of the parent", user_namespace(prey)
     yield "variables for the loader (LD_PRELOAD)", preload(prey)
+    yield "a filter that answers its system calls", answers(prey)
     yield "replace a file of the base", base(prey)
     yield on("SIGSTOP", stop)
     yield on("SIGABRT, for a core file", core)
@@ -438,15 +527,18 @@ def start_platforms_with_our_variables() -> None:
 
 def show(name: str, inside: str, key: str, why: str) -> None:
     """A row, folded to the terminal; one line where there is none."""
-    start = f"{name:<38} | {inside:<3} | {key:<6} | "
+    start = f"{name:<40} | {inside:<3} | {key:<6} | "
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
     lines = textwrap.wrap(why, max(width - len(start) - 1, 20)) or [""]
     print(start + lines[0], flush=True)
     for line in lines[1:]:
-        print(f"{'':<38} | {'':<3} | {'':<6} | {line}", flush=True)
+        print(f"{'':<40} | {'':<3} | {'':<6} | {line}", flush=True)
 
 
 def main() -> None:
+    if "--within" in sys.argv:
+        within()
+        return
     if "--prey" in sys.argv:
         start_platforms_with_our_variables()
         print(gosecure(tag, CHALLENGE).result().hex(), flush=True)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import shutil
+import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -290,6 +293,53 @@ def test_descriptors_that_a_host_sends_on_the_link_do_not_arrive(running: Servic
         assert before
         os.close(given)
         os.close(other)
+
+
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
+
+
+def load_filter() -> None:
+    """A filter of system calls that allows all."""
+    LIBC.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    assert LIBC.prctl(22, 2, ctypes.byref(Filter(1, struct.pack("<HBBI", 6, 0, 0, 0x7FFF0000))), 0, 0) == 0
+
+
+def inherited(pid: int) -> dict[str, str]:
+    """What a process has of whoever started it."""
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    names = ("Umask", "SigBlk", "SigIgn", "Seccomp", "Seccomp_filters", "NoNewPrivs", "Cpus_allowed")
+    found = {name: status.get(name, "") for name in names}
+    found["nice"] = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16]
+    return found | {"limits": Path(f"/proc/{pid}/limits").read_text()}
+
+
+def test_nothing_that_a_host_is_set_to_reaches_its_enclave(running: Service, image: Image) -> None:
+    """A filter of system calls, which may answer falsely, limits, signals, priority: all stay over exec and fork."""
+
+    def host(strange: bool) -> list[dict[str, str]]:
+        with enclave(running, image):
+            pass  # the first one of a fresh service may have another number of threads when it is looked at
+        if strange:
+            load_filter()
+            os.umask(0)
+            os.nice(5)
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+            resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, 1 << 20))
+        with enclave(running, image):
+            return [inherited(os.getpid()), *map(inherited, running.pids())]
+
+    plain, strange = (as_user(ADA, lambda strange=strange: host(strange)) for strange in (False, True))
+    assert isinstance(plain, list) and isinstance(strange, list), (plain, strange)
+    assert {name for name in strange[0] if strange[0][name] != plain[0][name]} >= {
+        *("Umask", "SigBlk", "SigIgn", "Seccomp_filters", "nice", "limits")
+    }
+    assert len(plain) > 1
+    assert strange[1:] == plain[1:]
 
 
 WORDS = {"", "-", "--inhibit-cache", "--argv0", "/proc/self/python", "--preload", "-P", "-s", "-S", "-B", "debug"}
