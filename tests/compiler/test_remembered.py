@@ -115,7 +115,7 @@ def test_an_entry_that_is_damaged_or_of_another_shape_is_none(program: Path, loo
 def test_a_program_that_runs_and_a_command_share_no_entry(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one may have changed the standard library under the compiler's feet."""
     remembered.partition(program / "main.py", "program")
-    monkeypatch.setattr(closure, "analysis_of", lambda main, root: pytest.fail("looked at anew"))
+    monkeypatch.setattr(closure, "analysis_of", lambda *program: pytest.fail("looked at anew"))
     remembered.partition(program / "main.py", "program")
     with pytest.raises(pytest.fail.Exception, match="looked at anew"):
         remembered.partition(program / "main.py")

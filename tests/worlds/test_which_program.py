@@ -115,6 +115,23 @@ def test_a_server_runs_a_built_image(shop: Path) -> None:
     assert done.stdout.startswith("42 2 for 14 shop.api\n"), done.stderr
 
 
+def test_all_modules_that_nobody_imports_are_the_program(shop: Path) -> None:
+    """As test modules are, which pytest imports."""
+    (shop / "first.py").write_text("from shop.routes import orders\n")
+    (shop / "other.py").write_text(ORDERS)
+    code = "import first, other, shop.api; print(first.orders.serve(), other.serve()); shop.api.serve()"
+    done = ran(shop, [sys.executable, "-c", code])
+    assert done.stdout == "2 for 14 2 for 14\n42 2 for 14 shop.api\n", done.stderr
+
+
+def test_modules_that_import_each_other_are_found(shop: Path) -> None:
+    (shop / "left.py").write_text(f"import right\n{ORDERS}")
+    (shop / "right.py").write_text("import left\n")
+    (shop / "alone.py").write_text("")
+    done = ran(shop, [sys.executable, "-c", "import alone, left; print(left.serve())"])
+    assert done.stdout == "2 for 14\n", done.stderr
+
+
 def test_an_installed_program_is_its_own_package_and_no_other(shop: Path) -> None:
     """Packages beside it are distributions, of which nothing is taken apart."""
     installed = shop / "site-packages"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,13 @@ class Analysis:
     fixpoint: Fixpoint
 
 
-def analysis_of(main: Path, root: Path | None = None) -> Analysis:
+def analysis_of(main: Path, root: Path | None = None, also: Iterable[str] = ()) -> Analysis:
     """The partition of the program whose main file this is, with what explains it. Raises CompileError.
 
-    With `root`, the main file is a module of a package in this folder.
+    With `root`, the main file is a module in this folder, and `also` are others of the program.
     """
     with no_collection(), deep():
-        program = Program(main, root)
+        program = Program(main, root, also=also)
         return analyse(program, find_entries(program))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -48,10 +48,13 @@ class Program:
     """The main module, and the program's own modules by name: those found under the root folder.
 
     `main` is the main file; with `root` given, it may lie in a package under `root`. Without, it is a script, unless
-    its imports are those of a module in a package (`python -m package.main`). Raises CompileError.
+    its imports are those of a module in a package (`python -m package.main`). `also` are names of other modules of the
+    program, which it need not import. Raises CompileError.
     """
 
-    def __init__(self, main: Path, root: Path | None = None, disk: Disk | None = None) -> None:
+    def __init__(
+        self, main: Path, root: Path | None = None, disk: Disk | None = None, also: Iterable[str] = ()
+    ) -> None:
         self.disk = disk or Disk()
         main = self.disk.resolved(main)
         self.home = main.parent  # where the main file lies
@@ -71,6 +74,9 @@ class Program:
         for parent in parents(name):
             self.find(parent)
         self.main = self.modules[name] = self._read(name, main, package)
+        for other in also:
+            for needed in (*parents(other), other):
+                self.find(needed)
         self._read_all()
 
     def find(self, name: str) -> Module | None:

@@ -24,18 +24,19 @@ _KIND = "partitions"
 _TEXTS = ("definitions", "host_only", "overrides", "data")
 
 
-def partition(main: Path, asker: str = "command", root: Path | None = None) -> Partition:
-    """The trusted part of the program whose main file this is, a module under `root` if given. Raises CompileError.
+def partition(main: Path, asker: str = "command", root: Path | None = None, also: tuple[str, ...] = ()) -> Partition:
+    """The trusted part of the program whose main file this is. Raises CompileError.
 
+    With `root`, that is a module in this folder, and `also` are others of the program, which it need not import.
     `asker` is "program" if the program runs in this process and may have changed it: the two do not share entries.
     """
-    key = _key(asker, str(main.resolve()), str(root or ""))
+    key = _key(asker, str(main.resolve()), str(root or ""), *also)
     found = _read(key)
     if found is not None:
         return found[0]
     from gotee.compiler.closure import analysis_of
 
-    analysis = analysis_of(main, root)
+    analysis = analysis_of(main, root, also)
     _write(key, analysis.partition, analysis.graph.program.disk, False)
     return analysis.partition
 

@@ -1,15 +1,15 @@
 """Which program it is that an enclave is built for: the main file, or what another program has imported. Host world.
 
 `python main.py` and `python -m package` run the program itself. An application server, or the script that an
-installation made for it, is not the program: that is the first of the imported modules that no other one imports, and
-that has the secured routine that is called.
+installation made for it, is not the program. That is the imported modules that no other one imports, and all that these
+import.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 
 from gotee.errors import CompileError, SecuredRoutineError
@@ -48,10 +48,10 @@ def partition_of(function: Callable[..., Any]) -> tuple[Path, Partition]:
     main, module = main_file(), _module(function)
     if main is not None and (module == "__main__" or not _is_installed(main)):
         return Path(main), partition(Path(main), "program")
-    for file, root in _imported(module):
-        found = partition(file, "program", root)
-        if any((entry.module, entry.name) == (module, function.__name__) for entry in found.entries):
-            return file, found
+    imported = _imported(module)
+    if imported is not None:
+        file, root, also = imported
+        return file, partition(file, "program", root, also)
     if main is None:
         raise SecuredRoutineError(
             "the program has no main file, so there is nothing to build an enclave from; in an interactive session, "
@@ -60,13 +60,13 @@ def partition_of(function: Callable[..., Any]) -> tuple[Path, Partition]:
     return Path(main), partition(Path(main), "program")
 
 
-def _imported(module: str) -> Iterator[tuple[Path, Path]]:
-    """The imported modules of the program that has this one, those first that no other imports, with their folder."""
+def _imported(module: str) -> tuple[Path, Path, tuple[str, ...]] | None:
+    """The program that has this imported module: a main file, the folder of all, and the names of others beside it."""
     from pathlib import Path
 
     file = _file(module)
     if file is None or module == "__main__":
-        return
+        return None
     root = _folder(module, file)
     top = f"{module.partition('.')[0]}."
     shared = _is_installed(file)  # a folder with packages of others, too
@@ -77,11 +77,12 @@ def _imported(module: str) -> Iterator[tuple[Path, Path]]:
             continue
         if place == _as_file(root, name, place) and (shared or not _is_installed(place)):
             found[name] = Path(place)
+    if module not in found:
+        return None
     imported = set[str]().union(*(_imports(name, place) for name, place in found.items()))
     tops = [name for name in found if name not in imported]
-    rest = [name for name in reversed(found) if name in imported]  # what imports others is complete after them
-    for name in (*tops, *rest):
-        yield found[name], Path(root)
+    names = list(dict.fromkeys((*tops, module)))  # the module itself may be one of several that import each other
+    return found[names[0]], Path(root), tuple(names[1:])
 
 
 def _imports(name: str, file: Path) -> set[str]:
