@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Where PYTHONDONTWRITEBYTECODE is set, each start of a program would compile the package anew.
 BYTECODE = $(BIN)/python -m compileall -q src/gotee
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
-BUILT_FROM := pyproject.toml setup.py $(COMPILED)
+BUILT_FROM := pyproject.toml setup.py src/gotee/compiled.py $(COMPILED)
 
 .PHONY: help demo test lint types documentation docs tests packages random-programs every-bit fuzz soak bench bench-short wheels test-all clean preflight
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
-if "GOTEE_IMAGE" in os.environ and not hasattr(__spec__.loader, "trusted_world"):
-    from gotee.host import ahead  # before the other imports: a platform takes as long to start as these
+if not hasattr(__spec__.loader, "trusted_world"):
+    from gotee import compiled
 
-    ahead.begin()
+    compiled.install()
+    if "GOTEE_IMAGE" in os.environ:
+        from gotee.host import ahead  # before the other imports: a platform takes as long to start as these
+
+        ahead.begin()
 
 from gotee.boundary.public_errors import public_error
 from gotee.enclave.evidence import OwnEvidence, PlatformRefused, evidence

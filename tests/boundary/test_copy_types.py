@@ -227,7 +227,8 @@ def test_importing_the_copy_brings_no_heavy_module() -> None:
     code = f"import sys, gotee.boundary.entries; print([m for m in {heavy} if m in sys.modules])"
     root = pathlib.Path(__file__).parents[2] / "src"
     script = (
-        f"import sys; sys.modules['gotee'] = m = type(sys)('gotee'); m.__path__ = [{str(root / 'gotee')!r}]; {code}"
+        f"import sys; sys.modules['gotee'] = m = type(sys)('gotee'); m.__path__ = [{str(root / 'gotee')!r}]; "
+        f"import gotee.compiled; gotee.compiled.install(); {code}"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ}, check=True

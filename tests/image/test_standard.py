@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import gotee
+from gotee.compiled import FILES, HOST, INSIDE, LIBRARIES, TRUSTED, place_of
 from gotee.image import standard
 from gotee.image.build import Built
 
@@ -83,3 +86,25 @@ def test_what_builds_an_extension_brings_no_converter_of_python_2() -> None:
     inside = names(standard.closure(("distutils.command.build_ext",)))[0]
     assert "distutils" in inside and "lib2to3" not in inside
     assert "lib2to3" in names(standard.closure(("lib2to3.refactor",)))[0]
+
+
+def test_compiled_modules_are_two_native_files_without_the_hosts(built: Built) -> None:
+    own = [file for file in built.manifest.files if file.path.startswith("/gotee/") and file.role == "native"]
+    assert sorted(file.module for file in own) == sorted(",".join(FILES[name]) for name in INSIDE)
+    code = b"".join(Path(built.places[file.path]).read_bytes() for file in own)
+    inside = [module for name in INSIDE for module in FILES[name]]
+    assert all(f"PyInit_{module.rpartition('.')[2]}\0".encode() in code for module in inside)
+    assert not any(f"PyInit_{module.rpartition('.')[2]}\0".encode() in code for module in FILES[HOST])
+
+
+def test_what_maps_libraries_needs_none(built: Built) -> None:
+    (file,) = (file for file in built.manifest.files if file.module == LIBRARIES)
+    assert file.needs == ()
+
+
+def test_every_compiled_module_is_listed_in_the_file_of_its_world() -> None:
+    folder = Path(gotee.__file__).parent
+    sources = {".".join(("gotee", *path.relative_to(folder).with_suffix("").parts)) for path in folder.rglob("*.pyx")}
+    assert sources == {module for modules in FILES.values() for module in modules}
+    assert {name.split(".")[1] for name in FILES[TRUSTED]} == {"boundary", "enclave", "runtime"}
+    assert Path(place_of(HOST)).parent.name == "host"

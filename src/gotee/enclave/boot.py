@@ -351,8 +351,8 @@ def start(argv: Sequence[str]) -> None:
 
     KIND is debug or release; the others are descriptors, `-` for none, `,` between them. PLATFORM is where to ask.
     At GATE it waits: what is not in the pages may still be being verified. Archives and natives are in the order of the
-    part `loading`, which is measured: `+` for those that are there behind the gate, the module or the path of a
-    library, and the places of what it is linked to. All others are asked for before they are used.
+    part `loading`, which is measured: `+` for those that are there behind the gate, the modules (`,` between them) or
+    the path of a library, and the places of what they are linked to. All others are asked for before they are used.
     """
     gc.disable()  # until the program's own code: what is imported until then stays
     pages = Block(int(argv[0]))
@@ -361,12 +361,13 @@ def start(argv: Sequence[str]) -> None:
     natives, later = {}, dict(zip((*archives, *opened), range(len(archives) + len(opened)), strict=True))
     first: list[int] = []
     for line, number in zip(pages.read("loading").decode().splitlines(), (*archives, *opened), strict=True):
-        module, _, needs = line.lstrip("+").partition(" ")
+        modules, _, needs = line.lstrip("+").partition(" ")
         if line[0] == "+":
             first.append(number)
             del later[number]
-        if module != "-":
-            natives[module] = (number, tuple([opened[int(place)] for place in needs.split()]))
+        if modules != "-":
+            found = (number, tuple([opened[int(place)] for place in needs.split()]))
+            natives.update(dict.fromkeys([modules] if modules[0] == "/" else modules.split(","), found))
     platform = int(argv[5])
 
     def require(number: int) -> None:

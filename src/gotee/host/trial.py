@@ -24,6 +24,8 @@ _SANDBOX = (
     "import json,os,sys,types\n"
     "package=sys.modules['gotee']=types.ModuleType('gotee')\n"
     "package.__path__=[sys.argv[1]]\n"
+    "from gotee import compiled\n"
+    "compiled.install()\n"
     "from gotee.enclave import sandbox\n"
     "try:\n"
     " plan=sandbox.read_plan()\n"

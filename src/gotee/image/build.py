@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gotee
+from gotee.compiled import FILES, INSIDE, place_of
 from gotee.compiler.interface import interface_of
 from gotee.compiler.partition import Partition
 from gotee.errors import ImageError
@@ -158,11 +160,8 @@ def _own(contents: _Contents) -> None:
     for path in (*OWN_FILES, *ROOMS):
         for file in sorted((folder / path).glob("*")) if (folder / path).is_dir() else [folder / path]:
             inside = f"{OWN}{file.relative_to(folder).as_posix()}"
-            module = natives.module_name(file.name) if ".so" in file.suffixes else None
             dotted = ".".join(("gotee", *file.relative_to(folder).parent.parts))
-            if module is not None:
-                contents.native(inside, str(file), f"{dotted}.{module}")
-            elif file.suffix == ".py":
+            if file.suffix == ".py":
                 data = read_source(file)
                 made = compiled(data, inside)
                 package = file.name == "__init__.py"
@@ -173,6 +172,9 @@ def _own(contents: _Contents) -> None:
                     contents.own_imports |= set(made.imports)
                 if name == "gotee.enclave.boot":
                     contents.pages["boot"] = made.code
+    for name in INSIDE:
+        place = place_of(name)
+        contents.native(f"{OWN}{os.path.relpath(place, folder)}", place, ",".join(FILES[name]))
     archives.add(contents, f"{OWN}rooms.archive", archive)
     text = f"Metadata-Version: 2.1\nName: gotee\nVersion: {gotee.__version__}\n"
     contents.pages[f"file {PACKAGES}gotee-{gotee.__version__}.dist-info/METADATA"] = text.encode()

@@ -25,7 +25,9 @@ MOST_BYTES = 4 << 30  # of one file
 
 
 class Listed(NamedTuple):
-    """A file that is not in the pages. `path` is its name inside, `module` the extension module that it holds.
+    """A file that is not in the pages. `path` is its name inside, `module` the extension modules that it holds.
+
+    There is one module for each file, but for gotee's own, which are all in one: `,` lies between them.
 
     An *archive* is made from the *source* files and is what is loaded; they are listed to be told apart. A *native*
     file is mapped by the dynamic loader, after the libraries (`needs`, by path) that it is linked to. Its first
