@@ -484,6 +484,26 @@ def test_the_status_tells_the_truth_before_and_after(service: Service) -> None:
     assert "gotee platform run" in found["problem"]
 
 
+@pytest.mark.parametrize("part", ["code", "base", "bin/gotee-platform"])
+def test_half_an_installation_is_none_and_says_what_is_missing(
+    installation: Settings, tmp_path: Path, part: str
+) -> None:
+    file = tmp_path / "platform.toml"
+    file.write_text(installation.text())
+    there, away = Path(installation.prefix, part), Path(installation.prefix, "away")
+    there.rename(away)
+    try:
+        for verb in ("status", "run"):
+            words = [*GOTEE, "platform", verb, "--config", str(file)]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+            assert done.returncode != 0
+            said = done.stdout + done.stderr
+            assert "is missing: `gotee platform install` again, as root" in said
+            assert (verb, "installed  no" in said) in (("status", True), ("run", False))
+    finally:
+        away.rename(there)
+
+
 def test_the_unit_file_is_one(installation: Settings, tmp_path: Path) -> None:
     import shutil
 

@@ -75,13 +75,15 @@ def _systemctl(*words: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Become the installed service: nothing of this user's Python runs in it."""
-    from gotee.host.install import installed, require_root
+    from gotee.host.install import incomplete, installed, require_root
     from gotee.platform.service.settings import read
 
     require_root("run")
     settings = read(options.config)
     if installed(settings) is None:
         raise UsageError(f"nothing is installed in {settings.prefix}: `gotee platform install` first")
+    if problem := incomplete(settings):
+        raise UsageError(problem)
     command = f"{settings.prefix}/bin/gotee-platform"
     os.execve(command, [command, options.config], {})  # noqa: S606 - no shell is wanted
 

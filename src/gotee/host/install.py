@@ -40,7 +40,8 @@ sys.exit(main(sys.argv[1:]))
 def require_root(what: str) -> None:
     """Raises UsageError with the cure."""
     if os.geteuid() != 0:
-        raise UsageError(f"`gotee platform {what}` has to be run by root: sudo {sys.argv[0]} platform {what}")
+        command = f"{sys.executable} -m gotee" if sys.argv[0].endswith("__main__.py") else sys.argv[0]
+        raise UsageError(f"`gotee platform {what}` has to be run by root: sudo {command} platform {what}")
 
 
 def install(settings: Settings, file: str, *, units: str | None = None) -> list[str]:
@@ -122,6 +123,18 @@ def installed(settings: Settings) -> dict[str, object] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def incomplete(settings: Settings) -> str:
+    """What is the matter with an installation of which a part is gone, with the cure; empty if nothing is."""
+    wanted = (
+        f"{settings.prefix}/bin/gotee-platform",
+        f"{settings.prefix}/code/start.py",
+        settings.base,
+        settings.state,
+    )
+    gone = [path for path in wanted if not os.path.lexists(path)]
+    return f"{gone[0]} is missing: `gotee platform install` again, as root" if gone else ""
 
 
 def _is_state(settings: Settings) -> bool:

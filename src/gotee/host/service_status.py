@@ -32,12 +32,14 @@ class Status:
 
 def look(settings: Settings) -> Status:
     """Look, and ask the daemon if there is one."""
-    from gotee.host.install import installed
+    from gotee.host.install import incomplete, installed
 
     made = installed(settings)
     answer, problem = ask(settings.socket)
     problem = problem or str(answer.get("refused", ""))
-    if made is not None and not problem:
+    if made is not None and (gone := incomplete(settings)):
+        made, problem = None, gone
+    elif made is not None and not problem:
         try:
             require_safe(settings.prefix)
         except UsageError as error:
