@@ -56,6 +56,8 @@ class World:
         self.named.listen()
         os.chmod(self.path, 0o777)
         self.tcp_address, self.udp_address = internet(self.tcp), internet(self.udp)
+        self.memory = os.memfd_create("gotee-test", os.MFD_ALLOW_SEALING)  # as a link's: neither empty nor sealed
+        os.truncate(self.memory, 4096)
         self.pair = socket.socketpair()
         self.pair[1].setblocking(False)
 
@@ -110,6 +112,8 @@ for _word in _UNNAMED.split():
     N.setdefault(_name, int(_number) if _number != "-" else 4001)
 
 kept: list[Any] = []
+TABLED = "tabled"
+"""Stands for all of `tabled_attempts`, none of which does any harm without a sandbox."""
 Call = Callable[..., int]
 
 
@@ -450,6 +454,89 @@ def more_attempts(w: World, raw: Any) -> dict[str, Callable[[], int]]:
     return found
 
 
+# What could be opened, were there anything; W stands for the victim's number.
+_PATHS = """
+/etc/passwd /proc/self/exe /proc/self/maps /proc/self/environ /proc/self/ns/user /proc/self/ns/net /proc/self/task
+/proc/self/cgroup /proc/self/mountinfo /proc/self/oom_score_adj /proc/self/clear_refs /proc/self/pagemap
+/proc/self/coredump_filter /proc/self/setgroups /proc/self/fdinfo /proc/thread-self/fd /proc/W/maps /proc/W/fd
+/proc/W/ns/mnt /proc/W/cwd /proc/W/root/etc/passwd /proc/W/task/W/mem /proc/1/maps /proc/sys/kernel/core_pattern
+/proc/sysrq-trigger /proc/kcore /proc/kallsyms /proc/keys /proc/locks /proc/net/unix /proc/self/net/tcp
+/dev /dev/null /dev/zero /dev/full /dev/ptmx /dev/pts/0 /dev/console /dev/net/tun /dev/vsock /dev/kmsg /dev/random
+/dev/vhost-vsock /dev/uinput /dev/loop-control /sys/kernel/security /sys/kernel/debug /sys/kernel/tracing
+/sys/fs/cgroup /sys/firmware /run /tmp /home /root /var/tmp
+"""
+# Of descriptors that an enclave has: its own socket (S) and its standard input (I).
+_IOCTLS = """
+TIOCGPTPEER=I/0x5441 TIOCSETD=I/0x5423 TIOCNOTTY=I/0x5422 TIOCSPGRP=I/0x5410 TIOCGSID=I/0x5429 TCSETS=I/0x5402
+SIOCATMARK=S/0x8905 SIOCGIFNAME=S/0x8910 SIOCSPGRP=S/0x8902 SIOCGSTAMP=S/0x8906 FIOQSIZE=I/0x5460
+FIGETBSZ=I/2 FIBMAP=I/1 FS_IOC_GETFLAGS=I/0x80086601 FS_IOC_FIEMAP=I/0xC020660B FIDEDUPERANGE=I/0xC0189436
+NS_GET_PARENT=I/0xB702 NS_GET_MNTNS_ID=I/0x8008B705 PIDFD_GET_INFO=S/0xC040FF0B
+TFD_IOC_SET_TICKS=I/0x40085400 UFFDIO_API=I/0xC018AA3F SECCOMP_RECV=I/0xC0502100 KVM_CREATE_VM=I/0xAE01
+PERF_ENABLE=I/0x2400 RANDOM_ADD=I/0x40085203
+"""
+_FCNTLS = """
+F_SETLKW=7 F_GETOWN=9 F_GETSIG=11 F_GETOWN_EX=16 F_GETOWNER_UIDS=17 F_OFD_SETLKW=38 F_GETLEASE=1025
+F_DUPFD_QUERY=1027 F_CREATED_QUERY=1028 F_GETPIPE_SZ=1032 F_GET_RW_HINT=1035 F_SET_RW_HINT=1036
+F_SET_FILE_RW_HINT=1038 F_GETDELEG=1039 F_SETDELEG=1040
+"""
+_PRCTLS = """
+SET_UNALIGN=6 SET_FPEMU=10 SET_TIMING=14 GET_SECCOMP=21 CAPBSET_READ=23 CAPBSET_DROP=24 SET_TSC=26 GET_SECUREBITS=27
+SET_TIMERSLACK=29 TASK_PERF_DISABLE=31 TASK_PERF_ENABLE=32 MCE_KILL=33 GET_CHILD_SUBREAPER=37 SET_NO_NEW_PRIVS=38
+SET_THP_DISABLE=41 MPX_ENABLE=43 PAC=54 TAGGED_ADDR=55 SET_MDWE=65 GET_MDWE=66 SET_MEMORY_MERGE=67
+RISCV=71 PPC_DEXCR=73 TIMER_CREATE_RESTORE=77 FUTEX_HASH=78 RSEQ_SLICE=79 GET_AUXV=0x41555856 PTRACER=0x59616D61
+"""
+_SOCKOPTS = "PEERNAME=28 PEERSEC=31 PEERGROUPS=59 COOKIE=57 PASSCRED=16 PASSPIDFD=76 GET_FILTER=26 MEMINFO=55"
+
+
+def tabled_attempts(w: World, raw: Any) -> dict[str, Callable[[], int]]:
+    """What differs by one word only; then the quotas, which are used up, and what goes between two descriptors."""
+    c: Call = raw.call
+    near = w.pair[0].fileno()
+    own = bytearray(4096)
+    found: dict[str, Callable[[], int]] = {}
+    for path in _PATHS.split():
+        found[f"open {path}"] = lambda path=path: c(  # type: ignore[misc]
+            N["openat"], HERE, path.replace("W", str(w.victim)).encode(), 0
+        )
+    for word in _IOCTLS.split():
+        name, _, rest = word.partition("=")
+        number, request = near if rest[0] == "S" else 0, int(rest[2:], 0)
+        found[f"ioctl {name}"] = lambda number=number, request=request: c(N["ioctl"], number, request, own)  # type: ignore[misc]
+    for call, table in (("fcntl", _FCNTLS), ("prctl", _PRCTLS)):
+        for word in table.split():
+            name, _, value = word.partition("=")
+            before = (near,) if call == "fcntl" else ()
+            words = (*before, int(value, 0), 0, 0, 0, 0)[: 3 if before else 5]
+            found[f"{call} {name}"] = lambda call=call, words=words: c(N[call], *words)  # type: ignore[misc]
+    for word in _SOCKOPTS.split():
+        name, _, value = word.partition("=")
+        found[f"getsockopt {name}"] = lambda value=value: c(  # type: ignore[misc]
+            N["getsockopt"], near, 1, int(value), own, struct.pack("<I", 64)
+        )
+    found |= {
+        "sendto out of band": lambda: c(N["sendto"], near, b"x", 1, 1, 0, 0),
+        "recvfrom out of band": lambda: c(N["recvfrom"], near, own, 1, 1, 0, 0),
+        "sendmsg of a descriptor": lambda: c(N["sendmsg"], near, passing(near), 0),
+        "clone a thread that is no thread": lambda: c(N["clone"], 0x3D0F00 & ~0x10000, 0, 0, 0, 0),
+        "open beside the descriptors": lambda: c(
+            N["openat"], c(N["openat"], HERE, b"/proc/self/fd", os.O_PATH), b"../mem", os.O_RDONLY
+        ),
+        "open above the root": lambda: c(N["openat"], HERE, b"/../../../etc/passwd", 0),
+        "threads without memory of their own": lambda: c(N["clone"], 0x3D0F00 & ~0x100, 0, 0, 0, 0),
+        "write into a file of memory": lambda: c(N["pwrite64"], w.memory, b"x", 1, 0),
+        "the size of a file of memory": lambda: c(N["ftruncate"], w.memory, 1 << 20),
+        "memory of a file to write and run": lambda: c(N["mmap"], 0, 4096, 7, 1, w.memory, 0),
+        "seals of a file of memory": lambda: c(N["fcntl"], w.memory, 1033, 2),
+    }
+    return found
+
+
+def passing(descriptor: int) -> bytes:
+    """A message with a descriptor."""
+    control = bytearray(struct.pack("<Qiii", 20, 1, 1, descriptor) + bytes(4))  # SCM_RIGHTS
+    return struct.pack("<QIIQQQQII", 0, 0, 0, pointer(vector(bytearray(1))), 1, pointer(control), 24, 0, 0)
+
+
 def claiming(pid: int, user: int, group: int) -> bytes:
     """A message whose sender says that it is another process."""
     control = bytearray(struct.pack("<QiiIIII", 28, 1, 2, pid, user, group, 0))  # SCM_CREDENTIALS
@@ -524,11 +611,12 @@ def main(folder: str, what: str, off: str) -> None:
     import raw
 
     parts = set(filter(None, off.split(",")))
-    wanted = set(filter(None, what.split(";")))
+    wanted = set() if what == TABLED else set(filter(None, what.split(";")))
     with tempfile.TemporaryDirectory(dir=folder) as place:
         world = World(Path(place))
         try:
-            attempts = all_attempts(world, raw) | more_attempts(world, raw)
+            tabled = tabled_attempts(world, raw)
+            attempts = tabled if what == TABLED else all_attempts(world, raw) | more_attempts(world, raw) | tabled
             # recvmsg shall find a message with a descriptor
             for _ in range(2):
                 socket.send_fds(world.pair[1], [b"x"], [world.tcp.fileno()])
@@ -536,7 +624,7 @@ def main(folder: str, what: str, off: str) -> None:
             answers: dict[str, str] = {}
             while left:
                 world.renew()
-                found = outcomes(left, {world.pair[0].fileno()}, parts)
+                found = outcomes(left, {world.pair[0].fileno(), world.memory}, parts)
                 assert found, f"{next(iter(left))} has no answer"
                 answers |= found
                 for name in found:

@@ -57,6 +57,15 @@ def test_a_call_that_no_list_names_does_not_exist(machine: str) -> None:
 
 
 @both
+def test_no_number_that_no_list_names_exists_up_to_calls_of_kernels_to_come(machine: str) -> None:
+    named = {*rules.ALLOWED, *rules.KILLED, *rules.REFUSED, *rules.CHECKED}
+    known = {number for name, number in numbers(machine).items() if name in named}
+    read = numbers(machine)["read"]
+    others = [number for number in range(2048) if number not in known]
+    assert {answer(machine, "read", offset=number - read) for number in others} == {ENOSYS}
+
+
+@both
 def test_every_name_has_the_answer_of_its_list_and_no_name_is_in_two(machine: str) -> None:
     named = [*rules.ALLOWED, *rules.KILLED, *rules.REFUSED, *rules.CHECKED]
     assert len(named) == len(set(named))
