@@ -16,16 +16,23 @@ HEADERS = {"x86_64": "/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "aarch64":
 both = pytest.mark.parametrize("machine", MACHINES)
 
 
-def answer(machine: str, name: str, *arguments: int, architecture: int | None = None, offset: int = 0) -> int:
-    """What the filter says to a call."""
+def answer(
+    machine: str,
+    name: str,
+    *arguments: int,
+    architecture: int | None = None,
+    offset: int = 0,
+    program: bytes = b"",
+) -> int:
+    """What the filter (or another `program`) says to a call."""
     data = {0: numbers(machine)[name] + offset, 4: ARCHITECTURES[machine] if architecture is None else architecture}
     for place, argument in enumerate([*arguments, 0, 0, 0, 0, 0, 0][:6]):
         data[16 + 8 * place] = argument & 0xFFFFFFFF
         data[20 + 8 * place] = argument >> 32 & 0xFFFFFFFF
-    program = list(INSTRUCTION.iter_unpack(seccomp.build(machine)))
+    instructions = list(INSTRUCTION.iter_unpack(program or seccomp.build(machine)))
     at = register = 0
     while True:
-        code, yes, no, constant = program[at]
+        code, yes, no, constant = instructions[at]
         at += 1
         if code == seccomp.LOAD:
             register = data[constant]
@@ -54,6 +61,15 @@ def test_a_call_that_no_list_names_does_not_exist(machine: str) -> None:
     assert answer(machine, "clone3") == ENOSYS
     assert answer(machine, "openat2") == ENOSYS
     assert answer(machine, "read", offset=9000) == ENOSYS
+
+
+@both
+def test_who_waits_for_an_enclave_can_signal_itself_only(machine: str) -> None:
+    program = seccomp.build(machine, allowed=rules.WAITER, others=False)
+    assert answer(machine, "kill", OWN, 9, program=program) == ALLOW
+    assert answer(machine, "kill", 1234, 9, program=program) == EPERM
+    assert answer(machine, "wait4", program=program) == ALLOW
+    assert {answer(machine, name, program=program) for name in ("read", "write", "openat", "mmap")} == {KILL}
 
 
 @both

@@ -186,7 +186,8 @@ def test_hosts_in_the_midst_of_everything_hear_of_it_and_a_new_service_has_every
         wrong = {name: text for name, text in said.items() if not text.startswith("EnclaveLost the enclave ")}
         assert wrong == {}
         assert {name for name, text in said.items() if reason not in text} <= {*CHANNELS}  # these name the channel
-        service.process.wait(SECONDS)
+        status = service.process.wait(SECONDS)
+        assert status == {"nobody": 0, "daemon": 1, "spawner": -signal.SIGKILL}[victim]
         assert service.nobody_left()
         found = look(settings)
         assert (found.installed, found.running) == (True, False)

@@ -63,7 +63,7 @@ def shut(plan: dict[str, Any], keep: set[int]) -> list[Layer]:
     parent = os.getppid()
     _close_others(keep)  # before it is two processes: what one mounts changes what the other sees of itself in /proc
     own = keep - {2}
-    tried = layers.namespaces(lambda child, alive: _stay_behind(child, own - {alive}, parent, plan["waiter"]))
+    tried = layers.namespaces(lambda child, alive: _stay_behind(child, own - {alive}, parent, plan))
     if os.getpid() != 1:  # still the child of the platform
         _end_with(parent)
     tried.append(layers.limit_threads(plan["threads"], tried[0]))
@@ -90,7 +90,7 @@ def _floor(failure: str, step: Callable[[], None]) -> None:
         raise OSError(error.errno, f"{failure}: {error.strerror}") from None
 
 
-def _stay_behind(child: int, own: Iterable[int], parent: int, program: bytes) -> NoReturn:
+def _stay_behind(child: int, own: Iterable[int], parent: int, plan: dict[str, Any]) -> NoReturn:
     """The parent of a process namespace: it can do nothing but wait for the enclave, and end as it does.
 
     It closes the descriptors of the enclave. One stays open and tells the enclave that this process has not ended.
@@ -100,7 +100,7 @@ def _stay_behind(child: int, own: Iterable[int], parent: int, program: bytes) ->
         for descriptor in own:
             os.close(descriptor)
         _give_up()
-        confine.end_as(child, program)
+        confine.end_as(child, _with_own_pid(plan["waiter"], plan["own_pid"]))
     except OSError as error:
         end(without_floor(error))
 

@@ -47,8 +47,8 @@ _Program = list[tuple[int, int, int, int]]
 def build(machine: str, *, allowed: Sequence[str] = rules.ALLOWED, others: bool = True) -> bytes:
     """The filter for a machine. Raises KeyError for one that is not known.
 
-    Its constants rules.OWN_PID stand for the process number of the enclave. Without `others`, all that is not in
-    `allowed` ends the process.
+    Its constants rules.OWN_PID stand for the number of the process that loads it. Without `others`, all that is neither
+    in `allowed` nor in rules.WAITER_CHECKED ends the process.
 
     >>> len(build("aarch64")) % INSTRUCTION.size
     0
@@ -58,7 +58,8 @@ def build(machine: str, *, allowed: Sequence[str] = rules.ALLOWED, others: bool 
     refused = ((rules.KILLED, KILL), (rules.REFUSED, EPERM)) if others else ()
     for names, answer in ((allowed, ALLOW), *refused):
         program += _answered(names, answer, number)
-    program += _by_arguments(rules.CHECKED if others else {}, machine)
+    checked = rules.CHECKED if others else {name: rules.CHECKED[name] for name in rules.WAITER_CHECKED}
+    program += _by_arguments(checked, machine)
     program.append((RETURN, 0, 0, ENOSYS if others else KILL))
     return _packed(program)
 

@@ -74,8 +74,6 @@ class Spawner:
         for session in list(self._sessions.values()):
             self._tell(session, {"stop": reason})
             self._forget(session)
-        for descriptor in self._sessions:
-            self._poll.unregister(descriptor)
         self._poll.unregister(self._master)
         until = time.monotonic() + _GOODBYE
         while (self._processes or self._users.busy) and (left := until - time.monotonic()) > 0:
