@@ -16,6 +16,8 @@ from cases_files import MAY_REFUSE as FILES_MAY_REFUSE
 from cases_hidden import CASES as HIDDEN
 from cases_hidden import MAY_REFUSE as HIDDEN_MAY_REFUSE
 from cases_hooks import CASES as HOOKS
+from cases_implicit import CASES as IMPLICIT
+from cases_implicit import MAY_REFUSE as IMPLICIT_MAY_REFUSE
 from cases_imports import CASES as IMPORTS
 from cases_library import CASES as LIBRARY
 from cases_modules import CASES as MODULES
@@ -40,13 +42,14 @@ CASES = {
     **RULES,
     **STATE,
     **IMPORTS,
+    **IMPLICIT,
     **DYNAMIC,
     **HOOKS,
     **EFFECTS,
     **TEXTS,
     **FILES,
 }
-REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE | FILES_MAY_REFUSE | HIDDEN_MAY_REFUSE
+REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE | FILES_MAY_REFUSE | HIDDEN_MAY_REFUSE | IMPLICIT_MAY_REFUSE
 # Runs the program of each folder in a process of its own; its exit status follows what it prints.
 RUN = """
 import os, sys

@@ -16,7 +16,7 @@ from gotee.compiler.imports import MODULE_ATTRIBUTES, External, Value, imported_
 from gotee.compiler.names import Ref, Step, Uses, chain_of
 from gotee.compiler.parameters import Wanted
 from gotee.compiler.prefixes import Prefixes
-from gotee.compiler.program import Module, absolute
+from gotee.compiler.program import Module, absolute, parents
 from gotee.compiler.scopes import constant_text
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts
@@ -150,12 +150,31 @@ class Strings:
             self._graph.value(None, node, inner)
         return True
 
+    def _looked_for(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`find_spec("package.module")` imports the package, and sees whether the module is there."""
+        call = steps[0] if steps else None
+        if not _has_argument(call):
+            return False
+        names = self._module_names(module, unit, node, ref, call)
+        if names is None:
+            return self._parameter(module, unit, node, ref, call.args[0], (), "importlib.util.find_spec")
+        for name in names:
+            for parent in parents(name):
+                if self._graph.program.find(parent) is not None:
+                    self._graph.link(node, ("active", parent))
+            own = self._graph.program.find(name) is not None
+            self._graph.need(node, ("exists", name) if own else ("ext", known.top(name)))
+        return True
+
     def _mapped(self, module: Module, unit: Unit, ref: Ref) -> ast.Call | None:
-        """`map(import_module, names)`, as the call that it makes for each name."""
+        """`map(import_module, names)`, and `partial(import_module, name)`, as the call that it makes."""
         for call in ast.walk(unit.node):
-            if not isinstance(call, ast.Call) or len(call.args) != 2 or call.args[0] is not ref.node:
+            if not isinstance(call, ast.Call) or len(call.args) < 2 or call.args[0] is not ref.node:
                 continue
-            if self._graph.purity.dotted(module, call.func) == "builtins.map":
+            function = self._graph.purity.dotted(module, call.func)
+            if function == "functools.partial":
+                return ast.copy_location(ast.Call(call.args[0], call.args[1:], call.keywords), call)
+            if function == "builtins.map" and len(call.args) == 2:
                 each = ast.Subscript(call.args[1], ast.Name("...", ast.Load()), ast.Load())
                 return ast.copy_location(ast.Call(call.args[0], [each], []), call)
         return None
@@ -210,6 +229,12 @@ class Strings:
 
     def _module_names(self, module: Module, unit: Unit, node: Node, ref: Ref, call: ast.Call) -> list[str] | None:
         texts = self.texts(module, unit, node, ref, call.args[0])
+        asked = call.args[4] if len(call.args) > 4 else next((k.value for k in call.keywords if k.arg == "level"), None)
+        depth = asked.value if isinstance(asked, ast.Constant) else 0 if asked is None else None
+        if not isinstance(depth, int):
+            return None
+        if texts is not None and depth:
+            return [absolute(module, depth, text) for text in texts]  # `__import__("b", globals(), None, ["c"], 1)`
         if texts is None or not any(text.startswith(".") for text in texts):
             return texts
         package = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords), None)
@@ -355,6 +380,10 @@ def _names_its_classes(configuration: object) -> bool:
 
 _SPECIAL = {
     "pkgutil.resolve_name": Strings._resolved,
+    "pydoc.locate": Strings._resolved,
+    "importlib.util.find_spec": Strings._looked_for,
+    "pkgutil.find_loader": Strings._looked_for,
+    "pkgutil.get_loader": Strings._looked_for,
     "inspect.getmodule": Strings._module_of,
     "runpy.run_module": Strings._run,
     "logging.config.dictConfig": Strings._configured,

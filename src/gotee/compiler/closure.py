@@ -61,11 +61,9 @@ def slice_of(root: Path, module: str, function: str) -> Analysis:
 
 def analyse(program: Program, entries: list[Entry]) -> Analysis:
     """Build the graph, run the fixed point, check it, and emit. Raises CompileError."""
-    graph = Graph(program)
-    for entry in entries:
-        if program.find(entry.module) is not None:
-            graph.parameters.escape(entry.module, entry.name)
-    graph.build()
+    graph = _graph_of(program, entries, set())
+    if graph.unsettled:
+        graph = _graph_of(program, entries, graph.unsettled)
     roots: list[Node] = []
     for entry in entries:
         module = program.find(entry.module)
@@ -84,6 +82,16 @@ def analyse(program: Program, entries: list[Entry]) -> Analysis:
     refuse_unseen(graph, fixpoint)
     _refuse_dynamic(graph, fixpoint)
     return Analysis(_result(graph, fixpoint, entries), graph, fixpoint)
+
+
+def _graph_of(program: Program, entries: list[Entry], unsettled: set[str]) -> Graph:
+    """The graph of a program of which it is known what changes `__all__` of which modules."""
+    graph = Graph(program, unsettled)
+    for entry in entries:
+        if program.find(entry.module) is not None:
+            graph.parameters.escape(entry.module, entry.name)
+    graph.build()
+    return graph
 
 
 def _refuse_dynamic(graph: Graph, fixpoint: Fixpoint) -> None:

@@ -288,6 +288,8 @@ class _Collector:
 
     def _changed(self, node: ast.AugAssign) -> None:
         self._augmented.add(id(node.target))
+        if isinstance(node.target, ast.Name):
+            self._refer(node.target, node.target, ("__iadd__",))  # a list that an import brought changes in place
         self._all(children(node))
 
     def _compare(self, node: ast.Compare) -> None:

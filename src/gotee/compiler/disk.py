@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os.path
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ class Disk:
 
     def modules_in(self, folder: Path) -> list[Path]:
         return [Path(found) for found in self._ask("modules in", folder)]
+
+    def modules_like_standard(self, folder: Path) -> list[Path]:
+        """The modules in a folder that have the name of one of the standard library."""
+        return [Path(found) for found in self._ask("modules like standard", folder)]
 
     def modules_below(self, folder: Path) -> list[Path]:
         return [Path(found) for found in self._ask("modules below", folder)]
@@ -88,6 +93,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "resolved": lambda path: os.path.realpath(path),
     "has modules": lambda path: any(path.rglob("*.py")),
     "modules in": lambda path: _sorted(path.glob("*.py")),
+    "modules like standard": lambda path: _sorted(f for f in path.glob("*.py") if f.stem in sys.stdlib_module_names),
     "modules below": lambda path: _sorted(path.rglob("*.py")),
     "modules named": lambda path, *texts: _sorted(modules_named(path, texts)),
     "data below": lambda path: _sorted(data_below(path)),

@@ -82,7 +82,8 @@ def _import(kept: Kept, module: Module, unit: Unit, text: _Text) -> None:
     if ("exec", module.name, unit.index) not in kept:
         new = ""
     elif not wanted:
-        new = "; ".join(_loading(kept, module, imported) for imported in _targets(kept, module, unit))
+        targets = [*_targets(kept, module, unit), *_loaded_by_star(kept, module, unit)]
+        new = "; ".join(_loading(kept, module, imported) for imported in targets)
     elif wanted == [_alias(alias) for alias in node.names]:
         return
     elif isinstance(node, ast.Import):
@@ -92,7 +93,8 @@ def _import(kept: Kept, module: Module, unit: Unit, text: _Text) -> None:
             parts.append(f"import {_alias(alias)}" if stays else _loading(kept, module, imported))
         new = "; ".join(parts)
     else:
-        new = f"from {'.' * node.level}{node.module or ''} import {', '.join(wanted)}"
+        loads = [_loading(kept, module, imported) for imported in _loaded_by_star(kept, module, unit)]
+        new = "; ".join([*loads, f"from {'.' * node.level}{node.module or ''} import {', '.join(wanted)}"])
     text.replace(*_span(node), new)
 
 
@@ -138,6 +140,13 @@ def _star_names(kept: Kept, module: Module, unit: Unit) -> list[str]:
         for name in kept.graph.star_names[module.name, unit.index]
         if ("alias", module.name, unit.index, name) in kept
     ]
+
+
+def _loaded_by_star(kept: Kept, module: Module, unit: Unit) -> list[Imported]:
+    """The modules that a star import loads besides its package, in order."""
+    name, imported = unit.aliases[0]
+    target = kept.graph.program.find(absolute(module, imported.level, imported.module)) if name == "*" else None
+    return [imported._replace(attr=inner) for inner in kept.graph.loading.loaded_by_star(target)] if target else []
 
 
 def _targets(kept: Kept, module: Module, unit: Unit) -> list[Imported]:

@@ -48,6 +48,8 @@ class Externals:
             self._graph.link(node, ("derived", asked))
         if dotted.startswith(_WATCHING) and (steps or ref.store):
             self._graph.need(node, ("watched",))
+        if ref.store and dotted == "typing.TYPE_CHECKING":
+            self._graph.dynamic(node, "GT305", ref.node, "it makes what `if TYPE_CHECKING` guards run")
         if dotted.rpartition(".")[2] in ANNOTATION_READERS:
             self._graph.need(node, ("annotations",))
         if dotted in DYNAMIC and not self._harmless(module, unit, dotted, ref, steps):
@@ -61,7 +63,7 @@ class Externals:
             self._graph.reach(node, ("writer", module.name))
         if dotted.startswith(DATA_READERS):
             self._data(module, unit, node, ref, dotted, steps)
-        self._state(unit, node, ref, dotted, steps)
+        self._state(module, unit, node, ref, dotted, steps)
 
     def frames(self, unit: Unit, node: Node, uses: Uses) -> None:
         """The edges of frames that locals hold: `error.__traceback__.tb_frame.f_globals`."""
@@ -83,7 +85,7 @@ class Externals:
         if not only_folder(unit.node):
             self._graph.need(node, ("text", module.name))
 
-    def _state(self, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> None:
+    def _state(self, module: Module, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> None:
         graph = self._graph
         called = any(isinstance(step, ast.Call) for step in steps)
         package = known.top(dotted)
@@ -104,6 +106,9 @@ class Externals:
         direct = isinstance(unit.node, ast.Expr) and ref.immediate and called
         if ref.store or known.shares_state(dotted) or changes_files:
             graph.reach(node, _ALWAYS)
+        elif known.registers(dotted):
+            if not self._own_class(module, unit, ref, steps):
+                graph.reach(node, _ALWAYS)  # `Number.register(str)`: any text is one then
         elif known.touches_nothing(dotted):
             if not steps and not ref.exempt:
                 graph.reach(node, ("ext", package))
@@ -111,6 +116,14 @@ class Externals:
             graph.reach(node, ("ext", package))
             if direct:
                 graph.reach(node, _ALWAYS)
+
+    def _own_class(self, module: Module, unit: Unit, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """Whether what is registered is a class that the program defines: who has none of it does not notice."""
+        if not steps:
+            return isinstance(unit.node, ast.ClassDef) and ref.node in unit.node.decorator_list
+        given = steps[0].args if isinstance(steps[0], ast.Call) else []
+        found = self._graph.purity.all_in_program(module, given[0]) if len(given) == 1 else []
+        return bool(found) and all(isinstance(bound.node, ast.ClassDef) for _, bound, _ in found)
 
     def _data(self, module: Module, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> None:
         """Files of a package are read: of this one, of a module that is handed over, or of one that is named."""

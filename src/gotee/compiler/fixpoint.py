@@ -95,6 +95,9 @@ class Fixpoint:
         if kind in ("ext", "loaded") and known.is_standard(node[1]):
             for name in imported_by(node[1]):
                 self._touch(("ext", name), node)
+                if name in self.graph.program.modules:  # the standard library finds the program's before its own
+                    self._keep(("text", name), node)
+                    self._keep(("active", name), node)
 
     def _kept_unit(self, node: Node) -> None:
         soft: Node = ("soft", *node[1:])

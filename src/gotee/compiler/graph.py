@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from gotee.compiler import known
@@ -37,6 +38,7 @@ from gotee.compiler.names import Ref, Step, Uses
 from gotee.compiler.parameters import Parameters
 from gotee.compiler.program import Module, Program, absolute, parents
 from gotee.compiler.purity import Purity
+from gotee.compiler.reading import reading_ids
 from gotee.compiler.scopes import Imported, own_nodes
 from gotee.compiler.settle import settle
 from gotee.compiler.statements import Unit
@@ -59,9 +61,10 @@ class Dynamic(NamedTuple):
 class Graph:
     """All nodes and edges of a program's modules; modules are read as they are met."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, unsettled: Collection[str] = ()) -> None:
         self.program = program
-        self.resolver = Resolver(program)
+        self.resolver = Resolver(program, unsettled)
+        self.unsettled: set[str] = set()  # modules whose `__all__` is a plain list that other code changes
         self.marks = Marks()
         self.purity = Purity(self.resolver, self.marks)
         self.host = HostOnly(self.resolver)
@@ -111,6 +114,8 @@ class Graph:
 
     def build(self) -> None:
         """Build every module of the program, those found on the way too."""
+        for file in self.program.disk.modules_like_standard(self.program.root):
+            self.program.find(file.stem)  # the standard library may import it
         while left := [module for module in self.program.modules.values() if module.name not in self._built]:
             for module in left:
                 self._built.add(module.name)
@@ -123,10 +128,26 @@ class Graph:
         for node, called in self._tried:
             self.loading.trying(node, called.module, called.name)
         expose(self, self._valued)
+        self._brought_by_stars()
         for node, target in self._constant_reads:
             if target in self.marks.stored or target[1] in self.marks.written:
                 self.reach(node, target)
         settle(self)
+
+    def _brought_by_stars(self) -> None:
+        """A name that nothing binds may come with a star import from a module whose names are computed."""
+        for _, owner, name in sorted(self._names):
+            module = self.program.modules[owner]
+            stars = self.resolver.stars_of(module) if self.resolver.table(module).stars else []
+            if not stars or self.resolver.binds(module, name) or known.is_builtin(name) or name[:2] == "__":
+                continue
+            for unit, target in stars:
+                if target.name in self.marks.written:
+                    node: Node = ("name", owner, name)
+                    is_import = self.resolver.table(module).statements.units[unit].is_import
+                    self.link(node, ("alias", owner, unit, "*") if is_import else ("unit", owner, unit))
+                    self.link(node, ("whole", target.name))
+                    self.reach(node, ("written", target.name))
 
     def _inside_package(self, module: Module) -> None:
         """A package used as an object leads to its modules too."""
@@ -330,6 +351,8 @@ class Graph:
         """The edges of one thing that a reference may mean."""
         if isinstance(event, Name):
             target = self.name(event.module, event.name)
+            if event.name == "__all__":
+                self._exports(module, unit, ref, event)
             self.parameters.note(module, unit, event, ref.store)
             self.marks.name(target, ref, event.last)
             if ref.store and event.last:
@@ -353,13 +376,41 @@ class Graph:
     def _load(self, node: Node, event: Name, target: Node) -> None:
         self.need(node, target)
         bound = self.resolver.binds(event.module, event.name) or event.name in self.resolver.table(event.module).late
-        if bound and (event.steps or not self._constant(event)):
+        if event.steps and self._only_outside(event):
+            self._constant_reads.append((node, target))  # what it leads to, `externals` knows
+        elif bound and (event.steps or not self._constant(event)):
             self.reach(node, target)
         else:
             self._constant_reads.append((node, target))
         for step in event.steps:
             if isinstance(step, str) and step in GLOBALS_ATTRIBUTES:
                 self.value(None, node, event.module)
+
+    def _exports(self, module: Module, unit: Unit, ref: Ref, event: Name) -> None:
+        """A use of `__all__`: one that may change it, other than by a statement that says what it becomes."""
+        statements = self.resolver.table(event.module).statements
+        said = module is event.module and event.steps == ("__iadd__",)
+        said = said or (isinstance(unit.node, ast.AugAssign) and unit.node.value is ref.node)
+        listed = getattr(unit.node, "name", "") == "__dir__"
+        if statements.exports is None or ref.reads or said or listed or event.module.name in self.unsettled:
+            return
+        if id(ref.node) not in reading_ids(unit.node):
+            self.unsettled.add(event.module.name)
+
+    def _only_outside(self, event: Name) -> bool:
+        """Whether a global is a module outside of the program that an import binds."""
+        table = self.resolver.table(event.module)
+        binders = table.binders.get(event.name, [])
+        if event.name in table.late or event.name in table.written or not binders:
+            return False
+        return all(
+            binder.imported is not None
+            and binder.alias is not None
+            and binder.imported.attr in (None, "")
+            and not binder.imported.level
+            and self.program.find(known.top(binder.imported.module)) is None
+            for binder in binders
+        )
 
     def _constant(self, event: Name) -> bool:
         """A global that holds one immutable value for ever: reading it touches nothing."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from gotee.compiler import known
 from gotee.compiler.names import Ref, Step, chain_of
 from gotee.compiler.program import Module, Program, absolute
 from gotee.compiler.scopes import Imported, constant_text
@@ -94,8 +95,9 @@ class Table:
 class Resolver:
     """Answers what names mean in the modules of a program."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, unsettled: Collection[str] = ()) -> None:
         self.program = program
+        self._unsettled = unsettled  # modules whose `__all__` other code changes
         self._tables: dict[str, Table] = {}
         self._exported: dict[tuple[str, str], bool] = {}
 
@@ -103,7 +105,10 @@ class Resolver:
         """Who binds what in a module."""
         table = self._tables.get(module.name)
         if table is None:
-            table = self._tables[module.name] = _table(statements_of(module))
+            statements = statements_of(module)
+            if module.name in self._unsettled:
+                statements = replace(statements, exports=None, computed_exports=True)
+            table = self._tables[module.name] = _table(statements)
         return table
 
     def binds(self, module: Module, name: str) -> bool:
@@ -116,6 +121,21 @@ class Resolver:
             target = self.program.find(absolute(module, imported.level, imported.module))
             if target is not None and target is not module and self.exports(target, name):
                 yield unit, target
+
+    def stars_of(self, module: Module) -> list[tuple[int, Module]]:
+        """The star imports of a module, with the module of the program from which names come, perhaps by others."""
+        found: list[tuple[int, Module]] = []
+        for unit, imported in self.table(module).stars:
+            seen = {module.name}
+            work = [self.program.find(absolute(module, imported.level, imported.module))]
+            while work:
+                target = work.pop()
+                if target is not None and target.name not in seen:
+                    seen.add(target.name)
+                    found.append((unit, target))
+                    stars = [inner for _, inner in self.table(target).stars]
+                    work += [self.program.find(absolute(target, inner.level, inner.module)) for inner in stars]
+        return found
 
     def external_stars(self, module: Module) -> list[tuple[int, str]]:
         """The star imports of a module from outside of the program."""
@@ -222,7 +242,7 @@ def _external(dotted: str, steps: tuple[Step, ...]) -> Iterator[External]:
     length = 0
     while length < len(steps) and isinstance(steps[length], str):
         length += 1
-    yield External(".".join([dotted, *(str(step) for step in steps[:length])]), steps[length:])
+    yield External(known.canonical(".".join([dotted, *(str(step) for step in steps[:length])])), steps[length:])
 
 
 def _table(statements: Statements) -> Table:

@@ -107,11 +107,11 @@ _COMPUTING_BUILTINS = {
 _COMPATIBILITY = {"six": "_SixMetaPathImporter"}
 
 _MUTATING = re.compile(
-    r"^(heapq\.(heap|merge)|bisect\.insort|struct\.pack_into|functools\.(reduce|update_wrapper)"
+    r"^(heapq\._?(heap|merge)|bisect\.insort|struct\.pack_into|functools\.(reduce|update_wrapper)"
     r"|contextvars\.copy_context|enum\.(global_enum|.*\._convert_)"
-    r"|operator\.(setitem|delitem|call|i(add|and|concat|floordiv|lshift|matmul|mod|mul|or|pow|rshift|sub|truediv|xor)$)"
+    r"|operator\._*(setitem|delitem|call|i(add|and|concat|floordiv|lshift|matmul|mod|mul|or|pow|rshift|sub|truediv|xor))_*$"
     r"|weakref\.finalize|time\.(sleep|tzset)|re\.purge|array\.array\..|copy\.(copy|deepcopy)$"
-    r"|types\.(new_class|prepare_class|FunctionType|CodeType))"
+    r"|types\.(new_class|prepare_class|FunctionType|CodeType)|typing(_extensions)?\.clear_overloads|.*\.register$)"
 )
 
 # fmt: off
@@ -178,6 +178,11 @@ def computes(dotted: str) -> bool:
     return known or _within(dotted, _COMPUTING)
 
 
+def registers(dotted: str) -> bool:
+    """Whether a name is the `register` of an abstract class of the standard library."""
+    return dotted.endswith(".register") and _within(dotted, _COMPUTING)
+
+
 def changes_argument(dotted: str) -> bool:
     """Whether a call that is no decorator changes what it is given."""
     return dotted in _CHANGE_ARGUMENT
@@ -199,6 +204,23 @@ def _is_of_value(dotted: str) -> bool:
         if found is None:
             return False
     return not (inspect.ismodule(found) or inspect.isclass(found) or inspect.isroutine(found))
+
+
+@functools.cache
+def canonical(dotted: str) -> str:
+    """A name of the standard library without a module that it goes through: `inspect.importlib.util` is another's."""
+    parts = dotted.split(".")
+    for length in range(2, len(parts) + 1):
+        part = parts[length - 1]
+        if part.lstrip("_") not in sys.stdlib_module_names or part == parts[0] or not is_standard(parts[0]):
+            continue
+        owner = _imported(".".join(parts[: length - 1]))
+        found = getattr(owner, part, None)
+        if inspect.ismodule(found) and top(found.__name__) != parts[0] and is_standard(found.__name__):
+            if (found.__name__, parts[0]) == ("posixpath", "os"):
+                return dotted
+            return canonical(".".join([found.__name__, *parts[length:]]))
+    return dotted
 
 
 def _imported(name: str) -> object:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gotee.compiler import known
 from gotee.compiler.imports import External, Missing, Name
 from gotee.compiler.names import Ref
-from gotee.compiler.program import Module, absolute, parents
+from gotee.compiler.program import Module, absolute, imported_names, parents
 from gotee.compiler.scopes import Imported
 from gotee.compiler.statements import Unit
 
@@ -42,7 +42,7 @@ class Loading:
             listed = exports is not None and not self._graph.resolver.table(target).statements.computed_exports
             if not listed:
                 self._graph.need(star, ("whole", target.name))
-            for each in ("__all__", "__getattr__", *sorted((exports or set()) if listed else ())):
+            for each in ("__all__", "__getattr__", *sorted((exports or ()) if listed else ())):
                 if self._graph.resolver.binds(target, each):
                     self._graph.need(star, self._graph.name(target, each))
         inner = self._graph.program.find(f"{target.name}.{name}") if target.package else None
@@ -99,6 +99,10 @@ class Loading:
         self._graph.need(everything, execution)
         if target is None:
             return
+        for inner in self.loaded_by_star(target):
+            self.loads(module, imported._replace(attr=inner), execution, ("load", module.name, unit.index))
+            if self._graph.resolver.table(target).statements.computed_exports:
+                self._graph.need(execution, everything)  # only its `__all__` tells which it loads
         exports = self._graph.resolver.table(target).statements.exports
         if exports is None:
             self._graph.link(everything, ("whole", target.name))
@@ -106,11 +110,26 @@ class Loading:
         for name in sorted({"__all__", *exports}):
             self.starred(module, unit.index, target, name, everything)
 
+    def loaded_by_star(self, target: Module) -> list[str]:
+        """The modules that `from package import *` loads: `__all__` names them, and nothing else binds them."""
+        if not target.package:
+            return []
+        statements = self._graph.resolver.table(target).statements
+        names = list(statements.exports or ())
+        if statements.computed_exports:
+            loaded = imported_names(target)
+            below = [module.name for module in self._graph.program.below(target.name) if module.name not in loaded]
+            names = [name for name in (each.removeprefix(f"{target.name}.") for each in below) if "." not in name]
+        inner = [name for name in names if self._graph.program.find(f"{target.name}.{name}") is not None]
+        return [name for name in inner if not self._certain(target, name)]
+
     def star_in_block(self, module: Module, imported: Imported, node: Node) -> None:
         """A star import under `if` or `try` stays as it is: names that `__all__` lists must be there."""
         target = self._graph.program.find(absolute(module, imported.level, imported.module))
         if target is None:
             return
+        for inner in self.loaded_by_star(target):
+            self.loads(module, imported._replace(attr=inner), node, node)
         statements = self._graph.resolver.table(target).statements
         if self.verbatim_star(target):
             self._graph.link(node, ("whole", target.name))

@@ -60,7 +60,7 @@ class Statements:
 
     units: list[Unit]
     future_annotations: bool
-    exports: frozenset[str] | None
+    exports: tuple[str, ...] | None  # in the order in which a star import takes them
     computed_exports: bool
 
 
@@ -149,9 +149,9 @@ def _attach_comments(source: str, units: list[Unit]) -> None:
                 unit.includes.append((module, name, number))
 
 
-def _exports(tree: ast.Module) -> tuple[frozenset[str] | None, bool]:
+def _exports(tree: ast.Module) -> tuple[tuple[str, ...] | None, bool]:
     """`__all__` if the file says it in plain lists of strings, and whether it says it in another way."""
-    found: set[str] | None = None
+    found: list[str] | None = None
     for node in tree.body:
         names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name)} if _may_export(node) else set()
         imported = isinstance(node, ast.ImportFrom) and any((a.asname or a.name) == "__all__" for a in node.names)
@@ -167,19 +167,19 @@ def _exports(tree: ast.Module) -> tuple[frozenset[str] | None, bool]:
         value = _strings(node.value) if node.value is not None else None
         if value is None:
             return None, True
-        found = value | (found or set()) if grows else value
-    return (None if found is None else frozenset(found)), False
+        found = [*(found or ()), *value] if grows else value
+    return (None if found is None else tuple(dict.fromkeys(found))), False
 
 
 def _may_export(node: ast.stmt) -> bool:
     return not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Import))
 
 
-def _strings(node: ast.expr) -> set[str] | None:
+def _strings(node: ast.expr) -> list[str] | None:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = _strings(node.left), _strings(node.right)
-        return None if left is None or right is None else left | right
+        return None if left is None or right is None else [*left, *right]
     if not isinstance(node, (ast.List, ast.Tuple)):
         return None
     texts = [constant_text(element) for element in node.elts]
-    return None if None in texts else {text for text in texts if text is not None}
+    return None if None in texts else [text for text in texts if text is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import json
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 from gotee.compiler.closure import Analysis
 from gotee.compiler.partition import Partition
+from gotee.compiler.scopes import static_truth
 from gotee.errors import CompileError, GoteeError
 
 _SECONDS = 120
@@ -86,8 +88,11 @@ def unbound_names(analysis: Analysis) -> None:
     """Each name that kept code reads is bound if it was. Raises CompileError GT320."""
     for name, module in analysis.partition.modules.items():
         original = analysis.graph.program.modules[name]
-        used, bound = global_names(str(module["source"]))
+        source = str(module["source"])
+        used, bound = global_names(source)
         lost = used - bound - set(vars(builtins))
+        if lost:
+            lost &= global_names(ast.unparse(_Running().visit(ast.parse(source))))[0]
         if lost:
             _, was_bound = global_names(original.source)
             for missing in sorted(lost & was_bound):
@@ -101,6 +106,41 @@ def unbound_names(analysis: Analysis) -> None:
                     filename=str(original.file),
                     cure="this is a defect of gotee; name what is lost in `# gotee: include=MODULE:NAME`",
                 )
+
+
+class _Running(ast.NodeTransformer):
+    """Leaves out what never runs, but symtable counts: annotations of variables in functions, `if TYPE_CHECKING`."""
+
+    def __init__(self) -> None:
+        self._in_function = False
+
+    def _scope(self, node: ast.AST, function: bool) -> ast.AST:
+        before, self._in_function = self._in_function, function
+        self.generic_visit(node)
+        self._in_function = before
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._scope(node, True)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._scope(node, True)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._scope(node, False)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if self._in_function:
+            node.annotation = ast.Constant(None)
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        self.generic_visit(node)
+        truth = static_truth(node.test)
+        if truth is not None:
+            unused = node.orelse if truth else node.body
+            unused[:] = [] if truth else [ast.copy_location(ast.Pass(), node)]
+        return node
 
 
 def global_names(source: str) -> tuple[set[str], set[str]]:
