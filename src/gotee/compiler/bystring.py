@@ -6,38 +6,31 @@ Each method answers whether it understood the use; if not, `externals` refuses w
 from __future__ import annotations
 
 import ast
-import re
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from gotee.compiler import known
-from gotee.compiler.collect import uses_of_code
 from gotee.compiler.dynamic import DYNAMIC, NAMESPACE_WRITES
 from gotee.compiler.imports import MODULE_ATTRIBUTES, External, Value, imported_by_call
-from gotee.compiler.names import Ref, Step, Uses, chain_of
+from gotee.compiler.names import Ref, Step, chain_of
 from gotee.compiler.parameters import Wanted
 from gotee.compiler.prefixes import Prefixes
 from gotee.compiler.program import Module, absolute, parents
+from gotee.compiler.running import Running, has_argument
 from gotee.compiler.scopes import constant_text
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts
 from gotee.compiler.values import OBJECT, UNKNOWN
 
 if TYPE_CHECKING:
-    from gotee.compiler.graph import Graph
+    pass
 
 Node = tuple[Any, ...]
 _ALWAYS: Node = ("always",)
-_RUNNING = ("run", "runctx", "runsource", "runcode", "push")
-_RUNNERS = re.compile(r"\b(?:import|from)\s+(?:cProfile|profile|trace|bdb|pdb|code)\b")
 _READS = ("get", "pop", "setdefault", "__getitem__")
 
 
-class Strings:
+class Strings(Running):
     """Adds edges to one graph."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._running: bool | None = None  # whether the program imports something that runs texts
 
     def use(self, module: Module, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> bool:
         """The edges of one use of a name outside of the program, if it is one of these and is understood."""
@@ -76,58 +69,6 @@ class Strings:
             return True
         return self._own_namespace(module, unit, node, ref, steps)
 
-    def _code(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
-        """`eval` and `exec` of a constant text; one that is no Python raises SyntaxError inside as outside."""
-        call = steps[0] if steps else None
-        if not isinstance(call, ast.Call) or not call.args:
-            return False
-        texts = self.texts(module, unit, node, ref, call.args[0])
-        for text in texts or ():
-            self._runs(module, unit, node, ref, text)
-        self._graph.reach(node, ("writer", module.name))
-        return texts is not None
-
-    def _runs(self, module: Module, unit: Unit, node: Node, ref: Ref, text: str) -> None:
-        """The edges of code in a text."""
-        uses = uses_of_code(text)
-        if uses is not None:
-            moved = {"node": ref.node, "immediate": ref.immediate, "in_function": ref.in_function}
-            uses.refs[:] = [used._replace(**moved) for used in uses.refs]  # type: ignore[arg-type]
-            imported = [(use.name, use.imported) for use in uses.imports if use.global_]
-            uses.refs += [
-                used._replace(base=what) for used in uses.refs for name, what in imported if used.base == name
-            ]
-            self._graph.uses(module, unit, node, uses, only_immediate_reach=False)
-
-    def _timed(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
-        """`timeit.timeit(statement, setup)` and `cProfile.run(statement)` run texts; a function may stand for one."""
-        call = steps[0] if steps else None
-        if not isinstance(call, ast.Call):
-            return False
-        given = [*call.args[:2], *(word.value for word in call.keywords if word.arg in ("stmt", "setup", "statement"))]
-        for argument in given:
-            values = Texts(self._graph.purity, set()).values(module, unit, argument)
-            texts = None if OBJECT in values else self.texts(module, unit, node, ref, argument)
-            if texts is None and OBJECT not in values:
-                return False
-            for text in texts or ():
-                self._runs(module, unit, node, ref, text)
-        return True
-
-    def methods(self, module: Module, unit: Unit, node: Node, uses: Uses) -> None:
-        """`profiler.run("f()")`, `interpreter.runsource("f()")`: texts given to objects of the standard library."""
-        for body in uses.bodies:
-            for method, call, _ in body.methods:
-                if method in _RUNNING and isinstance(call, ast.Call) and call.args:
-                    text = constant_text(call.args[0])
-                    if text is not None and self._runs_texts():
-                        self._runs(module, unit, node, Ref("", (), call, immediate=not body.name), text)
-
-    def _runs_texts(self) -> bool:
-        if self._running is None:
-            self._running = any(_RUNNERS.search(module.source) for module in self._graph.program.modules.values())
-        return self._running
-
     def _import_by_name(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`importlib.import_module` and `__import__`, with a name that is known or begins with a package's."""
         call = steps[0] if steps else None
@@ -153,7 +94,7 @@ class Strings:
     def _looked_for(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`find_spec("package.module")` imports the package, and sees whether the module is there."""
         call = steps[0] if steps else None
-        if not _has_argument(call):
+        if not has_argument(call):
             return False
         names = self._module_names(module, unit, node, ref, call)
         if names is None:
@@ -255,7 +196,7 @@ class Strings:
         call = steps[0] if steps else None
         if len(steps) > 1 and steps[1] in MODULE_ATTRIBUTES:
             return True
-        where = ast.Attribute(call.args[0], "__module__", ast.Load()) if _has_argument(call) else None
+        where = ast.Attribute(call.args[0], "__module__", ast.Load()) if has_argument(call) else None
         names = self.texts(module, unit, node, ref, where) if where is not None else None
         for name in names or ():
             self.imported(module, unit, node, ref, name, steps[1:])
@@ -264,7 +205,7 @@ class Strings:
     def _resolved(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`pkgutil.resolve_name("module:attribute")`, or with dots only."""
         call = steps[0] if steps else None
-        names = self.texts(module, unit, node, ref, call.args[0]) if _has_argument(call) else None
+        names = self.texts(module, unit, node, ref, call.args[0]) if has_argument(call) else None
         for name in names or ():
             holder, colon, rest = name.partition(":")
             attributes = rest.split(".") if rest else []
@@ -274,21 +215,10 @@ class Strings:
             self.imported(module, unit, node, ref, holder, (*attributes, *steps[1:]))
         return names is not None
 
-    def _run(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
-        """`runpy.run_module("module")` runs all of its text."""
-        call = steps[0] if steps else None
-        names = self.texts(module, unit, node, ref, call.args[0]) if _has_argument(call) else None
-        for name in names or ():
-            self.imported(module, unit, node, ref, name, ())
-            if (run := self._graph.program.find(name)) is not None:
-                self._graph.value(unit, node, run)
-                self._graph.need(node, ("text", name))
-        return names is not None
-
     def _configured(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`dictConfig(...)` with a table whose classes and factories are written in it."""
         call = steps[0] if steps else None
-        if not _has_argument(call):
+        if not has_argument(call):
             return False
         relied: set[tuple[str, ...]] = set()
         tables = Texts(self._graph.purity, relied).values(module, unit, call.args[0])
@@ -358,10 +288,6 @@ class Strings:
             graph.reach(node, ("ext", known.top(name)))
         else:
             self.imported(module, unit, node, ref, name, rest)
-
-
-def _has_argument(step: Step | None) -> TypeGuard[ast.Call]:
-    return isinstance(step, ast.Call) and bool(step.args)
 
 
 def _names_its_classes(configuration: object) -> bool:

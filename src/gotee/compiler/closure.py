@@ -62,8 +62,8 @@ def slice_of(root: Path, module: str, function: str) -> Analysis:
 def analyse(program: Program, entries: list[Entry]) -> Analysis:
     """Build the graph, run the fixed point, check it, and emit. Raises CompileError."""
     graph = _graph_of(program, entries, set())
-    if graph.unsettled:
-        graph = _graph_of(program, entries, graph.unsettled)
+    if graph.stars.unsettled:
+        graph = _graph_of(program, entries, graph.stars.unsettled)
     roots: list[Node] = []
     for entry in entries:
         module = program.find(entry.module)

@@ -127,7 +127,7 @@ def _star(kept: Kept, module: Module, unit: Unit) -> list[str]:
         return ["*"] if everything or ("exec", module.name, unit.index) in kept else []
     table = kept.graph.resolver.table(target)
     names = sorted(name for name in _star_names(kept, module, unit))
-    if everything or kept.graph.loading.verbatim_star(target):
+    if everything or kept.graph.stars.verbatim(target):
         return ["*"] if names or everything else []
     if table.statements.exports is None:
         return ["*"] if names else []
@@ -146,7 +146,7 @@ def _loaded_by_star(kept: Kept, module: Module, unit: Unit) -> list[Imported]:
     """The modules that a star import loads besides its package, in order."""
     name, imported = unit.aliases[0]
     target = kept.graph.program.find(absolute(module, imported.level, imported.module)) if name == "*" else None
-    return [imported._replace(attr=inner) for inner in kept.graph.loading.loaded_by_star(target)] if target else []
+    return [imported._replace(attr=inner) for inner in kept.graph.stars.loaded(target)] if target else []
 
 
 def _targets(kept: Kept, module: Module, unit: Unit) -> list[Imported]:

@@ -89,6 +89,31 @@ class Facts(ABC):
                     found.append((event.module, table.statements.units[binder.unit], event.name))
         return found
 
+    def only_outside(self, event: Name) -> bool:
+        """Whether a global is a module outside of the program that an import binds."""
+        table = self._resolver.table(event.module)
+        binders = table.binders.get(event.name, [])
+        if event.name in table.late or event.name in table.written or not binders:
+            return False
+        return all(
+            binder.imported is not None
+            and binder.alias is not None
+            and binder.imported.attr in (None, "")
+            and not binder.imported.level
+            and self._resolver.program.find(known.top(binder.imported.module)) is None
+            for binder in binders
+        )
+
+    def constant(self, event: Name) -> bool:
+        """A global that holds one immutable value for ever: reading it touches nothing."""
+        table = self._resolver.table(event.module)
+        binders = table.binders.get(event.name, [])
+        changes = event.name in table.late or event.name in table.written
+        if len(binders) != 1 or changes or binders[0].imported is not None:
+            return False
+        node = table.statements.units[binders[0].unit].node
+        return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+
     def plain_name(self, module: Module, name: str) -> bool:
         """Whether a global is bound to plain built-in values only."""
         return self._known_plain(module, name, True)

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 from gotee.compiler import known
 from gotee.compiler.bystring import Strings
+from gotee.compiler.derived import decorated_outside, derives
 from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, NAMESPACE_WRITES, SOURCE_READERS, overridden
 from gotee.compiler.exposed import expose
 from gotee.compiler.externals import Externals
@@ -38,9 +39,9 @@ from gotee.compiler.names import Ref, Step, Uses
 from gotee.compiler.parameters import Parameters
 from gotee.compiler.program import Module, Program, absolute, parents
 from gotee.compiler.purity import Purity
-from gotee.compiler.reading import reading_ids
 from gotee.compiler.scopes import Imported, own_nodes
 from gotee.compiler.settle import settle
+from gotee.compiler.stars import Stars
 from gotee.compiler.statements import Unit
 
 Node = tuple[Any, ...]
@@ -64,7 +65,6 @@ class Graph:
     def __init__(self, program: Program, unsettled: Collection[str] = ()) -> None:
         self.program = program
         self.resolver = Resolver(program, unsettled)
-        self.unsettled: set[str] = set()  # modules whose `__all__` is a plain list that other code changes
         self.marks = Marks()
         self.purity = Purity(self.resolver, self.marks)
         self.host = HostOnly(self.resolver)
@@ -86,6 +86,7 @@ class Graph:
         self.externals = Externals(self)
         self.strings = Strings(self)
         self.loading = Loading(self)
+        self.stars = Stars(self)
         self.parameters = Parameters()
 
     # -- edges -------------------------------------------------------------------------------------------
@@ -128,26 +129,11 @@ class Graph:
         for node, called in self._tried:
             self.loading.trying(node, called.module, called.name)
         expose(self, self._valued)
-        self._brought_by_stars()
+        self.stars.brought(self._names)
         for node, target in self._constant_reads:
             if target in self.marks.stored or target[1] in self.marks.written:
                 self.reach(node, target)
         settle(self)
-
-    def _brought_by_stars(self) -> None:
-        """A name that nothing binds may come with a star import from a module whose names are computed."""
-        for _, owner, name in sorted(self._names):
-            module = self.program.modules[owner]
-            stars = self.resolver.stars_of(module) if self.resolver.table(module).stars else []
-            if not stars or self.resolver.binds(module, name) or known.is_builtin(name) or name[:2] == "__":
-                continue
-            for unit, target in stars:
-                if target.name in self.marks.written:
-                    node: Node = ("name", owner, name)
-                    is_import = self.resolver.table(module).statements.units[unit].is_import
-                    self.link(node, ("alias", owner, unit, "*") if is_import else ("unit", owner, unit))
-                    self.link(node, ("whole", target.name))
-                    self.reach(node, ("written", target.name))
 
     def _inside_package(self, module: Module) -> None:
         """A package used as an object leads to its modules too."""
@@ -182,54 +168,17 @@ class Graph:
         if reason is not None:
             self.host_only[node] = reason
         if isinstance(unit.node, ast.ClassDef):
-            self._derives(module, unit.node, node)
+            derives(self, module, unit.node, node)
         for name in unit.binds:
             self.reach(node, ALWAYS if name == "__path__" else self.name(module, name))
         if any(isinstance(child, (ast.Raise, ast.Assert)) for child in own_nodes([unit.node])):
             self.reach(node, ("exists", module.name))  # if the module is imported inside, it fails as it does outside
         starts = isinstance(unit.node, (*DEFINITIONS, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Expr)) and (
-            self.host.function_reason(module, unit) is not None or self._decorated_outside(module, unit)
+            self.host.function_reason(module, unit) is not None or decorated_outside(self, module, unit)
         )
         self.uses(module, unit, node, unit.uses, only_immediate_reach=starts)
         for target, name, _ in unit.includes:
             self.include(node, target, name)
-
-    def _derives(self, module: Module, definition: ast.ClassDef, node: Node) -> None:
-        """What asks a class outside of the program for its subclasses may find this one, and change it."""
-        if definition.bases:
-            self.classes[module.name].append(node)
-        else:
-            self.reach(("derived", "builtins.object"), node)
-        for base in definition.bases:
-            if (outside := self.purity.dotted(module, base)) is not None:
-                self.reach(node, ("derived", outside))
-                self.reach(("derived", outside), node)
-
-    def _decorated_outside(self, module: Module, unit: Unit) -> bool:
-        """A function handed to a third-party decorator: it is registered there, not run at import."""
-        for decorator in getattr(unit.node, "decorator_list", []):
-            for ref in unit.uses.refs:
-                if ref.node is decorator:
-                    for event in self._origins(module, ref):
-                        if not known.is_standard(event.dotted):
-                            return True
-        return False
-
-    def _origins(self, module: Module, ref: Ref) -> list[External]:
-        """The names outside of the program that a reference, or the variable that it names, comes from."""
-        found = []
-        for event in self.resolver.follow(module, ref):
-            if isinstance(event, External):
-                found.append(event)
-            elif isinstance(event, Name) and event.steps:
-                table = self.resolver.table(event.module)
-                for binder in table.binders.get(event.name, []):
-                    node = table.statements.units[binder.unit].node
-                    if binder.imported is None and isinstance(node, ast.Assign):
-                        for other in table.statements.units[binder.unit].uses.refs:
-                            events = self.resolver.follow(event.module, other)
-                            found += [inner for inner in events if isinstance(inner, External)]
-        return found
 
     def include(self, node: Node, target: str, name: str) -> None:
         module = self.program.find(target)
@@ -258,7 +207,7 @@ class Graph:
             else:
                 self.link(node, ("unit", module.name, binder.unit))
         for unit, target in self.resolver.stars_with(module, name):
-            self.loading.starred(module, unit, target, name, node)
+            self.stars.name(module, unit, target, name, node)
         for unit_number, outside in self.resolver.external_stars(module):
             if name not in table.binders or known.may_export(outside, name):
                 kind = "exec" if table.statements.units[unit_number].is_import else "unit"
@@ -295,7 +244,7 @@ class Graph:
             ):
                 self.value(unit, user, target)
             if use.name == "*":
-                self.loading.star_in_block(module, use.imported, user)
+                self.stars.in_block(module, use.imported, user)
         self.externals.frames(unit, quiet, uses)
         self.strings.methods(module, unit, quiet, uses)
         self._mentions(quiet, uses)
@@ -352,7 +301,7 @@ class Graph:
         if isinstance(event, Name):
             target = self.name(event.module, event.name)
             if event.name == "__all__":
-                self._exports(module, unit, ref, event)
+                self.stars.exports(module, unit, ref, event)
             self.parameters.note(module, unit, event, ref.store)
             self.marks.name(target, ref, event.last)
             if ref.store and event.last:
@@ -376,51 +325,15 @@ class Graph:
     def _load(self, node: Node, event: Name, target: Node) -> None:
         self.need(node, target)
         bound = self.resolver.binds(event.module, event.name) or event.name in self.resolver.table(event.module).late
-        if event.steps and self._only_outside(event):
+        if event.steps and self.purity.only_outside(event):
             self._constant_reads.append((node, target))  # what it leads to, `externals` knows
-        elif bound and (event.steps or not self._constant(event)):
+        elif bound and (event.steps or not self.purity.constant(event)):
             self.reach(node, target)
         else:
             self._constant_reads.append((node, target))
         for step in event.steps:
             if isinstance(step, str) and step in GLOBALS_ATTRIBUTES:
                 self.value(None, node, event.module)
-
-    def _exports(self, module: Module, unit: Unit, ref: Ref, event: Name) -> None:
-        """A use of `__all__`: one that may change it, other than by a statement that says what it becomes."""
-        statements = self.resolver.table(event.module).statements
-        said = module is event.module and event.steps == ("__iadd__",)
-        said = said or (isinstance(unit.node, ast.AugAssign) and unit.node.value is ref.node)
-        listed = getattr(unit.node, "name", "") == "__dir__"
-        if statements.exports is None or ref.reads or said or listed or event.module.name in self.unsettled:
-            return
-        if id(ref.node) not in reading_ids(unit.node):
-            self.unsettled.add(event.module.name)
-
-    def _only_outside(self, event: Name) -> bool:
-        """Whether a global is a module outside of the program that an import binds."""
-        table = self.resolver.table(event.module)
-        binders = table.binders.get(event.name, [])
-        if event.name in table.late or event.name in table.written or not binders:
-            return False
-        return all(
-            binder.imported is not None
-            and binder.alias is not None
-            and binder.imported.attr in (None, "")
-            and not binder.imported.level
-            and self.program.find(known.top(binder.imported.module)) is None
-            for binder in binders
-        )
-
-    def _constant(self, event: Name) -> bool:
-        """A global that holds one immutable value for ever: reading it touches nothing."""
-        table = self.resolver.table(event.module)
-        binders = table.binders.get(event.name, [])
-        changes = event.name in table.late or event.name in table.written
-        if len(binders) != 1 or changes or binders[0].imported is not None:
-            return False
-        node = table.statements.units[binders[0].unit].node
-        return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
 
     def value(self, unit: Unit | None, node: Node, module: Module) -> None:
         """A module used as an object: any of its names may be read or written."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gotee.compiler import known
 from gotee.compiler.imports import External, Missing, Name
 from gotee.compiler.names import Ref
-from gotee.compiler.program import Module, absolute, imported_names, parents
+from gotee.compiler.program import Module, absolute, parents
 from gotee.compiler.scopes import Imported
 from gotee.compiler.statements import Unit
 
@@ -27,49 +27,6 @@ class Loading:
         self._graph = graph
         self.by_name: dict[tuple[str, int], list[str]] = defaultdict(list)  # statements -> what they import by name
 
-    def starred(self, module: Module, unit: int, target: Module, name: str, node: Node) -> None:
-        if not self._graph.resolver.table(module).statements.units[unit].is_import:
-            self._graph.link(node, ("unit", module.name, unit))
-            self._graph.link(node, self._graph.name(target, name))
-            return
-        execution: Node = ("exec", module.name, unit)
-        star: Node = ("alias", module.name, unit, name)
-        self._graph.star_names[module.name, unit].append(name)
-        self._graph.link(node, star)
-        self._graph.need(star, execution)
-        if self.verbatim_star(target):
-            exports = self._graph.resolver.table(target).statements.exports
-            listed = exports is not None and not self._graph.resolver.table(target).statements.computed_exports
-            if not listed:
-                self._graph.need(star, ("whole", target.name))
-            for each in ("__all__", "__getattr__", *sorted((exports or ()) if listed else ())):
-                if self._graph.resolver.binds(target, each):
-                    self._graph.need(star, self._graph.name(target, each))
-        inner = self._graph.program.find(f"{target.name}.{name}") if target.package else None
-        if inner is not None:
-            self._graph.need(star, ("exists", inner.name))
-            self._graph.reach(star, ("active", inner.name))
-        self._graph.link(star, self._graph.name(target, name))
-
-    def verbatim_star(self, target: Module) -> bool:
-        """Whether `from target import *` has to stay as it is because its names are not known."""
-        statements = self._graph.resolver.table(target).statements
-        if statements.computed_exports:
-            return True
-        if statements.exports is None:
-            return False  # binds the kept public names, which are some of those that it would bind
-        return any(not self._certain(target, name) for name in statements.exports)
-
-    def _certain(self, module: Module, name: str) -> bool:
-        table = self._graph.resolver.table(module)
-        units = [table.statements.units[binder.unit] for binder in table.binders.get(name, [])]
-        if any(name in unit.deletes for unit in units):
-            return False
-        simple = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
-        return any(isinstance(unit.node, simple) or unit.is_import for unit in units) or (
-            not units and self._graph.resolver.binds(module, name)
-        )
-
     def statement(self, module: Module, unit: Unit) -> None:
         execution: Node = ("exec", module.name, unit.index)
         self._graph.need(execution, ("exists", module.name))
@@ -77,7 +34,7 @@ class Loading:
         for number, (name, imported) in enumerate(unit.aliases):
             self.loads(module, imported, execution, ("load", module.name, unit.index))
             if name == "*":
-                self._star(module, unit, imported, execution)
+                self._graph.stars.statement(module, unit, imported, execution)
                 continue
             alias: Node = ("alias", module.name, unit.index, number)
             self._graph.need(alias, execution)
@@ -90,53 +47,6 @@ class Loading:
             self._graph.name(module, name)
         for target, name, _ in unit.includes:
             self._graph.include(execution, target, name)
-
-    def _star(self, module: Module, unit: Unit, imported: Imported, execution: Node) -> None:
-        """Under `whole`, a star import brings every name."""
-        target = self._graph.program.find(absolute(module, imported.level, imported.module))
-        everything: Node = ("alias", module.name, unit.index, "*")
-        self._graph.need(("whole", module.name), everything)
-        self._graph.need(everything, execution)
-        if target is None:
-            return
-        for inner in self.loaded_by_star(target):
-            self.loads(module, imported._replace(attr=inner), execution, ("load", module.name, unit.index))
-            if self._graph.resolver.table(target).statements.computed_exports:
-                self._graph.need(execution, everything)  # only its `__all__` tells which it loads
-        exports = self._graph.resolver.table(target).statements.exports
-        if exports is None:
-            self._graph.link(everything, ("whole", target.name))
-            return
-        for name in sorted({"__all__", *exports}):
-            self.starred(module, unit.index, target, name, everything)
-
-    def loaded_by_star(self, target: Module) -> list[str]:
-        """The modules that `from package import *` loads: `__all__` names them, and nothing else binds them."""
-        if not target.package:
-            return []
-        statements = self._graph.resolver.table(target).statements
-        names = list(statements.exports or ())
-        if statements.computed_exports:
-            loaded = imported_names(target)
-            below = [module.name for module in self._graph.program.below(target.name) if module.name not in loaded]
-            names = [name for name in (each.removeprefix(f"{target.name}.") for each in below) if "." not in name]
-        inner = [name for name in names if self._graph.program.find(f"{target.name}.{name}") is not None]
-        return [name for name in inner if not self._certain(target, name)]
-
-    def star_in_block(self, module: Module, imported: Imported, node: Node) -> None:
-        """A star import under `if` or `try` stays as it is: names that `__all__` lists must be there."""
-        target = self._graph.program.find(absolute(module, imported.level, imported.module))
-        if target is None:
-            return
-        for inner in self.loaded_by_star(target):
-            self.loads(module, imported._replace(attr=inner), node, node)
-        statements = self._graph.resolver.table(target).statements
-        if self.verbatim_star(target):
-            self._graph.link(node, ("whole", target.name))
-        if statements.exports is None:
-            self._graph.need(("whole", module.name), ("whole", target.name))
-        for name in sorted({"__all__", *statements.exports} if statements.exports is not None else ()):
-            self._graph.link(node, self._graph.name(target, name))
 
     def bound(self, module: Module, imported: Imported, node: Node) -> None:
         for event in self._graph.resolver.imported(module, imported, (), set()):
