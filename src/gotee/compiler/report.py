@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import gotee
+from gotee.compiled import FILES, INSIDE
 from gotee.compiler.calls import secured_calls
 from gotee.compiler.closure import Analysis
 from gotee.compiler.interface import functions_of
 from gotee.compiler.program import Module
 from gotee.compiler.reasons import why, why_not
 from gotee.compiler.statements import Unit
+from gotee.errors import ImageError
 from gotee.image import wheels
 from gotee.image.build import ROOMS, STANDARD, Built
 from gotee.image.manifest import NATIVE, SOURCE
@@ -163,6 +165,12 @@ def _lines_of(place: str | Path) -> int:
 def _own_lines() -> dict[str, int]:
     folder = Path(gotee.__file__).parent
     found = {}
+    for module in (name for file in INSIDE for name in FILES[file]):
+        source = folder.parent.joinpath(*module.split(".")).with_suffix(".pyx")
+        if not source.is_file():
+            raise ImageError(
+                f"the source {source} of a compiled module is missing, so it cannot be counted: reinstall gotee"
+            )
     for room in ROOMS:
         path = folder / room
         files = (
