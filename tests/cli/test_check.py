@@ -171,6 +171,7 @@ def test_long_chains_are_read_or_refused_in_a_sentence(capsys: Capture, tmp_path
     ("name", "told"),
     [
         ("gain", "the name gain is bound in no module of the program; did you mean main?"),
+        ("app", "app is a module; name what it holds: app:NAME\n"),
         ("ap:f", "the program has no module ap; did you mean app?"),
         ("app:mains", "the module app binds no mains; did you mean main?"),
         ("app:xyz", "the module app binds no xyz\n"),
@@ -187,6 +188,13 @@ def test_why_suggests_the_name_that_was_meant(capsys: Capture, tmp_path: Path, n
 )
 def test_the_examples_are_clean(gotee: Gotee, name: str) -> None:
     assert gotee("check", ROOT / "examples" / name).stdout == "0 errors, 0 warnings\n"
+
+
+def test_what_has_no_annotation_is_told_apart(gotee: Gotee, tmp_path: Path) -> None:
+    source = "from gotee import *\ndef f(x):\n    return x\n" + MAIN + GUARD
+    (tmp_path / "app.py").write_text(source)
+    assert "takes any type that can cross: x\n   gives any type that can cross\n" in gotee("interface", "app.py").stdout
+    assert "the entry f has no annotation for x, its result:" in gotee("check", "app.py").stdout
 
 
 def test_interface_states_the_public_api(gotee: Gotee, tmp_path: Path) -> None:

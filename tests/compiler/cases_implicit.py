@@ -209,6 +209,26 @@ def planted(): pass
 === ops.py
 for name in ("add", "sub"): globals()["op_" + name] = lambda: name
 """,
+    "a_method_of_a_local_imports_in_a_try": """
+=== main.py
+from loader import Loader
+def entry():
+    loader = Loader()
+    try:
+        return loader.load()
+    except KeyError as error:
+        return str(error)
+=== loader.py
+class Loader:
+    def load(self):
+        import plug
+        return plug.f()
+=== plug.py
+KNOWN = {}
+KNOWN["a"]["b"] = 1
+def f(): return 1
+def planted(): return 1
+""",
     "whether_some_module_is_there": """
 === main.py
 import importlib.util, sys

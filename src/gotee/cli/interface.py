@@ -67,7 +67,10 @@ def _print(number: int, function: Function) -> None:
         print(f"   {function.summary}")
     if function.channels:
         print(f"   channels of the host: {', '.join(function.channels)}")
-    if function.unannotated:
-        print(f"   takes any type that can cross: {', '.join(function.unannotated)}")
+    taken = [name for name in function.unannotated if name != "return"]
+    if taken:
+        print(f"   takes any type that can cross: {', '.join(taken)}")
+    if "return" in function.unannotated:
+        print("   gives any type that can cross")
     if not function.known:
         print("   a function of a package or of the standard library: see its documentation")

@@ -110,6 +110,7 @@ class Chains(ABC):
             self._body.calls_parameter = self._body.calls_parameter or name.id in self._body.parameters
         for position, step in enumerate(steps[1:], 1):
             if isinstance(step, ast.Call) and isinstance(before := steps[position - 1], str):
+                self.uses.tries = self.uses.tries or (self._guarded and not meanings)
                 self._body.methods.append((before, step, self._is_channel(name.id)))
 
     def _dispatches(self, name: str, steps: tuple[Step, ...]) -> bool:

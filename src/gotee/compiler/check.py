@@ -86,7 +86,7 @@ def _entries(analysis: Analysis) -> Iterator[Finding]:
         if function.unannotated and function.module in modules:
             module = modules[function.module]
             node = next((n for n in ast.walk(module.tree) if getattr(n, "name", None) == function.name), module.tree)
-            missing = ", ".join(function.unannotated)
+            missing = ", ".join("its result" if name == "return" else name for name in function.unannotated)
             yield found(
                 module,
                 _head(node),

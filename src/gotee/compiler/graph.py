@@ -309,7 +309,7 @@ class Graph:
                 self.reach(target, node)  # what is read there later may be what this puts there
                 return
             self._load(node, event, target)
-            if ref.guarded and any(isinstance(step, ast.Call) for step in event.steps):
+            if (ref.guarded or unit.uses.tries) and any(isinstance(step, ast.Call) for step in event.steps):
                 self._tried.append((node, event))
         elif isinstance(event, Value):
             self.value(unit, node, event.module)

@@ -53,6 +53,7 @@ class Uses:
     late: list[tuple[str, Imported]] = field(default_factory=list)  # `global np; import numpy as np`
     mentions: set[str] = field(default_factory=set)  # attribute names and short strings
     sets: set[str] = field(default_factory=set)  # attributes that it sets; "*" if some name is computed
+    tries: bool = False  # whether it calls a method of an object that it holds in a `try`
     bodies: list[Body] = field(default_factory=list)
     frames: list[tuple[ast.expr, tuple[Step, ...]]] = field(default_factory=list)  # chains of locals that name a frame
 

@@ -42,6 +42,8 @@ def find(analysis: Analysis, name: str) -> tuple[str, str]:
     found = [each for each in modules if wanted in table(modules[each]).binders]
     if main in found:
         return main, wanted
+    if not found and wanted in modules:
+        raise UsageError(f"{wanted} is a module; name what it holds: {wanted}:NAME")
     if not found:
         every = {each for module in modules for each in table(modules[module]).binders}
         raise UsageError(f"the name {wanted} is bound in no module of the program{_meant(wanted, every)}")
