@@ -229,6 +229,48 @@ KNOWN["a"]["b"] = 1
 def f(): return 1
 def planted(): return 1
 """,
+    "an_import_of_two_modules_of_which_one_is_used": """
+=== main.py
+from pkg import used, registers
+import pkg.inner, reg
+def entry(): return used.f(), reg.R, pkg.inner.first.V
+=== pkg/__init__.py
+def planted(): pass
+=== pkg/used.py
+def f(): return 1
+=== pkg/registers.py
+import reg
+reg.R.append("registers")
+def planted(): pass
+=== pkg/inner/__init__.py
+from . import (
+    first,
+    second,
+)
+=== pkg/inner/first.py
+V = 1
+=== pkg/inner/second.py
+import reg
+reg.R.append("second")
+def planted(): pass
+=== reg.py
+R = []
+""",
+    "an_import_of_a_function_that_hides_its_module": """
+=== main.py
+from pkg import used, thing
+def entry(): return used.f()
+=== pkg/__init__.py
+from .thing import thing
+from . import used
+LOG = []
+=== pkg/used.py
+def f():
+    import pkg
+    return callable(pkg.thing)
+=== pkg/thing.py
+def thing(): return 1
+""",
     "whether_some_module_is_there": """
 === main.py
 import importlib.util, sys

@@ -93,7 +93,8 @@ def _import(kept: Kept, module: Module, unit: Unit, text: _Text) -> None:
             parts.append(f"import {_alias(alias)}" if stays else _loading(kept, module, imported))
         new = "; ".join(parts)
     else:
-        loads = [_loading(kept, module, imported) for imported in _loaded_by_star(kept, module, unit)]
+        inner = [*_loaded_by_name(kept, module, unit, wanted), *_loaded_by_star(kept, module, unit)]
+        loads = [_loading(kept, module, imported) for imported in inner]
         new = "; ".join([*loads, f"from {'.' * node.level}{node.module or ''} import {', '.join(wanted)}"])
     text.replace(*_span(node), new)
 
@@ -140,6 +141,32 @@ def _star_names(kept: Kept, module: Module, unit: Unit) -> list[str]:
         for name in kept.graph.star_names[module.name, unit.index]
         if ("alias", module.name, unit.index, name) in kept
     ]
+
+
+def _loaded_by_name(kept: Kept, module: Module, unit: Unit, wanted: list[str]) -> list[Imported]:
+    """The modules that `from package import a, b` loads, in order, if one of them is loaded though its name goes."""
+    assert isinstance(unit.node, ast.ImportFrom)
+    loaded, dropped = [], False
+    for alias, (_, imported) in zip(unit.node.names, unit.aliases, strict=True):
+        package = kept.graph.program.find(absolute(module, imported.level, imported.module))
+        inner = f"{package.name}.{imported.attr}" if package is not None else ""
+        if package is None or kept.graph.program.find(inner) is None or ("exists", inner) not in kept:
+            continue
+        if not _bound_to_other(kept, package, str(imported.attr)):
+            loaded.append(imported)
+            dropped = dropped or _alias(alias) not in wanted
+    return loaded if dropped else []
+
+
+def _bound_to_other(kept: Kept, package: Module, name: str) -> bool:
+    """Whether a package binds a name itself, other than to its module of that name."""
+    for binder in kept.graph.resolver.table(package).binders.get(name, []):
+        if binder.imported is None:
+            return True
+        level, source, attr, _ = binder.imported
+        if f"{absolute(package, level, source)}.{attr}" != f"{package.name}.{name}":
+            return True
+    return False
 
 
 def _loaded_by_star(kept: Kept, module: Module, unit: Unit) -> list[Imported]:

@@ -58,9 +58,10 @@ class Stars:
             return True
         if statements.exports is None:
             return False  # binds the kept public names, which are some of those that it would bind
-        return any(not self._certain(target, name) for name in statements.exports)
+        return any(not self.certain(target, name) for name in statements.exports)
 
-    def _certain(self, module: Module, name: str) -> bool:
+    def certain(self, module: Module, name: str) -> bool:
+        """Whether a module surely binds a name by itself."""
         table = self._graph.resolver.table(module)
         units = [table.statements.units[binder.unit] for binder in table.binders.get(name, [])]
         if any(name in unit.deletes for unit in units):
@@ -102,7 +103,7 @@ class Stars:
             below = [module.name for module in self._graph.program.below(target.name) if module.name not in loaded]
             names = [name for name in (each.removeprefix(f"{target.name}.") for each in below) if "." not in name]
         inner = [name for name in names if self._graph.program.find(f"{target.name}.{name}") is not None]
-        return [name for name in inner if not self._certain(target, name)]
+        return [name for name in inner if not self.certain(target, name)]
 
     def in_block(self, module: Module, imported: Imported, node: Node) -> None:
         """A star import under `if` or `try` stays as it is: names that `__all__` lists must be there."""
