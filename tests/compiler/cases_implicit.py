@@ -271,6 +271,32 @@ def f():
 === pkg/thing.py
 def thing(): return 1
 """,
+    "what_a_function_imports_imports_in_its_turn": """
+=== main.py
+def call():
+    from outer import f
+    return f()
+def entry():
+    import reg
+    return reg.LOG, call(), reg.LOG
+=== outer.py
+import inner as unused
+def f(): return 2
+def planted(): pass
+=== inner.py
+import innermost
+from reg import LOG
+LOG.append("inner")
+def planted(): pass
+=== innermost.py
+from reg import LOG
+LOG.append("innermost")
+=== unrelated.py
+from reg import LOG
+LOG.append("unrelated")
+=== reg.py
+LOG = []
+""",
     "whether_some_module_is_there": """
 === main.py
 import importlib.util, sys

@@ -32,7 +32,10 @@ class Fixpoint:
         self.kept: dict[Node, Why] = {}
         self.touching: dict[Node, Node] = {}  # and what kept node it was that they touch
         self.wanted_host_only: list[tuple[Node, Node]] = []
-        self.live = _live_modules(graph, [str(root[1]) for root in roots if root[0] != "ext"])
+        self.live: set[str] = set()
+        self._looked: set[Node] = set()
+        for name in (graph.program.main.name, *(str(root[1]) for root in roots if root[0] != "ext")):
+            self.live |= _live_modules(graph, name, self._looked)
         self._circular = _circular_modules(graph)
         self._work: deque[tuple[bool, Node]] = deque()
         self._waiting: dict[str, list[tuple[Node, Node]]] = defaultdict(list)
@@ -138,23 +141,24 @@ class Fixpoint:
     def _becomes_live(self, module: str) -> None:
         if module in self.live:
             return
-        self.live.add(module)
-        for node, target in self._waiting.pop(module, []):
-            self._keep_when_live(node, target)
+        new = {module} | _live_modules(self.graph, module, self._looked)  # with what it imports in its turn
+        self.live |= new
+        for name in sorted(new):
+            for node, target in self._waiting.pop(name, []):
+                self._keep_when_live(node, target)
 
 
-def _live_modules(graph: Graph, roots: list[str]) -> set[str]:
-    """The modules that importing the main module may import: by import statements and by functions that run then."""
+def _live_modules(graph: Graph, start: str, seen: set[Node]) -> set[str]:
+    """What importing a module may import, by import statements and by functions that run then; not what was seen."""
     live: set[str] = set()
-    seen: set[Node] = set()
-    stack: list[Node] = [("exists", graph.program.main.name), *(("exists", root) for root in roots)]
+    stack: list[Node] = [("exists", start)]
     while stack:
         node = stack.pop()
         if node in seen:
             continue
         seen.add(node)
         stack += graph.needs.get(node, ())
-        if node[0] != "exists" or node[1] in live:
+        if node[0] != "exists":
             continue
         live.add(node[1])
         module = graph.program.modules[node[1]]
