@@ -173,6 +173,20 @@ __all__ = ["fy"]
 def fy(): return 2
 def planted(): pass
 """,
+    "all_is_computed_from_others": """
+=== main.py
+from lib import *
+def entry(): return fx()
+=== lib/__init__.py
+import sys
+from .x import *
+def join(lists): return [name for names in lists for name in names]
+__all__ = join(sys.modules["lib." + name].__all__ for name in ("x",))
+=== lib/x.py
+__all__ = ["fx"]
+def fx(): return 1
+def planted(): pass
+""",
     "the_standard_library_finds_the_program_s_module": """
 === main.py
 import secrets

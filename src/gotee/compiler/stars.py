@@ -139,9 +139,17 @@ class Stars:
         """A use of `__all__`: one that may change it, other than by a statement that says what it becomes."""
         statements = self._graph.resolver.table(event.module).statements
         said = module is event.module and event.steps == ("__iadd__",)
-        said = said or (isinstance(unit.node, ast.AugAssign) and unit.node.value is ref.node)
+        said = said or _computes_all(unit.node, ref.node)
         listed = getattr(unit.node, "name", "") == "__dir__"
         if statements.exports is None or ref.reads or said or listed or event.module.name in self.unsettled:
             return
         if id(ref.node) not in reading_ids(unit.node):
             self.unsettled.add(event.module.name)
+
+
+def _computes_all(node: ast.AST, used: ast.AST) -> bool:
+    """Whether a statement computes a module's own `__all__` out of what another one lists."""
+    if isinstance(node, ast.AugAssign):
+        return isinstance(node.target, ast.Name) and node.target.id == "__all__"
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [getattr(target, "id", "") for target in targets] == ["__all__"] and getattr(node, "value", None) is not used
