@@ -79,4 +79,9 @@ if not worlds.inside():  # modules of a program that says `import gotee` may use
 
     install_for_main()
     del install_for_main
+    if "GOTEE_IMAGE" in os.environ:
+        from gotee.host import ahead
+
+        ahead.prepare()
+        del ahead
 del worlds

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from gotee.errors import UsageError
-from gotee.platform.required import required
+from gotee.platform.required import SERVICE, required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Config(NamedTuple):
     stats: bool = False
     trace: str | None = None
     debug: bool = False
-    platform: str = "/run/gotee/platform.sock"
+    platform: str = SERVICE
 
 
 DEFAULT: Final = Config()

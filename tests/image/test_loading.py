@@ -13,9 +13,9 @@ import pytest
 from gotee.errors import ImageError
 from gotee.image import load as loading_module
 from gotee.image import sigstruct
+from gotee.image import stamps as stamping
 from gotee.image.build import Built
 from gotee.image.load import Loaded, load
-from gotee.image.manifest import Listed
 from gotee.image.sign import for_development, signed, unsigned
 
 
@@ -66,7 +66,7 @@ def test_what_is_never_loaded_is_compared_again_only_when_it_has_changed(
     shutil.copyfile(built.places[source.path], copy)
     before = copy.stat()
     places = {**built.places, source.path: str(copy)}
-    monkeypatch.setattr(loading_module, "_SETTLED", 0)
+    monkeypatch.setattr(stamping, "_SETTLED", 0)
     compared: list[str] = []
     real = loading_module._compare
 
@@ -107,7 +107,7 @@ def remembered(
     copy = tmp_path / "archive"
     shutil.copyfile(built.places[REST_FILE], copy)
     places = {**built.places, REST_FILE: str(copy)}
-    monkeypatch.setattr(loading_module, "_SETTLED", 0)
+    monkeypatch.setattr(stamping, "_SETTLED", 0)
 
     def verified(stamps: dict[str, str]) -> loading_module.Loading:
         loading = loading_module.Loading(built.stream, signature, places, recall=lambda _: stamps)
@@ -159,8 +159,7 @@ def test_an_enclave_asks_only_for_files_of_its_image(remembered: tuple[loading_m
 def test_a_file_that_was_changed_just_now_is_compared_the_next_time_too(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"new")
-    listed = Listed("/standard/file", 3, "", "source")
-    assert loading_module._stamp(listed, str(file)) is None
+    assert stamping.stamp("", os.stat(file)) is None
 
 
 def test_a_signature_of_another_image_is_refused(built: Built) -> None:

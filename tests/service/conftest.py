@@ -134,6 +134,7 @@ def installation() -> Iterator[Settings]:
         user=60706 + slot,
         enclave_uids=(first, first + 15),
         enclaves_per_user=4,
+        kept=0,  # test_kept says what the one that is kept does
         patience=3,
     )
     file = folder / "platform.toml"

@@ -20,6 +20,7 @@ from gotee.errors import EnclaveLost, ImageError, UsageError
 from gotee.host import service as client
 from gotee.host.service_status import connect, look
 from gotee.host.start import Image
+from gotee.image.memory import memory
 from gotee.platform.service import wire
 from gotee.platform.service.settings import Settings, require_safe
 from gotee.platform.service.visits import BURST, RATE, Owners, Visits
@@ -335,7 +336,7 @@ def test_hostile_clients_are_refused_and_others_served(service: Service, image: 
     path = service.settings.socket
     pipe, other = os.pipe()
     plain = os.memfd_create("unsealed", os.MFD_ALLOW_SEALING)
-    sealed = client._sealed(b"no image")
+    sealed = memory("test", b"no image")
     near, far = socket.socketpair()
     datagram = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     hello = json.dumps({"gotee": 1, "link": 1}).encode()

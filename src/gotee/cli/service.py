@@ -101,6 +101,7 @@ def status(options: argparse.Namespace) -> int:
         print(f"running    {f'on {found.socket}' if found.running else 'no'}")
         if found.running:
             print(f"enclaves   {found.enclaves}, {found.yours} of them of this user")
+            print(f"kept       {found.kept or 'no'} interpreter that waits for the next enclave")
         if found.problem:
             print(f"problem    {found.problem}")
     return 1 if found.problem else 0

@@ -25,8 +25,10 @@ else:
     _Loader = object  # importlib.abc cannot be imported yet
 
 # The real ones: modules of the program get others (gotee.enclave.system).
-_pread, _kernel_read, _kernel_write, _exit = posix.pread, posix.read, posix.write, posix._exit
+_pread, _kernel_read, _exit = posix.pread, posix.read, posix._exit
 PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
+if TYPE_CHECKING:
+    Natives = dict[str, tuple[int, tuple[int, ...]]]
 
 
 def index_of(text: str, offset: int) -> dict[str, tuple[int, int]]:
@@ -74,30 +76,39 @@ class Importer(_Loader):
 
     Parts are named `module NAME PATH` and `package NAME PATH` (bytecode), `file PATH`, and `source PATH`, each PATH
     being that inside; `natives` maps the names of extension modules, and the paths of other native files of
-    distributions, to sealed files. `archives` are opened when something is looked for that the blocks do not have.
-    `require` has a descriptor's memory filled and sealed, if it is not yet.
+    distributions, to sealed files. More may come with the image.
     """
 
     trusted_world = True  # gotee.runtime.worlds asks its own loader
 
-    def __init__(
-        self,
-        blocks: Sequence[Block],
-        archives: Sequence[int],
-        natives: dict[str, tuple[int, tuple[int, ...]]],
-        require: Callable[[int], None],
-    ) -> None:
+    def __init__(self, blocks: Sequence[Block], natives: Natives) -> None:
         self._code: dict[str, tuple[Block, str, str, bool]] = {}
         self._files: dict[str, tuple[Block, str]] = {}
         self._folders: dict[str, str] = {}
-        self.pages = blocks[0]
-        self._natives = natives
+        self.pages: Block  # the image's own, once it is there
+        self._natives: Natives = {}
         self._open: set[int] = set()
-        self._archives = archives
-        self._require = require
+        self._archives: Sequence[int] = ()
+        self._require: Callable[[int], None] = _filled
         self.afterwards: dict[str, Callable[[], None]] = {}  # what completes a module, right behind its import
         for block in blocks:
             self._add(block)
+        self._add_natives(natives)
+
+    def extend(self, pages: Block, archives: Sequence[int], natives: Natives, require: Callable[[int], None]) -> None:
+        """Find what an image has beside what is there already.
+
+        `archives` are opened when something is looked for that the blocks do not have. `require` has a descriptor's
+        memory filled and sealed, if it is not yet.
+        """
+        self.pages = pages
+        self._add(pages)
+        self._add_natives(natives)
+        self._archives = archives
+        self._require = require
+
+    def _add_natives(self, natives: Natives) -> None:
+        self._natives.update(natives)
         for name in natives:
             if name[0] == "/":
                 continue
@@ -347,52 +358,48 @@ class _Native(ExtensionFileLoader):
 
 
 def start(argv: Sequence[str]) -> None:
-    """Begin: PAGES ARCHIVES NATIVES LINK KIND PLATFORM GATE.
+    """Begin: GROUND ARCHIVES NATIVES GATE IMAGE.
 
-    KIND is debug or release; the others are descriptors, `-` for none, `,` between them. PLATFORM is where to ask.
-    At GATE it waits: what is not in the pages may still be being verified. Archives and natives are in the order of the
-    part `loading`, which is measured: `+` for those that are there behind the gate, the modules (`,` between them) or
-    the path of a library, and the places of what they are linked to. All others are asked for before they are used.
+    All are descriptors, `-` for none, `,` between them: what every enclave of this base begins with, and
+    nothing of a program. At GATE it waits until these are verified, imports gotee's own rooms, and is handed an image
+    (see gotee.enclave.handed). It can be handed one only: it serves it and ends. IMAGE are the first and the last of
+    the image's descriptors, if it has them already.
     """
     gc.disable()  # until the program's own code: what is imported until then stays
-    pages = Block(int(argv[0]))
-    gate = int(argv[6])
+    gate = int(argv[3])
     archives, opened = numbers(argv[1]), numbers(argv[2])
-    natives, later = {}, dict(zip((*archives, *opened), range(len(archives) + len(opened)), strict=True))
-    first: list[int] = []
-    for line, number in zip(pages.read("loading").decode().splitlines(), (*archives, *opened), strict=True):
-        modules, _, needs = line.lstrip("+").partition(" ")
-        if line[0] == "+":
-            first.append(number)
-            del later[number]
-        if modules != "-":
-            found = (number, tuple([opened[int(place)] for place in needs.split()]))
-            natives.update(dict.fromkeys([modules] if modules[0] == "/" else modules.split(","), found))
-    platform = int(argv[5])
-
-    def require(number: int) -> None:
-        place = later.pop(number, None)
-        if place is not None:
-            _fill(platform, place)
-
+    files = (*archives, *opened)
+    lines = Block(int(argv[0])).read("loading").decode().splitlines()
     wait_at(gate)
-    blocks = [pages, *(Block(number) for number in archives if number in first)]
-    Importer(blocks, [number for number in archives if number not in first], natives, require).install()
+    importer = Importer([Block(number) for number in archives], modules_of(lines, files, opened))
+    importer.install()
     from gotee.enclave.main import main
 
-    sealed = [int(argv[0]), *archives, *opened]
-    main(pages, tuple(numbers(argv[3])), sealed, platform, gate, argv[4] == "debug")
+    first, last = numbers(argv[4]) or (0, -1)
+    main(importer, (int(argv[0]), *files), gate, range(first, last + 1))
 
 
-def _fill(platform: int, place: int) -> None:
-    """Have the platform verify a file of the image, or end: the program must not go on without it."""
-    _kernel_write(platform, b"F" + place.to_bytes(4, "little"))
-    if _kernel_read(platform, 64) != b"\0":
-        _exit(1)
+def modules_of(lines: Iterable[str], files: Iterable[int], natives: Sequence[int]) -> Natives:
+    """The extension modules of a part `loading`, which is measured: one line a file, archives first, natives then.
+
+    A line is `+` for a file that gotee's own rooms load, the modules in it (`,` between them), the path of a library or
+    `-`, and the places among the natives of what it is linked to.
+    """
+    found: Natives = {}
+    for line, number in zip(lines, files, strict=True):
+        modules, _, needs = line.lstrip("+").partition(" ")
+        if modules != "-":
+            loaded = (number, tuple([natives[int(place)] for place in needs.split()]))
+            found.update(dict.fromkeys([modules] if modules[0] == "/" else modules.split(","), loaded))
+    return found
+
+
+def _filled(number: int) -> None:
+    """What an enclave begins with is there."""
 
 
 def wait_at(gate: int) -> None:
-    """Go on when the platform says that the next part of the image is verified; end if it never will."""
+    """Go on when the platform says that the next part is verified; end if it never will."""
     if not _kernel_read(gate, 1):
         _exit(1)
 

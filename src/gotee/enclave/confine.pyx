@@ -15,6 +15,8 @@ cdef extern from *:
     """
     #include <errno.h>
     #include <sched.h>
+    #include <string.h>
+    #include <sys/socket.h>
     #include <signal.h>
     #include <stdint.h>
     #include <sys/mman.h>
@@ -38,6 +40,35 @@ cdef extern from *:
     struct gotee_attributes { uint64_t set, clear, propagation, user; };
     struct gotee_filter { unsigned short length; const void *program; };
     struct gotee_cap_header { uint32_t version; int pid; };
+
+    /* One packet with its descriptors, at most GOTEE_MOST; one that has more, or is longer, is none. */
+    #define GOTEE_MOST 253  /* of the kernel */
+    static ssize_t gotee_receive(int number, char *data, size_t most, int *found, int *count)
+    {
+        union { char room[CMSG_SPACE(GOTEE_MOST * sizeof(int))]; struct cmsghdr align; } rights;
+        struct iovec piece = { data, most };
+        struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1,
+                                  .msg_control = rights.room, .msg_controllen = sizeof(rights.room) };
+        ssize_t got;
+        *count = 0;
+        do got = recvmsg(number, &message, MSG_CMSG_CLOEXEC); while (got < 0 && errno == EINTR);
+        if (got < 0)
+            return got;
+        for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
+            size_t bytes = head->cmsg_len - CMSG_LEN(0);
+            if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+                continue;
+            if (*count + bytes / sizeof(int) > GOTEE_MOST)
+                break;
+            memcpy(found + *count, CMSG_DATA(head), bytes);
+            *count += (int) (bytes / sizeof(int));
+        }
+        if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+            errno = EMSGSIZE;
+            return -1;
+        }
+        return got;
+    }
     """
     enum:
         SYS_seccomp
@@ -54,6 +85,7 @@ cdef extern from *:
         PROT_WRITE
         MAP_SHARED
         MADV_DONTFORK
+        GOTEE_MOST
     struct gotee_landlock:
         uint64_t fs
         uint64_t net
@@ -91,6 +123,7 @@ cdef extern from *:
     int c_madvise "madvise"(void *address, size_t length, int advice) nogil
     int c_ftruncate "ftruncate"(int descriptor, long length) nogil
     int c_close "close"(int descriptor) nogil
+    Py_ssize_t gotee_receive(int number, char *data, size_t most, int *found, int *count) nogil
     void *MAP_FAILED
 
 cdef enum:
@@ -296,3 +329,22 @@ def secret_memory(size_t size):
         c_close(descriptor)
     c_madvise(place, size, MADV_DONTFORK)
     return PyMemoryView_FromMemory(<char *> place, <Py_ssize_t> size, PyBUF_WRITE)
+
+
+# -- what is handed over --------------------------------------------------------------------------------
+
+
+def receive(int number, size_t most):
+    """One packet of a socket, at most so many bytes, and the descriptors that came with it, which close at exec.
+
+    Empty if nobody sends any more. The sandbox refuses this once it is complete.
+    """
+    cdef int found[GOTEE_MOST]
+    cdef int count
+    cdef Py_ssize_t got
+    cdef bytearray data = bytearray(most)
+    cdef char *place = data
+    with nogil:
+        got = gotee_receive(number, place, most, found, &count)
+    checked(got)
+    return bytes(data[:got]), [found[at] for at in range(count)]

@@ -1,4 +1,4 @@
-"""The layers of the sandbox above its floor, one function each. Enclave world; `sandbox.enter` calls them in order.
+"""The layers of the sandbox above its floor, one function each. Enclave world; `sandbox` calls them in order.
 
 Each is tried, and says whether it holds: a machine that lacks one runs enclaves too, unless GOTEE_REQUIRE asks for it.
 Trying is the only honest test. A kernel that has a system call may be forbidden to answer it.
@@ -265,28 +265,34 @@ def _uncover() -> None:
 # -- limits and memory ----------------------------------------------------------------------------------
 
 
-def limit_threads(most: int, users: Layer) -> Layer:
+def count_threads(users: Layer) -> Layer:
     """The kernel counts processes and threads per user and user namespace, and does not count those of root."""
     if users.missing:
         return Layer("threads", "threads are counted for the whole user without userns", users.cure)
-    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-    if not _counted(hard):
+    if not _counted(resource.getrlimit(resource.RLIMIT_NPROC)):
         return Layer("threads", "the kernel does not count the threads of root", "run as another user")
-    if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
-    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
     return Layer("threads")
 
 
-def _counted(hard: int) -> bool:
+def limit_threads(most: int) -> None:
+    """No more threads than these from now on, where they are counted."""
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def _counted(limits: tuple[int, int]) -> bool:
     """Whether a limit on processes binds us: tried, where it may not."""
     if _outer_id() != 0:
         return True
-    resource.setrlimit(resource.RLIMIT_NPROC, (1, hard))
+    resource.setrlimit(resource.RLIMIT_NPROC, (1, limits[1]))
     try:
         child = confine.fork()
     except BlockingIOError:
         return True
+    finally:
+        resource.setrlimit(resource.RLIMIT_NPROC, limits)
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)

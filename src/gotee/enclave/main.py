@@ -17,8 +17,9 @@ from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
 from gotee.enclave import evidence, sandbox, threads
-from gotee.enclave.boot import Block, wait_at
+from gotee.enclave.boot import Importer, wait_at
 from gotee.enclave.failures import Failures, hide_reports
+from gotee.enclave.handed import take
 from gotee.enclave.outside import install
 from gotee.enclave.server import Server
 
@@ -27,21 +28,22 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def main(
-    pages: Block, link_fds: tuple[int, ...], sealed: Sequence[int], platform_fd: int, gate: int, debug: bool
-) -> None:
+def main(importer: Importer, ground: Sequence[int], gate: int, inherited: Sequence[int]) -> None:
     """Run the enclave until its link ends.
 
-    `sealed` are the descriptors of the image, `platform_fd` asks the platform, `debug` says how it is signed. The
-    platform keeps the other end of `gate` open until everything that the image names is verified.
+    `ground` are the descriptors that it began with, `inherited` those of its image where it may receive none. At `gate`
+    it is handed that image, and waits until everything that this names is verified; the platform keeps the other end
+    open that long.
     """
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # `signal` imports `enum` to name these
     os.putenv("OPENSSL_CONF", "/dev/null")  # OpenSSL would load what a file of the host's names, even libraries
     # If the platform has ended before the sandbox binds this process to it, `gate` has ended too.
-    sandbox.enter((*link_fds, *sealed, platform_fd, gate))
+    tried = sandbox.begin((*ground, gate, *inherited))
+    pages, link, platform_fd, debug, plan = take(gate, ground, importer, inherited)
+    sandbox.complete(tried, plan)
     program = plain_json.loads(pages.read("manifest"))["program"]
     evidence.install(platform_fd, program)
-    wire = Wire(links.attach(link_fds))
+    wire = Wire(links.attach(link))
     threads.install()
     sys.argv = [program["main"]]
     put_in_force(program["limits"])

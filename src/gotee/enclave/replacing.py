@@ -12,7 +12,7 @@ import io
 import os
 import posix
 import sys
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from gotee.enclave import looking, streams
 from gotee.enclave.entries import DirEntry
@@ -30,7 +30,13 @@ _FUNCTIONS = (
     *("stat", "lstat", "access", "listdir", "scandir", "mkdir", "rmdir", "remove", "rename", "utime", "chmod"),
     *("truncate", "readlink", "getcwd", "getcwdb", "chdir", "umask"),
 )
+_KINDS = frozenset((BuiltinFunctionType, FunctionType, type))  # of what is replaced
 _SAME = {"unlink": "remove", "replace": "rename", "fdatasync": "fsync"}
+
+
+_held: dict[int, list[tuple[ModuleType, str, Any]]] = {}
+"""Where modules hold functions and classes, by their identity; the values are kept, so that no identity comes again."""
+_looked_at: set[str] = set()
 
 
 def replace(replaced: dict[Any, Any]) -> None:
@@ -39,16 +45,23 @@ def replace(replaced: dict[Any, Any]) -> None:
     A function becomes a staticmethod, which a class that keeps it does not bind (logging.Formatter.converter), as it
     would not bind the C function.
     """
-    for name, module in list(sys.modules.items()):
-        if name.startswith(_OWN) or module is None:
-            continue
-        for attribute, value in list(vars(module).items()):
-            try:
-                other = replaced.get(value)
-            except TypeError:  # not hashable
-                continue
-            if other is not None:
+    _look()
+    for value, other in replaced.items():
+        for module, attribute, held in _held.get(id(value), ()):
+            if held is value and vars(module).get(attribute) is value:
                 setattr(module, attribute, staticmethod(other) if isinstance(other, FunctionType) else other)
+
+
+def _look() -> None:
+    """See what modules hold that were imported since the last look: to look at all again takes milliseconds."""
+    for name, module in list(sys.modules.items()):
+        if name in _looked_at or name.startswith(_OWN) or module is None:
+            continue
+        if not getattr(getattr(module, "__spec__", None), "_initializing", False):
+            _looked_at.add(name)
+        for attribute, value in vars(module).items():
+            if type(value) in _KINDS:
+                _held.setdefault(id(value), []).append((module, attribute, value))
 
 
 def replace_files(system: System) -> None:

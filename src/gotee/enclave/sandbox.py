@@ -1,8 +1,9 @@
-"""How an enclave shuts itself in before any code of the program runs. Enclave world; `main` calls `enter` once.
+"""How an enclave shuts itself in before any code of the program runs. Enclave world; `main` calls it.
 
-The platform builds the plan (gotee.platform.sandbox), the enclave carries it out, since much of it cannot be done to
-another process. The floor is always there: without it the enclave ends. The layers above it are tried, and what cannot
-be had is told on standard error, or ends the enclave when GOTEE_REQUIRE asks for it.
+It goes in two steps: `begin` before there is an image, `complete` when it has been handed over. The platform builds the
+plan (gotee.platform.sandbox), the enclave carries it out, since much of it cannot be done to another process. The floor
+is always there: without it the enclave ends. The layers above it are tried, and what cannot be had is told on standard
+error, or ends the enclave when GOTEE_REQUIRE asks for it.
 """
 
 from __future__ import annotations
@@ -36,15 +37,25 @@ def read_plan() -> dict[str, Any]:
     return plan
 
 
-def enter(keep: Iterable[int]) -> list[Layer]:
-    """Shut this process in. It can use its memory and the descriptors of `keep`, and little else.
+def begin(keep: Iterable[int]) -> list[Layer]:
+    """Shut this process in as far as that does not depend on an image; the layers above the floor.
 
-    Returns the layers above the floor; from here on nothing is loosened. Ends the process if the floor cannot be had,
-    or a layer that is required. The process that returns may be a child of the one that called.
+    Of its descriptors those of `keep` stay. The process that returns may be a child of the one that called. Ends it if
+    the floor cannot be had.
     """
     try:
-        plan = read_plan()
-        tried = shut(plan, {0, 1, 2, *keep})
+        return settle(read_plan(), {0, 1, 2, *keep})
+    except Exception as error:
+        end(without_floor(error))
+
+
+def complete(tried: list[Layer], plan: dict[str, Any]) -> None:
+    """Do the rest for an image, whose `plan` it is: memory and what is open stay usable, and little else.
+
+    From here on nothing is loosened. Ends the process if the floor cannot be had, or a layer that is required.
+    """
+    try:
+        close(tried, plan)
     except Exception as error:
         end(without_floor(error))
     lacking = [layer for layer in tried if layer.missing]
@@ -54,11 +65,17 @@ def enter(keep: Iterable[int]) -> list[Layer]:
     if lacking:
         tell(f"the sandbox lacks {', '.join(layer.name for layer in lacking)}; `gotee doctor` says why")
     os.write(2, b"\0")  # the platform hears: from now on the program may speak (gotee.platform.words)
-    return tried
 
 
 def shut(plan: dict[str, Any], keep: set[int]) -> list[Layer]:
-    """Carry out a plan; what is said of `enter` holds, but that missing layers are only answered."""
+    """Carry out a whole plan; what is said of `complete` holds, but that missing layers are only answered."""
+    tried = settle(plan, keep)
+    close(tried, plan)
+    return tried
+
+
+def settle(plan: dict[str, Any], keep: set[int]) -> list[Layer]:
+    """Enter what is the same for every image: namespaces, an empty root, no rights, and memory that nobody reads."""
     _floor("new privileges cannot be given up", confine.no_new_privs)
     parent = os.getppid()
     _close_others(keep)  # before it is two processes: what one mounts changes what the other sees of itself in /proc
@@ -66,15 +83,21 @@ def shut(plan: dict[str, Any], keep: set[int]) -> list[Layer]:
     tried = layers.namespaces(lambda child, alive: _stay_behind(child, own - {alive}, parent, plan))
     if os.getpid() != 1:  # still the child of the platform
         _end_with(parent)
-    tried.append(layers.limit_threads(plan["threads"], tried[0]))
+    tried.append(layers.count_threads(tried[0]))
     tried.append(layers.secret_memory(vault.SIZE, vault.use))
-    _limit(plan["limits"])  # after it: memory is made in files, and none may have a size
     tried.append(layers.empty_root(tried[1]))
     _close_others(keep)  # once more; nothing below leaves one open, and Landlock would hide them
     tried += layers.landlock()
     _give_up()
-    confine.load_filter(_with_own_pid(plan["filter"], plan["own_pid"]))
     return tried
+
+
+def close(tried: Iterable[Layer], plan: dict[str, Any]) -> None:
+    """Set the limits of an image, and load the filter. What else is open by now is the image's."""
+    if not any(layer.missing for layer in tried if layer.name == "threads"):
+        layers.limit_threads(plan["threads"])
+    _limit(plan["limits"])  # now: memory is made in files, and none may have a size
+    confine.load_filter(_with_own_pid(plan["filter"], plan["own_pid"]))
 
 
 def _give_up() -> None:

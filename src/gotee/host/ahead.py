@@ -1,8 +1,9 @@
-"""A platform that is started before anything else of gotee is imported: it verifies while the host goes on. Host world.
+"""An enclave that is begun before anything else of gotee is imported: it starts while the host goes on. Host world.
 
-gotee/__init__ calls `begin` when GOTEE_IMAGE names an image. The platform verifies it, and starts an enclave, which
-waits before the program's own code until the first `gosecure`; a program that never comes there ends both by ending.
-Until the platform has been started, this module imports nothing that is not there already.
+gotee/__init__ calls `begin` when GOTEE_IMAGE names an image. A platform verifies it, and starts an enclave, which waits
+before the program's own code until the first `gosecure`; a program that never comes there ends both by ending. At level
+development the platform is a process of this user, which is started first: until then this module imports nothing that
+is not there already. At level service it runs.
 
 Where the files of the image lie is remembered in the user's cache. That is a hint for the platform, which verifies all
 that it finds there; a hint that is out of date is not used.
@@ -17,18 +18,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
     from collections.abc import Iterable
+    from typing import Any
 
     from gotee.boundary.link import Link
 
 _BOOT = (
     "import gc,os,sys,types\n"
     "gc.disable()\n"
-    "package=sys.modules['gotee']=types.ModuleType('gotee')\n"  # the platform needs three rooms, not the public names
-    "package.__path__=[sys.argv[3]]\n"
-    "from gotee.platform import eager\n"
-    "eager.begin()\n"
+    "package=sys.modules['gotee']=types.ModuleType('gotee')\n"  # the platform needs rooms, not the public names
+    "package.__path__=[sys.argv[2]]\n"
     "from gotee.platform.launch import main\n"
-    "main(int(sys.argv[1]),tuple(map(int,sys.argv[2].split(','))))\n"
+    "main(int(sys.argv[1]))\n"
     "os._exit(0)"
 )
 PASSED_ON = ("HOME", "XDG_STATE_HOME", "GOTEE_REQUIRE")
@@ -36,7 +36,7 @@ PASSED_ON = ("HOME", "XDG_STATE_HOME", "GOTEE_REQUIRE")
 
 
 class Platform:
-    """A started platform process, and our end of the socket to it."""
+    """A platform, and our end of the socket to it. `pid` is 0 if it is not our child."""
 
     def __init__(self, pid: int, control: _socket.socket) -> None:
         self.control = control
@@ -44,8 +44,8 @@ class Platform:
         self._owner = os.getpid()
 
     def wait(self) -> None:
-        """Return when it has ended."""
-        if self._owner == os.getpid():
+        """Return when it has ended, if it is our child."""
+        if self._pid and self._owner == os.getpid():
             try:
                 os.waitpid(self._pid, 0)
             except ChildProcessError:
@@ -53,22 +53,32 @@ class Platform:
 
 
 class Begun:
-    """A platform that starts an enclave of `image`, and our end of the `link` to it, which is of a `kind`.
+    """An enclave of `image` that is being started at a `level`, and our end of the `link` to it, which is of a `kind`.
 
-    The image's files lie at `places`, as far as `stamps` are still those of these.
+    The image's files lie at `places` (JSON), as far as `stamps` are still those of these.
     """
 
-    def __init__(self, image: str, stream: bytes, stamps: bytes, places: bytes, platform: Platform) -> None:
+    def __init__(self, image: str, stream: bytes, signature: bytes, stamps: bytes, places: bytes) -> None:
         self.image = image
         self.stream = stream
-        self.platform = platform
+        self.signature = signature
+        self.places = places
         self.process = os.getpid()
-        self._stamps = stamps
-        self._places = places
+        self.program: dict[str, Any] | None = None  # what the image says of it, once it was read
         self.kind = os.environ.get("GOTEE_LINK") or "ring"
+        self.level = os.environ.get("GOTEE_LEVEL") or "development"
+        self.platform: Platform
+        self.link: Link
+        self.handing = True  # the service may ask for files of it yet
+        self._stamps = stamps
+
+    def begin(self, platform: Platform) -> None:
+        """Have a platform of this user start it. Raises OSError."""
+        self.platform = platform
         try:
+            give(platform, self.stream, self.signature, self.places)
             self.link = offer(platform.control, self.kind)
-        except OSError:
+        except BaseException:
             platform.control.close()
             platform.wait()
             raise
@@ -78,7 +88,7 @@ class Begun:
         from gotee.boundary import plain_json
 
         try:
-            return self._stamps == stamps_of(plain_json.loads(self._places).values())
+            return self._stamps == stamps_of(plain_json.loads(self.places).values())
         except (ValueError, AttributeError, TypeError):
             return False
 
@@ -93,76 +103,117 @@ _begun: Begun | None = None
 
 
 def begin() -> None:
-    """Start the platform of the image that the environment names, if what is needed is there; else do nothing."""
+    """Start an enclave of the image that the environment names, if what is needed is there; else do nothing."""
     global _begun
     image = os.environ.get("GOTEE_IMAGE", "")
-    if os.environ.get("GOTEE_LEVEL") == "service":
-        return  # its platform runs already
+    level = os.environ.get("GOTEE_LEVEL") or "development"
     if not image.endswith(".sgxs") or any("multiprocessing" in word for word in sys.orig_argv):
         return
     try:
         with open(image, "rb") as file:
-            stream = file.read()
             found = remembered(file.fileno())
-        if found is not None:
-            stamps, places = found
-            with open(f"{image.removesuffix('.sgxs')}.sig", "rb") as file:
-                signature = file.read()
-            _begun = Begun(image, stream, stamps, places, launch(stream, signature, places))
+            if found is None:
+                return
+            platform = launch() if level == "development" else None
+            stream = file.read()
+        with open(f"{image.removesuffix('.sgxs')}.sig", "rb") as file:
+            begun = Begun(image, stream, file.read(), *found)
+        if platform is not None:
+            begun.begin(platform)
+        elif level == "service":
+            from gotee.host import service_ahead
+
+            service_ahead.begin(begun)
+        else:
+            return
+        _begun = begun
     except OSError:
         pass  # the usual way says what is the matter
 
 
-def take(image: str, kind: str) -> Begun | None:
-    """The platform that was begun for this image and kind of link, once, if its files are where they were."""
+def prepare() -> None:
+    """Do what the first `gosecure` would do before it asks for the program's code, while platform and enclave begin.
+
+    Called when gotee itself has been imported. Nothing is asked, no thread started.
+    """
+    if _begun is not None and os.environ.get("GOTEE_TEE", "process") in ("", "process"):
+        from gotee.host import loader
+
+        loader.prepare(_begun)
+
+
+def take(image: str, kind: str, level: str) -> Begun | None:
+    """The enclave that was begun for this image, kind of link and level, once.
+
+    Where its files lie is a hint: if the platform refuses the image, and the hint is not `still_right`, look them up.
+    """
     global _begun
     begun, _begun = _begun, None
     if begun is None or begun.process != os.getpid():
         return None
-    if begun.image != image or begun.kind != kind or not begun.still_right():
+    if (begun.image, begun.kind, begun.level) != (image, kind, level):
         begun.end()
         return None
     return begun
 
 
-def launch(stream: bytes, signature: bytes, places: bytes) -> Platform:
-    """Start a platform process for an image; `places` is JSON. Raises OSError."""
+def launch() -> Platform:
+    """Start a platform process. It begins with what is the same for every image; `give` it one. Raises OSError."""
     import _socket
 
     control, theirs = _socket.socketpair()
-    inputs = [memory(data) for data in (stream, signature, places)]
-    passed = (theirs.fileno(), *inputs)
+    number = theirs.fileno()
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-        *((os.POSIX_SPAWN_DUP2, number, number) for number in passed),  # these stay open over exec
+        (os.POSIX_SPAWN_DUP2, number, number),  # it stays open over exec
     ]
-    words = ["-I", "-S", "-c", _BOOT, str(passed[0]), ",".join(map(str, inputs)), package()]
     program = interpreter()
+    words = [program, "-I", "-S", "-c", _BOOT, str(number), package()]
     try:
-        pid = os.posix_spawn(program, [program, *words], environment(), file_actions=actions, setsid=True)
+        pid = os.posix_spawn(program, words, environment(), file_actions=actions, setsid=True)
     finally:
         theirs.close()
-        for number in inputs:
-            os.close(number)
     return Platform(pid, control)
 
 
-def offer(control: _socket.socket, kind: str) -> Link:
-    """Our side of a new link, of which a platform is given the other: with it, it starts an enclave."""
-    import _socket
+def give(platform: Platform, stream: bytes, signature: bytes, places: bytes) -> None:
+    """Give a platform its image; `places` is JSON. Raises OSError."""
+    numbers = []
+    try:
+        for data in (stream, signature, places):
+            numbers.append(memory(data))  # noqa: PERF401 - those that were made are closed
+        _send(platform.control, b"i", numbers)
+    finally:
+        for number in numbers:
+            os.close(number)
 
+
+def offer(control: _socket.socket, kind: str) -> Link:
+    """Our side of a new link, of which a platform is given the other, for its enclave."""
     from gotee.boundary import links
 
     link, theirs = links.create(kind)
     try:
-        rights = b"".join(number.to_bytes(4, sys.byteorder) for number in theirs)
-        control.sendmsg([b"l"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
-    except OSError:
-        pass  # it has refused the image and ended: what it said is still in the socket
+        _send(control, b"l", theirs)
     finally:
         links.close(theirs)
     return link
+
+
+def _send(control: _socket.socket, what: bytes, numbers: Iterable[int]) -> None:
+    try:
+        send(control, what, numbers)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it has refused the image and ended: what it said is still in the socket
+
+
+def send(control: _socket.socket, what: bytes, numbers: Iterable[int]) -> None:
+    """Send descriptors. Raises OSError."""
+    import _socket
+
+    rights = b"".join(number.to_bytes(4, sys.byteorder) for number in numbers)
+    control.sendmsg([what], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
 
 
 def ask(control: _socket.socket) -> None:

@@ -15,18 +15,26 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import gotee
+from gotee.compiler.remembered import partition
 from gotee.errors import UsageError
 from gotee.host import unit
 from gotee.image import base, natives, standard
+from gotee.image.build import Built, build
+from gotee.image.contents import contents_of
+from gotee.image.ground import of_image
+from gotee.image.manifest import SOURCE
+from gotee.platform.service.base import GROUND
 from gotee.platform.service.settings import Settings, require_safe
 
 PACKAGES = ("cryptography", "cffi", "pycparser", "cbor2")
 """Distributions that evidence needs."""
 _LEFT_OUT = {"__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter"}
+_NOTHING = "from gotee import gosecure\n\ndef nothing() -> None: ...\n\ngosecure(nothing)\n"
 _START = """\
 import sys, types
 CODE = {code!r}
@@ -226,15 +234,35 @@ def _libraries(loader: str, extensions: Iterable[Path]) -> set[str]:
 
 
 def _copy_base(folder: Path) -> int:
-    """The native files that images can name, each under its hash."""
+    """The native files that images can name, each under its hash; and what every image of this base has.
+
+    Beside the folder lies its ground: what an enclave of this base begins with.
+    """
     folder.mkdir()
     for place in base.files().values():
         data = Path(place).read_bytes()
         if data[:4] == b"\x7fELF":
-            kept = folder / hashlib.sha256(data).hexdigest()
-            kept.write_bytes(data)
-            kept.chmod(0o644)
+            _keep(folder, hashlib.sha256(data).hexdigest(), data)
+    built = _smallest()
+    for file in built.manifest.files:
+        if file.role != SOURCE:
+            _keep(folder, file.sha256, Path(built.places[file.path]).read_bytes())
+    (folder.parent / GROUND).write_bytes(of_image(*contents_of(built.stream)).encode())
     return len(list(folder.iterdir()))
+
+
+def _keep(folder: Path, name: str, data: bytes) -> None:
+    kept = folder / name
+    kept.write_bytes(data)
+    kept.chmod(0o644)
+
+
+def _smallest() -> Built:
+    """The image of a program that does nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "nothing.py")
+        program.write_text(_NOTHING)
+        return build(partition(program))
 
 
 def _copy_packages(folder: Path) -> None:

@@ -37,13 +37,19 @@ SERVICE_BANNER = (
 class Loaded:
     """An image's table of entries and the enclave that runs it."""
 
-    def __init__(self, described: Mapping[str, Any], started: Started, home: str) -> None:
-        """`described` is what the image's manifest says of it; relative paths of files begin in `home`."""
+    def __init__(
+        self, described: Mapping[str, Any], started: Started, home: str, begun: ahead.Begun | None = None
+    ) -> None:
+        """`described` is what the image's manifest says of it; relative paths of files begin in `home`.
+
+        `begun` is what was started ahead, from what was remembered of the image's files.
+        """
         main, entries = described["main"], described["entries"]
         put_in_force(described["limits"])
         self._table = {(entry[0], entry[1]): number for number, entry in enumerate(entries)}
         self.own_entry = len(entries)  # gotee's own, behind the program's
         self._main = main
+        self._begun = begun
         try:
             self.enclave = Enclave(started, Policy(described["policy"]["ocalls"]), home)
         except RuntimeError as error:  # a thread of its own cannot be started
@@ -78,26 +84,27 @@ class Loaded:
     @classmethod
     def of_image(cls, function: Callable[..., Any], file: str, link: str) -> Loaded:
         """Start an image that was built before. Its platform may have been started already."""
-        begun = ahead.take(file, link)
-        if begun is not None and config.from_environment().level == "service":
-            begun.end()  # that would be a platform of this user
-            begun = None
-        if begun is not None:
-            started = connect(begun.platform, begun.link)
-            described = contents.manifest_of(begun.stream).program
+        begun = ahead.take(file, link, config.from_environment().level)
+        started = None if begun is None else _go_on(begun)
+        if begun is not None and started is not None:
+            described = begun.program or contents.program_of(begun.stream)
         else:
             from pathlib import Path
 
-            described, image = _read(Path(file))
+            begun, (described, image) = None, _read(Path(file))
             started = _start(image, link)
         main = program.file_of(function)
         if set(described["policy"]["ocalls"]) <= {"console"}:
-            return cls(described, started, os.path.dirname(os.path.realpath(main)))
+            return cls(described, started, os.path.dirname(os.path.realpath(main)), begun)
         from pathlib import Path
 
         from gotee.image.settings import find
 
-        return cls(described, started, _home(Path(main), find(Path(main)).file))
+        return cls(described, started, _home(Path(main), find(Path(main)).file), begun)
+
+    def misled(self) -> bool:
+        """Whether it was started from places of files that were out of date."""
+        return self._begun is not None and not self._begun.still_right()
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
@@ -131,7 +138,7 @@ def _read(file: Path) -> tuple[dict[str, Any], Image]:
     """An image and what it says of the program; where its files lie is remembered."""
     known = ahead.known(str(file))
     if known is not None:
-        return contents.manifest_of(known.stream).program, Image(known.stream, known.signature, known.places)
+        return contents.program_of(known.stream), Image(known.stream, known.signature, known.places)
     from gotee.image.files import read
     from gotee.image.places import places_of
 
@@ -152,6 +159,19 @@ def _home(main: Path, settings: Path | None) -> str:
     return str((settings or main.resolve()).parent)
 
 
+def _go_on(begun: ahead.Begun) -> Started | None:
+    """Have the enclave that was begun ahead go on; None if it cannot, and the usual way says why."""
+    if begun.level == "development":
+        return connect(begun.platform, begun.link)
+    from gotee.host import service
+    from gotee.platform.service.wire import Broken
+
+    try:
+        return service.go_on(begun)
+    except (GoteeError, OSError, Broken):
+        return None
+
+
 def _start(image: Image, link: str) -> Started:
     """At the level that was chosen."""
     chosen = config.from_environment()
@@ -169,8 +189,24 @@ def _not_started(reason: str) -> EnclaveLost:
     return EnclaveLost(f"no enclave can be started here: {reason}; `gotee doctor` says what is missing")
 
 
+def prepare(begun: ahead.Begun) -> None:
+    """Read the image, and import what a first call needs, while its platform and enclave begin."""
+    from gotee.boundary import crossing  # noqa: F401
+    from gotee.tee import process  # noqa: F401
+
+    try:
+        begun.program = contents.program_of(begun.stream)
+    except GoteeError:
+        pass  # the first call says what is the matter
+    if begun.level == "service":
+        from gotee.host import service
+
+        service.prepare(begun)
+
+
 _loaded: Loaded | None = None
 _starting: Loaded | None = None
+_told = False
 _loading = threading.Lock()
 
 
@@ -185,20 +221,24 @@ def load(function: Callable[..., Any]) -> Loaded:
             found = _starting = _begun(function)
     try:
         found.enclave.wait_ready()
-    except GoteeError:  # the next call tries again; a cancelled one lets the enclave come up for others
+    except GoteeError as error:  # the next call tries again; a cancelled one lets the enclave come up for others
         if _starting is found:
             _starting = None
+        if isinstance(error, ImageError) and found.misled():
+            return load(function)  # the places are looked up
         raise
     _loaded = found
     return found
 
 
 def _begun(function: Callable[..., Any]) -> Loaded:
+    global _told
     chosen = config.from_environment()
     if chosen.image is not None:
         loaded = Loaded.of_image(function, chosen.image, chosen.link)
     else:
         loaded = Loaded.of_program(function, chosen.link)
-    if sys.stderr is not None:
+    if sys.stderr is not None and not _told:
         sys.stderr.write(SERVICE_BANNER if chosen.level == "service" else BANNER)
+    _told = True
     return loaded

@@ -5,18 +5,20 @@ The daemon trusts nothing of this; see gotee.platform.service.session for the pa
 
 from __future__ import annotations
 
-import fcntl
-import os
-import socket
-from typing import Any
+import select
+from typing import TYPE_CHECKING, Any
 
-from gotee.boundary import links
+from gotee.boundary import links, plain_json
 from gotee.errors import EnclaveLost, GoteeError, ImageError, UsageError
+from gotee.host import ahead
 from gotee.host.service_status import connect
 from gotee.host.start import Image, Started
+from gotee.image.memory import memory
+from gotee.platform.required import VERSION
 from gotee.platform.service import wire
 
-_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+if TYPE_CHECKING:
+    import _socket
 
 
 def start(image: Image, link_kind: str, path: str, require: str = "") -> Started:
@@ -28,13 +30,14 @@ def start(image: Image, link_kind: str, path: str, require: str = "") -> Started
     control = connect(path)
     link, theirs = links.create(link_kind)
     try:
-        given = [_sealed(image.stream), _sealed(image.signature)]
+        given = [memory("gotee-image", image.stream), memory("gotee-image", image.signature)]
         try:
-            hello = {"gotee": wire.VERSION, "link": len(theirs), "require": require}
+            hello = {"gotee": VERSION, "link": len(theirs), "require": require}
             wire.send(control, hello, [*given, *theirs])
         finally:
             links.close([*given, *theirs])
-        _answer(control, image)
+        while _answer_once(control, image):
+            pass
     except BaseException as error:
         told = _told(control) if isinstance(error, OSError) else None
         control.close()
@@ -47,28 +50,54 @@ def start(image: Image, link_kind: str, path: str, require: str = "") -> Started
     return Started(control, link, lambda: None)
 
 
-def _answer(control: socket.socket, image: Image) -> None:
-    """Hand over what is asked for, until the enclave is being started."""
-    while True:
-        news, _ = wire.receive(control)
-        wanted = news.get("wanted")
-        told = _meaning(news)
-        if told is not None:
-            raise told
-        if "starting" in news:
-            return
-        if not isinstance(wanted, list):
-            raise UsageError("the service speaks another version of the protocol: install the same version of gotee")
-        files: list[int] = []
-        try:
-            for name in wanted:
-                files.append(_file(image, str(name)))  # noqa: PERF401 - those that were opened are closed
-            wire.send(control, {}, files)
-        finally:
-            links.close(files)
+def _answer_once(control: _socket.socket, image: Image) -> bool:
+    """Hand over what is asked for next; False when the enclave is being started."""
+    news, _ = wire.receive(control)
+    wanted = news.get("wanted")
+    told = _meaning(news)
+    if told is not None:
+        raise told
+    if "starting" in news:
+        return False
+    if not isinstance(wanted, list):
+        raise UsageError("the service speaks another version of the protocol: install the same version of gotee")
+    files: list[int] = []
+    try:
+        for name in wanted:
+            files.append(_file(image, str(name)))  # noqa: PERF401 - those that were opened are closed
+        wire.send(control, {}, files)
+    finally:
+        links.close(files)
+    return True
 
 
-def _told(control: socket.socket) -> GoteeError | None:
+def prepare(begun: ahead.Begun) -> None:
+    """Hand over what the service has asked for so far, if an enclave was begun ahead."""
+    try:
+        while begun.handing and select.select([begun.platform.control], [], [], 0)[0]:
+            begun.handing = _answer_once(begun.platform.control, _image(begun))
+    except (GoteeError, OSError, wire.Broken):
+        pass  # the first call says what is the matter
+
+
+def go_on(begun: ahead.Begun) -> Started:
+    """Have an enclave that was begun ahead go on with its program; as `start`."""
+    control = begun.platform.control
+    try:
+        while begun.handing:
+            begun.handing = _answer_once(control, _image(begun))
+        wire.send(control, {"go": True})
+    except BaseException:
+        begun.end()
+        raise
+    return Started(control, begun.link, begun.platform.wait)
+
+
+def _image(begun: ahead.Begun) -> Image:
+    return Image(begun.stream, begun.signature, plain_json.loads(begun.places))
+
+
+def _told(control: _socket.socket) -> GoteeError | None:
     """What a service said that ended the connection while it was written to."""
     try:
         news, _ = wire.receive(control)
@@ -96,14 +125,4 @@ def _file(image: Image, name: str) -> int:
         raise ImageError(
             f"{name}, which the image names, cannot be read at {place}: {error.strerror}; build the image again"
         ) from None
-    return _sealed(data)
-
-
-def _sealed(data: bytes) -> int:
-    """Sealed memory: the service takes nothing else."""
-    descriptor = os.memfd_create("gotee-image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
-    return descriptor
+    return memory("gotee-image", data)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gotee.errors import UsageError
+from gotee.platform.required import VERSION
 from gotee.platform.service import wire
 from gotee.platform.service.settings import Settings, require_safe
 
@@ -27,6 +28,7 @@ class Status:
     unit: str | None
     enclaves: int | None
     yours: int | None
+    kept: int | None
     problem: str
 
 
@@ -46,7 +48,7 @@ def look(settings: Settings) -> Status:
             problem = str(error)
     elif made is None and not answer:
         problem = f"nothing is installed in {settings.prefix}: `gotee platform install`, as root"
-    counts = {name: answer.get(name) for name in ("enclaves", "yours")}
+    counts = {name: answer.get(name) for name in ("enclaves", "yours", "kept")}
     version, unit = (made or {}).get("version"), (made or {}).get("unit")
     return Status(
         made is not None,
@@ -57,6 +59,7 @@ def look(settings: Settings) -> Status:
         str(unit) if unit and os.path.exists(str(unit)) else None,
         counts["enclaves"] if isinstance(counts["enclaves"], int) else None,
         counts["yours"] if isinstance(counts["yours"], int) else None,
+        counts["kept"] if isinstance(counts["kept"], int) else None,
         problem,
     )
 
@@ -67,7 +70,7 @@ def ask(path: str) -> tuple[dict[str, object], str]:
         with connect(path) as peer:
             peer.settimeout(_PATIENCE)
             with suppress(BrokenPipeError):  # it refuses us, and has said so
-                wire.send(peer, {"gotee": wire.VERSION, "status": True})
+                wire.send(peer, {"gotee": VERSION, "status": True})
             answer, _ = wire.receive(peer)
     except UsageError as error:
         return {}, str(error)

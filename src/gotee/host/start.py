@@ -34,7 +34,8 @@ class Started(NamedTuple):
 
 def start(image: Image, link_kind: str = links.RING) -> Started:
     """Start the platform process, which starts the enclave. Raises OSError if it cannot be started."""
-    platform = ahead.launch(image.stream, image.signature, plain_json.dumps(dict(image.places)))
+    platform = ahead.launch()
+    ahead.give(platform, image.stream, image.signature, plain_json.dumps(dict(image.places)))
     return connect(platform, ahead.offer(platform.control, link_kind))
 
 

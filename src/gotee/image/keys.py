@@ -90,7 +90,6 @@ def load(path: Path, passphrase: bytes | None = None, *, exponent: int = EXPONEN
 
     With ERROR_EXPONENT, one that can read the details of failures.
     """
-    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     try:
@@ -107,9 +106,7 @@ def load(path: Path, passphrase: bytes | None = None, *, exponent: int = EXPONEN
     if stat.S_IMODE(mode) & 0o077:
         raise UsageError(f"others can read the key {path}: take their rights away with chmod 600 {path}")
     try:
-        # OpenSSL's checks of a key that signs take 20 times as long as signing. A wrong key makes a wrong signature,
-        # and no signature leaves that was not verified (sigstruct.attach).
-        key = serialization.load_pem_private_key(data, passphrase, unsafe_skip_rsa_key_validation=exponent == EXPONENT)
+        key = _loaded(data, passphrase, exponent)
     except TypeError:
         if passphrase is not None:
             raise UsageError(f"the key {path} has no passphrase: leave --passphrase-file out") from None
@@ -120,6 +117,22 @@ def load(path: Path, passphrase: bytes | None = None, *, exponent: int = EXPONEN
         raise UsageError(f"{path} is no RSA key: `gotee keys new` makes one that can sign images")
     _check(key.public_key(), path, exponent)
     return key
+
+
+def _loaded(data: bytes, passphrase: bytes | None, exponent: int) -> object:
+    """The key of a PEM file; of one that signs no more is asked than that.
+
+    OpenSSL's checks of it take 20 times as long as signing. A wrong key makes a wrong signature, and no signature
+    leaves that was not verified (sigstruct.attach). `cryptography` before 39 makes them always.
+    """
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return load_pem_private_key(data, passphrase, unsafe_skip_rsa_key_validation=exponent == EXPONENT)
+    except TypeError as error:
+        if "unsafe_skip_rsa_key_validation" not in str(error):
+            raise
+        return load_pem_private_key(data, passphrase)
 
 
 def load_public(path: Path, *, exponent: int = EXPONENT) -> RSAPublicKey:

@@ -6,7 +6,8 @@ the copy is verified and sealed, and the copy is what runs. Nothing is read from
 Verifying goes by stages, so that an interpreter can start while the rest of its image is still being verified:
 
 * FIRST: the interpreter, the dynamic loader, and the libraries that are mapped before the interpreter starts.
-* START: what gotee's own rooms are and load: archives, extension modules and their libraries. The image says which.
+* START: what gotee's own rooms are and load: archives, extension modules and their libraries. The image says which. It
+  is the rest of the image's ground (gotee.image.ground): a platform may have copies of that already.
 * REST: everything else that can be loaded.
 * NAMED: what is never loaded, but named: sources, and the symbols for debuggers at the end of native files.
 
@@ -18,46 +19,37 @@ of REST stay empty until the enclave asks for them, and are then copied, verifie
 from __future__ import annotations
 
 import _thread
-import fcntl
 import os
-import time
 
 from gotee.errors import ImageError
+from gotee.image import ground as grounds
 from gotee.image import manifest as manifests
-from gotee.image import pages, parts, sigstruct
-from gotee.image.hashing import sha256
+from gotee.image import pages, parts, sigstruct, stamps
+from gotee.image.ground import Ground
+from gotee.image.hashing import digest, sha256
 from gotee.image.manifest import ARCHIVE, NATIVE, SOURCE, Listed, Manifest
-from gotee.image.memory import executable_memory
+from gotee.image.memory import memory, new, seal, write
 from gotee.image.sigstruct import DEBUG, SigStruct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
     from typing import Any, NamedTuple
-
-    from gotee.platform.eager import Copies
 else:
     from gotee.records import Record as NamedTuple
 
 STAGES = FIRST, START, REST, NAMED = range(4)
-_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 CHECKSUM = 32  # bytes, see gotee.image.cache
-_SETTLED = 1_000_000_000  # ns since the last change: far more than the steps of a file system's clock
 _PIECE = 256 << 10  # bytes read, hashed and written at a time: they stay in the processor's cache
 
 
 class Loaded(NamedTuple):
-    """An image as sealed descriptors: its contents, archives and native files in the order of their paths.
-
-    `early` are the modules that an interpreter imports before any code of ours, by name; see gotee.platform.early.
-    """
+    """An image as sealed descriptors: its contents, archives and native files in the order of their paths."""
 
     manifest: Manifest
     signature: SigStruct
     measurement: bytes
     contents: int
-    boot: tuple[int, int]  # offset and size of the first code
-    early: dict[str, bytes]
     archives: dict[str, int]
     natives: dict[str, int]
 
@@ -75,6 +67,15 @@ def load(stream: bytes, signature: bytes, places: Mapping[str, str]) -> Loaded:
     return loading.loaded
 
 
+class Verified(NamedTuple):
+    """What `verify` has found right: nothing of it was executed or mapped yet."""
+
+    manifest: Manifest
+    contents: bytes
+    signature: SigStruct
+    ground: Ground
+
+
 class Loading:
     """An image that is being verified, by the thread that calls `finish` and by a helper of its own.
 
@@ -90,45 +91,43 @@ class Loading:
         *,
         sources: bool = True,
         recall: Callable[[bytes], Mapping[str, str]] | None = None,
-        copies: Copies | None = None,
         put_off: Container[str] = (),
-        verified: tuple[Manifest, bytes, SigStruct] | None = None,
+        verified: Verified | None = None,
+        there: Mapping[str, int] | None = None,
     ) -> None:
         """Without `sources`, files that are only named are not looked at; what is loaded has hashes of its own.
 
         `recall(measurement)` gives the stamps that files had when they were last compared: what is not needed for the
-        start and has the same stamp is not read now. `stamps` are those of this time, once all is finished.
+        start and has the same stamp is not read now. `stamps` are those of this time, once all is finished, and
+        `ground_stamps` those of what is needed for the start.
 
-        `copies` may have been made already (gotee.platform.eager): they are compared with the image as those made here.
         Files that are `put_off` by their paths are read when they are needed, and then as far as they are loaded.
-        `verified` is what `verify` has answered for the same stream and signature.
+        `verified` is what `verify` has answered for the same stream and signature. `there` are sealed copies of the
+        files of its ground that need no more verifying, by path; they are this object's from now on.
         """
-        manifest, contents, found = verified or verify(stream, signature)
-        block = parts.unpack(contents, padded=True)
-        boot = _place_of(contents, block)
-        early = {name.partition(" ")[2]: bytes(part) for name, part in block.items() if name.startswith("early ")}
-        first = {"/base/python", "/base/loader", *manifest.one("/base/python").needs}
-        starting = _starting(manifest, bytes(block["loading"]))
+        manifest, contents, found, ground = verified or verify(stream, signature)
+        there = there or {}
         sealed: dict[str, int] = {}
         try:
             for file in sorted(manifest.files):
                 if file.role != SOURCE:
-                    sealed[file.path] = _new(file.path)
+                    sealed[file.path] = there[file.path] if file.path in there else new(file.path)
             held = memory("gotee-pages", contents)
         except BaseException:
-            _close(sealed.values())
+            _close({*sealed.values(), *there.values()})
             raise
         archives = {file.path: sealed[file.path] for file in sorted(manifest.files) if file.role == ARCHIVE}
         natives = {path: number for path, number in sealed.items() if path not in archives}
-        self.loaded = Loaded(manifest, found, found.enclave_hash, held, boot, early, archives, natives)
+        self.ground = ground
+        self.loaded = Loaded(manifest, found, found.enclave_hash, held, archives, natives)
         self._places = places
-        self._copies = copies
         self._put_off = put_off
         self._compared = {} if recall is None else recall(found.enclave_hash)
         self.stamps: dict[str, str] = {}
+        self.ground_stamps: dict[str, str] = {}
         self._digests: dict[str, Any] = {}  # of natives, as far as they are loaded
         looked_at = [file for file in manifest.files if sources or file.role != SOURCE]
-        self._tasks = _tasks(looked_at, first, starting, put_off)
+        self._tasks = _tasks(looked_at, ground, there, put_off)
         self._waiting: dict[str, Listed] = {}  # not read, and empty until `fill`
         self._left = [len(tasks) for tasks in self._tasks]
         self._problem: ImageError | None = None
@@ -200,16 +199,18 @@ class Loading:
                     self._finished[stage].release()
 
     def _take(self, stage: int, file: Listed, rest: bool, buffer: bytearray) -> None:
-        if stage < REST:
-            self._read(file, buffer)
-            return
         place = self._place(file)
         if stage == REST and file.path in self._put_off:
             self._waiting[file.path] = file
             return
         try:
-            stamp = _stamp(file, place)
+            stamp = stamps.stamp(file.sha256, os.stat(place))
             known = stamp is not None and stamp == self._compared.get(file.path)
+            if stage < REST:
+                self._read(file, buffer)
+                if stamp is not None:
+                    self.ground_stamps[file.path] = stamp
+                return
             if stage == REST:
                 if known:
                     self._waiting[file.path] = file
@@ -226,13 +227,6 @@ class Loading:
         """Copy, verify and seal what is loaded of a file."""
         place = self._place(file)
         number = (self.loaded.archives if file.role == ARCHIVE else self.loaded.natives)[file.path]
-        made = self._copies.take(place, file.loaded, file.size) if file.role == NATIVE and self._copies else None
-        if made is not None and made[1].hexdigest() == file.loaded_sha256:
-            self.loaded.natives[file.path], self._digests[file.path] = made
-            os.close(number)
-            return
-        if made is not None:
-            os.close(made[0])  # the file that lies there may be another one by now
         try:
             self._digests[file.path] = _copy(file, place, number, buffer)
         except OSError as error:
@@ -245,20 +239,16 @@ class Loading:
         return place
 
 
-def _starting(manifest: Manifest, loading: bytes) -> set[str]:
-    """The archives and native files of which the image says that gotee's own rooms load them."""
-    files = sorted((file.role != ARCHIVE, file.path) for file in manifest.files if file.role != SOURCE)
-    return {path for (_, path), line in zip(files, loading.split(b"\n"), strict=False) if line.startswith(b"+")}
-
-
 def _tasks(
-    files: Iterable[Listed], first: set[str], starting: set[str], put_off: Container[str]
+    files: Iterable[Listed], ground: Ground, there: Container[str], put_off: Container[str]
 ) -> tuple[list[tuple[Listed, bool]], ...]:
     """What is to be done in each stage, the largest last: it is taken first. True is for the rest of a native file."""
     stages: tuple[list[tuple[int, Listed, bool]], ...] = ([], [], [], [])
+    first, starting = ground.first, set(ground.paths)
     for file in files:
         known = FIRST if file.path in first else START if file.path in starting else REST
-        stages[NAMED if file.role == SOURCE else known].append((file.loaded or file.size, file, False))
+        if file.path not in there:
+            stages[NAMED if file.role == SOURCE else known].append((file.loaded or file.size, file, False))
         if _has_rest(file) and file.path not in put_off:
             stages[NAMED].append((file.size - file.loaded, file, True))
     return tuple([(file, rest) for _, file, rest in sorted(stage)] for stage in stages)
@@ -280,11 +270,11 @@ def _close(descriptors: Iterable[int]) -> None:
         os.close(descriptor)
 
 
-def verify(stream: bytes, signature: bytes) -> tuple[Manifest, bytes, SigStruct]:
-    """The manifest and the contents of an image whose stream, signature and manifest are as they must be."""
+def verify(stream: bytes, signature: bytes) -> Verified:
+    """The manifest, contents and ground of an image whose stream, signature and manifest are as they must be."""
     found = sigstruct.from_bytes(signature)
     found.verify()
-    if sha256(stream).digest() != found.enclave_hash:
+    if digest(stream) != found.enclave_hash:
         raise ImageError("the signature is not that of this image: it, or the image, was changed after signing")
     if not found.debug and not found.attribute_mask[0] & DEBUG:
         raise ImageError("the signature of a release image has to fix DEBUG in its attribute mask: sign it again")
@@ -295,25 +285,7 @@ def verify(stream: bytes, signature: bytes) -> tuple[Manifest, bytes, SigStruct]
     manifest = manifests.decode(bytes(block["manifest"]), program=False)
     if manifest.program.get("threads") != threads:
         raise ImageError("the image's manifest and its pages disagree about the number of threads")
-    return manifest, contents, found
-
-
-def _place_of(contents: bytes, block: Mapping[str, memoryview]) -> tuple[int, int]:
-    """Where the first code lies: parts follow one another in the order of their names."""
-    start = len(contents.partition(b"\n")[0]) + 1 + int(contents.partition(b"\n")[0].rpartition(b" ")[2])
-    for name, part in block.items():
-        if name == "boot":
-            return start, len(part)
-        start += len(part)
-    raise ImageError("the image has nothing to begin with")
-
-
-def _stamp(file: Listed, place: str) -> str | None:
-    """What tells that a file is no more the one that was compared; None right behind a change, which hides another."""
-    seen = os.stat(place)
-    if time.time_ns() - seen.st_ctime_ns < _SETTLED:
-        return None
-    return f"{file.sha256} {seen.st_dev} {seen.st_ino} {seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns}"
+    return Verified(manifest, contents, found, grounds.of_image(manifest, block))
 
 
 def _compare(file: Listed, place: str, digest: Any, buffer: bytearray) -> None:
@@ -330,7 +302,7 @@ def _compare(file: Listed, place: str, digest: Any, buffer: bytearray) -> None:
         raise _changed(file, place)
 
 
-def _copy(file: Listed, place: str, memory: int, buffer: bytearray) -> Any:
+def _copy(file: Listed, place: str, number: int, buffer: bytearray) -> Any:
     """Copy what is loaded of a file, each byte read once; verify and seal the copy. What is written is what was hashed.
 
     Returns the hash, to which the rest of a native file can be added.
@@ -343,23 +315,23 @@ def _copy(file: Listed, place: str, memory: int, buffer: bytearray) -> Any:
             raise _changed(file, place)
         if start:
             os.lseek(source, start, os.SEEK_SET)
-        digest = _through(source, size, sha256(), buffer, memory)
+        digest = _through(source, size, sha256(), buffer, number)
     finally:
         os.close(source)
-    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
-    if digest.hexdigest() != wanted or os.fstat(memory).st_size != size:
+    seal(number)
+    if digest.hexdigest() != wanted or os.fstat(number).st_size != size:
         raise _changed(file, place)
     return digest
 
 
-def _through(source: int, size: int, digest: Any, buffer: bytearray, memory: int | None = None) -> Any:
-    """Hash so many bytes of a file, or up to its end, and write them to `memory`; the hash."""
+def _through(source: int, size: int, digest: Any, buffer: bytearray, number: int | None = None) -> Any:
+    """Hash so many bytes of a file, or up to its end, and write them to the memory `number`; the hash."""
     view = memoryview(buffer)
     while size and (count := os.readv(source, [view[:size] if size < len(view) else view])):
         piece = view[:count]
         digest.update(piece)
-        if memory is not None:
-            _write(memory, piece)
+        if number is not None:
+            write(number, piece)
         size -= count
     return digest
 
@@ -375,20 +347,3 @@ def _changed(file: Listed, place: str) -> ImageError:
         f"{place} is not the file that the image names as {file.path}: it was changed, or belongs to another version; "
         "build the image again, or use the base that it was built with"
     )
-
-
-def memory(name: str, data: bytes) -> int:
-    """Sealed memory with these bytes."""
-    descriptor = _new(name)
-    _write(descriptor, memoryview(data))
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
-    return descriptor
-
-
-def _new(path: str) -> int:
-    return executable_memory(path.rpartition("/")[2])
-
-
-def _write(memory: int, view: memoryview) -> None:
-    while view:
-        view = view[os.write(memory, view) :]

@@ -54,9 +54,9 @@ class Manifest(NamedTuple):
     @property
     def digest(self) -> bytes:
         """The program digest: the same on every machine for the same program."""
-        from gotee.image.hashing import sha256  # OpenSSL, which not everybody who reads a manifest needs
+        from gotee.image.hashing import digest
 
-        return sha256(canonical(self.program)).digest()
+        return digest(canonical(self.program))
 
     def encode(self) -> bytes:
         """The canonical bytes."""
@@ -93,44 +93,65 @@ def decode(data: bytes, *, program: bool = True) -> Manifest:
     known = _texts(python) and set(python) == PYTHON
     if not isinstance(described, dict) or not known or not isinstance(rows, list) or len(rows) > MOST_FILES:
         raise ImageError("the image's manifest has fields of a wrong type")
-    found = Manifest(described, python, tuple([_file(row) for row in rows]))
+    found = Manifest(described, python, _files(rows))
     if len({file.path for file in found.files}) != len(found.files):
         raise ImageError("the image's manifest names a file twice")
     if program:
         _check_program(described)
     try:
-        again = found.encode()
+        again = canonical(plain)
     except (ValueError, TypeError, RecursionError):
         again = b""
-    if again != data:
+    paths = [file.path for file in found.files]
+    if again != data or paths != sorted(paths):
         raise ImageError("the image's manifest is not in its canonical form")
     return found
+
+
+def program_of(data: bytes) -> dict[str, Any]:
+    """What a manifest says of the program, for who leaves the rest to a platform. Raises ImageError."""
+    try:
+        plain = plain_json.loads(data)
+        program: dict[str, Any] = plain["program"]
+        if plain["format"] != FORMAT or type(program) is not dict:
+            raise ValueError
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise ImageError("the image has no manifest that this version of gotee knows: build it anew") from None
+    _check_program(program)
+    return program
 
 
 def _texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
-def _file(row: object) -> Listed:
-    if (
-        isinstance(row, list)
-        and len(row) == 8
-        and {type(row[index]) for index in (0, 2, 3, 4, 7)} == {str}
-        and type(row[1]) is int
-        and 0 <= row[1] <= MOST_BYTES
-        and len(row[2]) == 64
-        and not row[2].strip("0123456789abcdef")
-        and row[3] in ROLES
-        and isinstance(row[5], list)
-        and all(isinstance(name, str) for name in row[5])
-        and type(row[6]) is int
-        and (0 < row[6] <= row[1] if row[3] == NATIVE else row[6] == 0)
-        and len(row[7]) == (64 if row[3] == NATIVE else 0)
-        and not row[7].strip("0123456789abcdef")
-    ):
-        path, size, digest, role, module, needs, loaded, loaded_digest = row
-        return Listed(path, size, digest, role, module, tuple(needs), loaded, loaded_digest)
-    raise ImageError("the image's manifest lists a file in a form that is not known")
+_ROW = [str, int, str, str, str, list, int, str]
+_HEXADECIMAL = "0123456789abcdef"
+
+
+def _files(rows: list[Any]) -> tuple[Listed, ...]:
+    """What the rows list, looked at column by column: there are hundreds. Raises ImageError."""
+    if any(type(row) is not list or [*map(type, row)] != _ROW for row in rows):
+        raise ImageError("the image's manifest lists a file in a form that is not known")
+    native = [row for row in rows if row[3] == NATIVE]
+    others = [row for row in rows if row[3] != NATIVE]
+    right = (
+        {row[3] for row in rows} <= set(ROLES)
+        and all(0 <= row[1] <= MOST_BYTES for row in rows)
+        and {len(row[2]) for row in rows} | {len(row[7]) for row in native} <= {64}
+        and not "".join([row[2] + row[7] for row in rows]).strip(_HEXADECIMAL)
+        and all(0 < row[6] <= row[1] for row in native)
+        and not any(row[6] or row[7] for row in others)
+        and {type(name) for row in rows for name in row[5]} <= {str}
+    )
+    if not right:
+        raise ImageError("the image's manifest lists a file in a form that is not known")
+    return tuple(
+        [
+            Listed(path, size, digest, role, module, tuple(needs), loaded, loaded_digest)
+            for path, size, digest, role, module, needs, loaded, loaded_digest in rows
+        ]
+    )
 
 
 _PROGRAM = {

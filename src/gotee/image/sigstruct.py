@@ -11,7 +11,7 @@ import struct
 import time
 
 from gotee.errors import ImageError
-from gotee.image.hashing import sha256
+from gotee.image.hashing import digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class SigStruct(NamedTuple):
     @property
     def signer(self) -> bytes:
         """MRSIGNER: the SHA-256 of the modulus."""
-        return sha256(self.modulus).digest()
+        return digest(self.modulus)
 
     @property
     def debug(self) -> bool:
@@ -105,7 +105,7 @@ class SigStruct(NamedTuple):
 
     def digest(self) -> bytes:
         """The SHA-256 of what is signed."""
-        return sha256(self.signed_bytes()).digest()
+        return digest(self.signed_bytes())
 
     def verify(self) -> None:
         """Check exponent, signature, Q1 and Q2 as EINIT does; ImageError says what is wrong."""

@@ -10,7 +10,11 @@ from __future__ import annotations
 import struct
 import sys
 
-from gotee.image.load import Loaded, memory
+from gotee.image.memory import memory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # APPNOTE.TXT of PKWARE, 4.3.7, 4.3.12, 4.3.16. Nothing is compressed; zipimport does not look at checksums and dates.
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -26,11 +30,11 @@ def home(descriptor: int) -> str:
     return f"/proc/self/fd/{descriptor}"
 
 
-def archive(loaded: Loaded) -> int:
-    """The modules as a zip archive, sealed; its descriptor."""
+def archive(modules: Mapping[str, bytes], magic: str) -> int:
+    """The modules, by their paths, as a zip archive, sealed; its descriptor. `magic` is that of their bytecode."""
     library = "lib/python{}{}.zip".format(*sys.version_info[:2])
-    header = bytes.fromhex(loaded.manifest.python["magic"]) + bytes(12)
-    return memory("gotee-early", zipped({f"{library}/{path}": header + code for path, code in loaded.early.items()}))
+    header = bytes.fromhex(magic) + bytes(12)
+    return memory("gotee-early", zipped({f"{library}/{path}": header + code for path, code in modules.items()}))
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

@@ -64,13 +64,16 @@ def build(machine: str, *, allowed: Sequence[str] = rules.ALLOWED, others: bool 
     return _packed(program)
 
 
-def leaving(machine: str) -> bytes:
+def leaving(machine: str, *, receives: bool = False) -> bytes:
     """The filter under which nothing of a process outlives it or holds up its end; all else is allowed.
+
+    It `receives` descriptors only if what runs under it is not an image's choice.
 
     >>> len(leaving("x86_64")) < len(build("x86_64"))
     True
     """
-    never = _answered(rules.NEVER, EPERM, numbers(machine))
+    refused = [name for name in rules.NEVER if name != "recvmsg" or not receives]
+    never = _answered(refused, EPERM, numbers(machine))
     return _packed([*_begun(machine), *never, *_by_arguments(rules.LEAVING, machine), (RETURN, 0, 0, ALLOW)])
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+SERVICE = "/run/gotee/platform.sock"
+"""Where the service listens, unless its settings and GOTEE_PLATFORM say otherwise."""
+
+VERSION = 1
+"""Of the protocol between host and service: gotee.platform.service.session has it."""
+
 NAMESPACES = ("userns", "mountns", "netns", "ipcns", "utsns", "cgroupns", "pidns")
 LANDLOCK = ("landlock-files", "landlock-net", "landlock-scopes")
 LAYERS = (*NAMESPACES, "threads", "secretmem", "root", *LANDLOCK)

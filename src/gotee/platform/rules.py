@@ -168,4 +168,5 @@ NEVER: Final = [*(name for name in KILLED if name not in _SHUTS_IN.split()), *_P
 """What no image needs, not even to shut itself in. The calls of _PASSES take and give descriptors. With one of a
 host's own file system an enclave's end could be held up, and in a host's io_uring its user would be left behind
 (IORING_REGISTER_PERSONALITY): the host could open files as that user when another enclave has it. ptrace, among the
-first, can hold a process at its exit."""
+first, can hold a process at its exit. recvmsg is left to an interpreter that is kept for the next enclave: it runs the
+verified base and nothing of an image until it has refused itself the same (gotee.enclave.sandbox)."""

@@ -1,6 +1,6 @@
 """The plan by which an enclave shuts itself in: filter, limits, what is required. Platform world.
 
-`launch` hands it over, and gotee.enclave.sandbox carries it out.
+It is handed over in two parts, before there is an image and with it; gotee.enclave.sandbox carries them out.
 """
 
 from __future__ import annotations
@@ -48,27 +48,47 @@ def ceilings_of(program: dict[str, Any]) -> Ceilings:
     return DEFAULT_CEILINGS._replace(**program["policy"].get("ceilings", {}))
 
 
-def plan(ceilings: Ceilings = DEFAULT_CEILINGS, require: str = "") -> int:
-    """The descriptor (close-on-exec) of a plan for one enclave; `require` names layers as GOTEE_REQUIRE does.
+def contents(ceilings: Ceilings = DEFAULT_CEILINGS, require: str = "") -> dict[str, Any]:
+    """What one enclave may do and use; `require` names layers as GOTEE_REQUIRE does.
 
     Raises OSError for a machine that has no filter, ValueError for a layer that is not known.
     """
-    machine = os.uname().machine
-    if machine not in MACHINES or sys.maxsize < 1 << 32:
-        raise OSError(f"no sandbox for {machine}: gotee runs enclaves on 64-bit {' and '.join(MACHINES)} only")
     limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": ceilings.descriptors, "RLIMIT_MSGQUEUE": 0}
     if ceilings.memory_bytes is not None:
         limits["RLIMIT_AS"] = ceilings.memory_bytes
     if ceilings.cpu_seconds is not None:
         limits["RLIMIT_CPU"] = ceilings.cpu_seconds
-    contents = {
-        "filter": build(machine),
-        "waiter": build(machine, allowed=rules.WAITER, others=False),
+    return {
+        "filter": build(_machine()),
         "own_pid": rules.OWN_PID,
         "limits": limits,
         "threads": ceilings.threads,
         "require": required(require),
     }
+
+
+def beginning() -> int:
+    """The descriptor (close-on-exec) of what an enclave has to know before it is handed an image. Raises OSError."""
+    return _written(_beginning())
+
+
+def plan() -> int:
+    """The descriptor (close-on-exec) of all of it, with ceilings as they are by default. Raises OSError."""
+    return _written({**_beginning(), **contents()})
+
+
+def _beginning() -> dict[str, Any]:
+    return {"waiter": build(_machine(), allowed=rules.WAITER, others=False), "own_pid": rules.OWN_PID}
+
+
+def _machine() -> str:
+    machine = os.uname().machine
+    if machine not in MACHINES or sys.maxsize < 1 << 32:
+        raise OSError(f"no sandbox for {machine}: gotee runs enclaves on 64-bit {' and '.join(MACHINES)} only")
+    return machine
+
+
+def _written(contents: dict[str, Any]) -> int:
     descriptor = os.memfd_create("gotee-plan", os.MFD_CLOEXEC)
     os.write(descriptor, marshal.dumps(contents))
     return descriptor

@@ -4,51 +4,68 @@ from __future__ import annotations
 
 import os
 
-from gotee.image.load import Loaded
-from gotee.platform import birth, early, sandbox
+from gotee.platform import birth, sandbox
+from gotee.platform.footing import Footing
 
-REQUIRE = "GOTEE_REQUIRE"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+
 _KILL = 9  # SIGKILL; `signal` would import `enum` for the name
 
 
 class Child:
-    """A started enclave. `last_words` is what it says on its real standard error."""
+    """A started enclave. `last_words` is what it says on its real standard error, `gate` where it waits."""
 
-    def __init__(self, pid: int, last_words: int) -> None:
+    def __init__(self, pid: int, last_words: int, gate: _socket.socket) -> None:
         self.pid = pid
         self.last_words = last_words
+        self.gate = gate
 
     def kill(self) -> None:
         """End it, if it has not ended; `wait` has not been called yet."""
         os.kill(self.pid, _KILL)
+
+    def end(self) -> None:
+        """End it and be done with it."""
+        self.kill()
+        self.wait()
+        self.gate.close()
+        os.close(self.last_words)
 
     def wait(self) -> int:
         """Its exit status, negative for a signal."""
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def spawn(loaded: Loaded, link_fds: tuple[int, ...], answers: int, gate: int) -> Child:
-    """Start the enclave: no environment of ours, no descriptors but its own and a pipe for its last words.
+def spawn(footing: Footing) -> Child:
+    """Start an interpreter on a ground. It has no environment of ours, and no descriptors but its own.
 
-    It asks for its parent-death signal itself (gotee.enclave.sandbox), and ends when `gate` ends before it has: so it
+    It asks for its parent-death signal itself (gotee.enclave.sandbox), and ends when its gate ends before it has: so it
     never outlives us.
     """
-    plan = sandbox.plan(sandbox.ceilings_of(loaded.manifest.program), os.environ.get(REQUIRE, ""))
+    import _socket
+
+    plan = sandbox.beginning()
     last_words, theirs = os.pipe()  # the host's own standard error may be a terminal, which could be read from
-    modules, script = early.archive(loaded), birth.script()
+    gate, inside = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    first = birth.script()
     try:
-        enclave = birth.plan(loaded, link_fds, answers, gate, modules, script)
+        inherited = (*footing.descriptors, first, inside.fileno())
+        begins = birth.plan(footing, footing.descriptors, first, inside.fileno())
         actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
             (os.POSIX_SPAWN_DUP2, plan, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_DUP2, theirs, 2),
-            *((os.POSIX_SPAWN_DUP2, number, number) for number in enclave.descriptors),  # these stay open over exec
+            *((os.POSIX_SPAWN_DUP2, number, number) for number in inherited),  # these stay open over exec
         ]
-        pid = os.posix_spawn(enclave.program, enclave.words, enclave.environment, file_actions=actions, setsid=True)
+        pid = os.posix_spawn(begins.program, begins.words, begins.environment, file_actions=actions, setsid=True)
     except BaseException:
         os.close(last_words)
+        gate.close()
         raise
     finally:
-        for descriptor in (plan, theirs, modules, script):
+        inside.close()
+        for descriptor in (plan, theirs, first):
             os.close(descriptor)
-    return Child(pid, last_words)
+    return Child(pid, last_words, gate)

@@ -13,12 +13,12 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+from gotee.platform.birth import FIRST
 from gotee.platform.filter import INSTRUCTION, leaving
 from gotee.platform.numbers import numbers
 from gotee.platform.service.settings import THREADS
 from gotee.platform.words import REFUSED
 
-FIRST = 3  # the enclave's descriptors are numbered from here, in the order in which they came
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38  # prctl(2)
 _MODE_FILTER = 2  # linux/seccomp.h
 _CLONE_NEWIPC, _CLONE_NEWNET, _CLONE_NEWNS, _CLONE_NEWUTS = 0x08000000, 0x40000000, 0x20000, 0x04000000  # sched.h
@@ -34,7 +34,8 @@ _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = (
 )  # mount.h
 _DETACH = 2  # MNT_DETACH of umount2(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before anything forks
-_FILTER = leaving(os.uname().machine)  # and so is this
+_FILTER = leaving(os.uname().machine)  # and so are these
+_KEPT_FILTER = leaving(os.uname().machine, receives=True)
 _PIVOT_ROOT = numbers(os.uname().machine)["pivot_root"]
 
 
@@ -47,10 +48,12 @@ def become(
     words: list[str],
     environment: Mapping[str, str],
     descriptors: Sequence[int],
+    *,
+    kept: bool = False,
 ) -> NoReturn:
     """Become an enclave. `descriptors` are standard input, standard error, and the enclave's own.
 
-    `place` is a folder to mount on, which nobody else sees.
+    `place` is a folder to mount on, which nobody else sees. One that is `kept` gets its image's descriptors later.
     """
     try:
         os.setsid()
@@ -67,7 +70,7 @@ def become(
         if os.getppid() != parent:
             os._exit(1)  # the spawner ended before that
         _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # an image that does not shut itself in finds no set-uid program
-        _leave_none()
+        _leave_none(_KEPT_FILTER if kept else _FILTER)
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         os.execve(program, words, environment)  # noqa: S606 - no shell is wanted
@@ -80,9 +83,9 @@ class _Filter(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
 
 
-def _leave_none() -> None:
+def _leave_none(program: bytes) -> None:
     """From now on nothing can be left behind that would give this user away, nor anything hold up its end."""
-    filter = _Filter(len(_FILTER) // INSTRUCTION.size, _FILTER)
+    filter = _Filter(len(program) // INSTRUCTION.size, program)
     if _LIBC.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filter), 0, 0):
         raise OSError(ctypes.get_errno(), "the kernel takes no seccomp filter")
 

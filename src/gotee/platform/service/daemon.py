@@ -1,7 +1,7 @@
 """The daemon: takes connections, counts what each user has, and forks a session for each. Platform world.
 
 It runs as the platform's user with one thread and reads nothing from hosts. Who connects is asked of the kernel
-(SO_PEERCRED), and serves the quotas and nothing else.
+(SO_PEERCRED), and serves the quotas and nothing else. For sessions it keeps the verified base, and an interpreter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from collections import Counter
 from typing import NamedTuple, NoReturn
 
 from gotee.platform.service import wire
+from gotee.platform.service.base import Base
+from gotee.platform.service.kept import Keeper
 from gotee.platform.service.session import Session
 from gotee.platform.service.settings import Settings
 from gotee.platform.service.visits import Owners, Visits
@@ -24,12 +26,14 @@ from gotee.platform.service.visits import Owners, Visits
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _SO_PEERPIDFD = 77  # socket(7), Linux 6.5
 _GOODBYE = 2000  # milliseconds
+_BREATH = 0.25  # seconds after one was used, or has ended, until another interpreter is started to be kept
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class _Running(NamedTuple):
     process: int  # of the session
     user: int  # of the host
+    asks: socket.socket  # for the interpreter that is kept
 
 
 class Daemon:
@@ -46,6 +50,12 @@ class Daemon:
         self._visits = Visits()
         self._owners = Owners()
         self._poll = select.poll()
+        self._base = Base(settings)
+        self._keeper = Keeper(self._base)
+        self._asking: dict[int, _Running] = {}  # by the descriptors of their sockets
+        self._kept = -1  # where there is news of what is kept
+        self._fill_at: float | None = 0.0
+        self._closing: list[int] = []
 
     def run(self) -> None:
         """Until the spawner is gone."""
@@ -53,18 +63,68 @@ class Daemon:
         for descriptor in (self._listener.fileno(), self._master.fileno()):
             self._poll.register(descriptor, select.POLLIN)
         while True:
-            for descriptor, _ in self._poll.poll():
+            for descriptor, _ in self._poll.poll(self._fill()):
                 if descriptor in self._running:
                     self._ended(descriptor)
+                elif descriptor in self._asking:
+                    self._answer(descriptor)
+                elif descriptor == self._kept:
+                    self._hear()
                 elif descriptor == self._master.fileno():
                     return self._wait_for_sessions()
                 else:
                     self._take()
+            wire.close(self._closing)  # not before: an event that waits would be taken for one of a new descriptor
+            self._closing.clear()
+
+    def _fill(self) -> int | None:
+        """See to the base and the interpreter that is kept when it is time; else how long that is off, in ms."""
+        if self._fill_at is None:
+            return None
+        left = self._fill_at - time.monotonic()
+        if left > 0:
+            return int(left * 1000) + 1
+        self._fill_at = None
+        if self._base.look():
+            self._keeper.forgive()
+        first, last = self._settings.enclave_uids
+        if not self._settings.kept or len(self._running) >= last - first - 1:
+            return None  # the last user numbers are for enclaves that are asked for
+        news = self._keeper.fill(self._master)
+        if news is not None:
+            self._kept = news
+            self._poll.register(news, select.POLLIN)
+        return None
+
+    def _hear(self) -> None:
+        """News of it: that it runs, or that it has ended, and another is started."""
+        if not self._keeper.hear():
+            self._gone()
+
+    def _gone(self) -> None:
+        """None is kept any more: it has ended, or a session has it."""
+        self._poll.unregister(self._kept)
+        self._closing += self._keeper.drop()
+        self._kept, self._fill_at = -1, time.monotonic() + _BREATH
+
+    def _answer(self, descriptor: int) -> None:
+        """A session asks for it, once, by the name of its image's ground; or has ended."""
+        running = self._asking.pop(descriptor)
+        self._poll.unregister(descriptor)
+        try:
+            message, _ = wire.receive(running.asks)
+            fits = self._keeper.fits(bytes.fromhex(str(message.get("ground"))))
+            wire.send(running.asks, {}, self._keeper.descriptors if fits else ())
+            if fits:
+                self._gone()
+        except (OSError, wire.Broken, ValueError):
+            pass
 
     def _wait_for_sessions(self) -> None:
         """The spawner has told them why it ends; they tell their hosts, which takes a moment."""
-        self._poll.unregister(self._master)
-        self._poll.unregister(self._listener)
+        for other in (self._master.fileno(), self._listener.fileno(), self._kept, *self._asking):
+            if other >= 0:
+                self._poll.unregister(other)
         while self._running and (ended := self._poll.poll(_GOODBYE)):
             for descriptor, _ in ended:
                 self._ended(descriptor)
@@ -103,18 +163,23 @@ class Daemon:
 
     def _told(self, user: int) -> dict[str, int]:
         """What `gotee platform status` shows."""
-        return {"enclaves": len(self._running), "yours": self._users[user]}
+        return {"enclaves": len(self._running), "yours": self._users[user], "kept": self._keeper.count}
 
     def _fork(self, host: socket.socket, user: int) -> None:
         near, far = wire.pair()
-        with near, far:
+        asks, answers = wire.pair()
+        with near, far, asks:
             alive = _alive(host)
             try:
                 wire.send(self._master, {}, [far.fileno()])
                 process = os.fork()
                 if not process:
                     far.close()  # or the spawner's end would go unnoticed
-                    self._serve(host, user, alive, near)
+                    answers.close()
+                    self._serve(host, user, alive, near, asks)
+            except BaseException:
+                answers.close()
+                raise
             finally:
                 if alive >= 0:
                     os.close(alive)
@@ -123,16 +188,20 @@ class Daemon:
         except OSError:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
+            answers.close()
             raise
-        self._running[number] = _Running(process, user)
+        self._running[number] = self._asking[answers.fileno()] = _Running(process, user, answers)
+        self._poll.register(answers, select.POLLIN)
         self._users[user] += 1
         self._poll.register(number, select.POLLIN)
 
-    def _serve(self, host: socket.socket, user: int, alive: int, spawner: socket.socket) -> NoReturn:
+    def _serve(
+        self, host: socket.socket, user: int, alive: int, spawner: socket.socket, asks: socket.socket
+    ) -> NoReturn:
         """In the child."""
         status = 1
         try:
-            session = Session(self._settings, host, alive, spawner, self._told(user))
+            session = Session(self._settings, host, alive, spawner, asks, self._base, self._told(user))
             daemon = os.getppid()
 
             def orphaned(number: int, frame: object) -> NoReturn:
@@ -145,8 +214,10 @@ class Daemon:
                 self._listener.close()
                 self._master.close()
                 os.close(self._lock)
-                for number in self._running:
+                for number, running in self._running.items():
                     os.close(number)
+                    running.asks.close()
+                wire.close(self._keeper.descriptors)  # whoever has its gate could hand it another image
                 session.run()
                 status = 0
         finally:
@@ -155,11 +226,16 @@ class Daemon:
     def _ended(self, number: int) -> None:
         running = self._running.pop(number)
         self._poll.unregister(number)
-        os.close(number)
+        if self._asking.pop(running.asks.fileno(), None) is not None:
+            self._poll.unregister(running.asks)
+        self._closing += (number, running.asks.detach())
         os.waitpid(running.process, 0)
         self._users[running.user] -= 1
         if not self._users[running.user]:
             del self._users[running.user]
+        if self._kept < 0 and self._fill_at is None:
+            self._keeper.forgive()
+            self._fill_at = time.monotonic() + _BREATH
 
 
 def _alive(host: socket.socket) -> int:

@@ -4,6 +4,7 @@ It runs as the platform's user, in a process of its own, which the daemon forked
 hostile; it has `patience` seconds until its image is complete. The protocol, in packets (see `wire`):
 
     host      {"gotee": 1, "link": N, "require": layers}, the stream, the signature, N descriptors of a side of the link
+              (with "wait": true the program's own code waits until the host says {"go": true})
     platform  {"wanted": [path, ...]} for files that the installed base does not have, at most 200 at a time
     host      {} and one sealed memory for each, in that order
     platform  {"starting": true}, or {"refused": reason}
@@ -18,25 +19,38 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from gotee.errors import ImageError
 from gotee.image.load import FIRST as STAGE_FIRST
-from gotee.image.load import NAMED, REST, START, Loaded, Loading, verify
+from gotee.image.load import NAMED, REST, START, Loading, verify
 from gotee.image.manifest import SOURCE, Listed
 from gotee.image.sgxs import MOST_BYTES
-from gotee.platform import birth, early, sandbox
+from gotee.platform import birth, sandbox
 from gotee.platform.answers import Answers
+from gotee.platform.footing import Footing
 from gotee.platform.identity import einit
 from gotee.platform.news import drain, watch
+from gotee.platform.required import VERSION
 from gotee.platform.service import kinds, wire
-from gotee.platform.service.child import FIRST
+from gotee.platform.service.base import Base
+from gotee.platform.service.kept import Waiting, ask
 from gotee.platform.service.settings import Settings
 from gotee.platform.words import Words
 
 LEVEL = "service"
 _GOODBYE = 0.5  # seconds for the last news to reach a host
+_ANSWER = 5.0  # seconds that the daemon has to say whether it keeps an interpreter
 _UNEXPECTEDLY = "the platform ended unexpectedly"
+
+
+class _Taken(NamedTuple):
+    """A verified image: its files, our copies of what the host handed over, and whether its ground is the base's."""
+
+    loading: Loading
+    link: list[int]
+    handed: list[int]
+    of_base: bool
 
 
 class _PlatformEnded(Exception):
@@ -52,12 +66,17 @@ class Session:
         host: socket.socket,
         alive: int,
         spawner: socket.socket,
+        daemon: socket.socket,
+        base: Base,
         told: Mapping[str, object],
     ) -> None:
         self._settings = settings
         self._host = host
         self._alive = alive  # a pidfd of the process that connected, or -1: somebody else may hold its socket
         self._spawner = spawner
+        self._daemon = daemon
+        self._base = base
+        self._waits = False  # before the program's own code, until the host asks for it
         self._told = told
         self._require: object = ""  # as GOTEE_REQUIRE
         self._left = settings.image_bytes
@@ -68,11 +87,11 @@ class Session:
         signal.alarm(self._settings.patience)
         try:
             hello, descriptors = wire.receive(self._host, None)
-            if hello == {"gotee": wire.VERSION, "status": True} and not descriptors:
+            if hello == {"gotee": VERSION, "status": True} and not descriptors:
                 return self.tell({**self._told})
-            loading, link, handed = self._image(hello, descriptors)
+            taken = self._image(hello, descriptors)
             signal.alarm(0)
-            self._start(loading, link, handed)
+            self._start(taken)
         except _PlatformEnded as ended:
             self.tell({"ended": str(ended)})
         except (ImageError, wire.Broken, OSError, ValueError) as error:
@@ -106,24 +125,27 @@ class Session:
 
     # -- taking ------------------------------------------------------------------------------------------------
 
-    def _image(self, hello: dict[str, object], descriptors: list[int]) -> tuple[Loading, list[int], list[int]]:
+    def _image(self, hello: dict[str, object], descriptors: list[int]) -> _Taken:
         count = hello.get("link")
-        if hello.get("gotee") != wire.VERSION:
+        if hello.get("gotee") != VERSION:
             raise ImageError("the platform speaks another version of the protocol: install the same version of gotee")
         if type(count) is not int or count not in (1, 4) or len(descriptors) != 2 + count:
             raise ImageError(f"the first packet has {len(descriptors)} descriptors, which are no image and link")
-        self._require = hello.get("require", "")
+        self._require, self._waits = hello.get("require", ""), hello.get("wait") is True
         stream = self._bytes(descriptors[0], MOST_BYTES, "the image")
         signature = self._bytes(descriptors[1], 1 << 16, "the signature")
         kinds.require_link(descriptors[2:])
         wire.close(descriptors[:2])
         verified = verify(stream, signature)
-        places, handed = self._places([file for file in sorted(verified[0].files) if file.role != SOURCE])
+        base = self._base.footing
+        of_base = base is not None and base.ground == verified.ground
+        places, handed = self._places([file for file in sorted(verified.manifest.files) if file.role != SOURCE])
         # Files that only root can write are verified when they are loaded; what a host has handed over, now.
         installed = {path for path, place in places.items() if place.startswith(f"{self._settings.base}/")}
-        loading = Loading(stream, signature, places, sources=False, put_off=installed, verified=verified)
+        there = base.files if base is not None and of_base else None
+        loading = Loading(stream, signature, places, sources=False, put_off=installed, verified=verified, there=there)
         loading.finish(STAGE_FIRST)
-        return loading, descriptors[2:], handed
+        return _Taken(loading, descriptors[2:], handed, of_base)
 
     def _bytes(self, descriptor: int, most: int, what: str) -> bytes:
         """A private copy of handed-over memory."""
@@ -169,38 +191,71 @@ class Session:
 
     # -- running -----------------------------------------------------------------------------------------------
 
-    def _start(self, loading: Loading, link: list[int], handed: list[int]) -> None:
-        """Start the interpreter, which is verified; it waits where it would use what is not yet."""
-        loaded = loading.loaded
+    def _start(self, taken: _Taken) -> None:
+        """Have an interpreter handed the image: one that was kept for the next session, or one that is started now."""
+        loading, loaded = taken.loading, taken.loading.loaded
         answers = Answers(einit(loaded.measurement, loaded.signature, LEVEL), self._settings.state, loading.fill)
-        last_words, standard_error = os.pipe()
-        waiting, gate = os.pipe()
-        plan = sandbox.plan(sandbox.ceilings_of(loaded.manifest.program), str(self._require))
-        modules, script = early.archive(loaded), birth.script()
-        numbered, numbers = _renumber(loaded, len(link) + 4)
-        asks, wait, archive, first = numbers[-4:]
-        enclave = birth.plan(numbered, tuple(numbers[:-4]), asks, wait, archive, first)
-        own = (*loaded.descriptors, *link, answers.inside.fileno(), waiting, modules, script)
-        self._ask(enclave, (plan, standard_error, *own))
-        answers.inside.detach()
-        wire.close({*own, plan, standard_error}.difference(loaded.descriptors))
-        loading.finish(START)
-        _open(gate)
+        plan = sandbox.contents(sandbox.ceilings_of(loaded.manifest.program), str(self._require))
+        ground = loading.ground.paths
+        given = birth.of_image(ground, loaded, answers.inside.fileno(), taken.link)
+        waiting = self._kept() if taken.of_base else None
+        try:
+            if waiting is not None:
+                birth.hand_over(waiting.gate, ground, loaded, given, plan)
+        except OSError:
+            waiting = None  # it was killed just now
+        waiting = waiting or self._begun(taken, given, plan)
+        answers.inside.close()
+        self._spawner = waiting.spawner
         loading.finish(REST)
         loading.finish(NAMED)
-        wire.close((*handed, *set(loaded.descriptors).difference(loading.empty)))
-        _open(gate)
+        wire.close((*taken.handed, *taken.link, *set(loaded.descriptors).difference(loading.empty)))
         self.tell({"starting": True})
-        self._watch(last_words, answers, loaded.signature.debug)
+        if not self._waits:
+            birth.go_on(waiting.gate)
+        self._watch(waiting, answers, loaded.signature.debug)
 
-    def _ask(self, enclave: birth.Birth, descriptors: tuple[int, ...]) -> None:
-        for start in range(0, len(descriptors), wire.MOST_DESCRIPTORS):
-            some = descriptors[start : start + wire.MOST_DESCRIPTORS]
-            last = start + len(some) == len(descriptors)
-            try:
-                wire.send(self._spawner, _request(enclave) if last else {}, some)
-            except OSError:
-                break  # it is gone, and may have said why
+    def _kept(self) -> Waiting | None:
+        """The interpreter that the daemon keeps, if it has one of the base that this session knows."""
+        try:
+            self._daemon.settimeout(_ANSWER)
+            wire.send(self._daemon, {"ground": self._base.name.hex()})
+            _, found = wire.receive(self._daemon, None)
+        except (OSError, wire.Broken):
+            return None
+        if len(found) != 3:
+            wire.close(found)
+            return None
+        return Waiting(socket.socket(fileno=found[0]), socket.socket(fileno=found[1]), found[2])
+
+    def _begun(self, taken: _Taken, given: list[int], plan: dict[str, Any]) -> Waiting:
+        """Start an interpreter. It inherits all of the image, and waits where it would use what is not verified yet."""
+        loading = taken.loading
+        footing = self._base.footing if taken.of_base else None
+        if footing is None:
+            footing = Footing(loading.ground, {**loading.loaded.archives, **loading.loaded.natives})
+        gate, inside = wire.pair()
+        last_words, standard_error = os.pipe()
+        beginning, first = sandbox.beginning(), birth.script()
+        begins, numbers = birth.numbered(footing, len(given))
+        own = (*footing.descriptors, first, inside.fileno(), *given)
+        self._ask(begins, (beginning, standard_error, *own))
+        inside.close()
+        wire.close((beginning, standard_error, first))
+        footing.close()
+        loading.finish(START)
+        birth.go_on(gate)
+        try:
+            birth.hand_over(gate, loading.ground.paths, loading.loaded, given, plan, numbers)
+        except OSError:
+            pass  # it has ended: whoever watches it will see
+        return Waiting(self._spawner, gate, last_words)
+
+    def _ask(self, begins: birth.Birth, descriptors: tuple[int, ...]) -> None:
+        try:
+            ask(self._spawner, begins, descriptors)
+        except OSError:
+            pass  # it is gone, and may have said why
         try:
             answer, _ = wire.receive(self._spawner)
         except (OSError, wire.Broken):
@@ -210,14 +265,15 @@ class Session:
         if "pid" not in answer:
             raise ImageError(str(answer.get("refused") or "the enclave could not be started"))
 
-    def _watch(self, last_words: int, answers: Answers, debug: bool) -> None:
+    def _watch(self, waiting: Waiting, answers: Answers, debug: bool) -> None:
         """Until the host, its process, the enclave or the platform ends."""
         words = Words(_keep_quiet, debug=debug)
         ends = [self._host.fileno(), self._spawner.fileno()]
         if self._alive >= 0:
             ends.append(self._alive)
         try:
-            watch(ends, last_words, words.hear, answers)
+            while watch(ends, waiting.last_words, words.hear, answers) == {self._host.fileno()} and self._asks():
+                birth.go_on(waiting.gate)
         except ImageError as error:  # the enclave needs a file that was changed: it ends with this process
             return self.tell({"ended": str(error)})
         self._spawner.settimeout(0)
@@ -229,35 +285,23 @@ class Session:
             news = {"stop": _UNEXPECTEDLY}
         if "stop" in news:
             return self.tell({"ended": news["stop"]})
-        drain(last_words, words.hear)  # nobody has its other end any more
+        drain(waiting.last_words, words.hear)  # nobody has its other end any more
         status = int(news["status"])
         refusal = words.end(status)
         self.tell({"status": status} if refusal is None else {"unconfined": refusal})
+        return None
+
+    def _asks(self) -> bool:
+        """Whether a host that has its enclave wait asks for the program's own code; once."""
+        if not self._waits:
+            return False
+        self._waits = False
+        self._host.settimeout(0)
+        try:
+            return wire.receive(self._host)[0] == {"go": True}
+        except (OSError, wire.Broken):
+            return False
 
 
 def _keep_quiet(said: bytes) -> None:
     """What an enclave says on its real standard error has no place to go: the host's own is not the platform's."""
-
-
-def _open(gate: int) -> None:
-    """Let the enclave go on."""
-    try:
-        os.write(gate, b"1")
-    except BrokenPipeError:
-        pass  # it has ended: whoever watches it will see
-
-
-def _request(enclave: birth.Birth) -> dict[str, object]:
-    return {"program": enclave.program, "words": enclave.words, "environment": enclave.environment}
-
-
-def _renumber(loaded: Loaded, more: int) -> tuple[Loaded, list[int]]:
-    """The image with the numbers that its descriptors have in the enclave, and so many numbers that follow."""
-    places = iter(range(FIRST, 1 << 20))
-    contents = next(places)
-    archives = {path: next(places) for path in loaded.archives}
-    natives = {path: next(places) for path in loaded.natives}
-    numbered = Loaded(
-        loaded.manifest, loaded.signature, loaded.measurement, contents, loaded.boot, loaded.early, archives, natives
-    )
-    return numbered, [next(places) for _ in range(more)]

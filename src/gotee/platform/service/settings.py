@@ -27,6 +27,7 @@ class Settings:
     * `enclave_uids`: first and last user number of enclaves, which nobody else may have. The last is for the process
       that ends what another of them has left.
     * `enclaves`, `enclaves_per_user`: how many run at the same time.
+    * `kept`: how many interpreters wait for the next enclave, 0 or 1.
     * `memory`: address space of one enclave.
     * `image_bytes`: of one image with all files that its host hands over.
     * `patience`: how long a host may take until its image is complete.
@@ -39,6 +40,7 @@ class Settings:
     enclave_uids: tuple[int, int] = UIDS
     enclaves: int = 64
     enclaves_per_user: int = 16
+    kept: int = 1
     memory: int = 16 << 30
     image_bytes: int = 2 << 30
     patience: int = 20
@@ -122,6 +124,8 @@ def _checked(name: str, value: Any, default: Any, file: str) -> Any:
         value = tuple(value) if fits else value
     elif isinstance(default, str):
         fits = isinstance(value, str) and os.path.isabs(value)
+    elif name == "kept":
+        fits = type(value) is int and value in (0, 1)
     else:
         fits = type(value) is int and value > 0
     if not fits:

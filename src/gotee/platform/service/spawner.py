@@ -38,6 +38,7 @@ class _Session:
     pid: int = 0
     process: int = -1  # a pidfd
     heard: bool = True  # its socket is polled
+    kept: bool = False  # it is the daemon that asks, for a session to come
 
 
 class Spawner:
@@ -96,10 +97,10 @@ class Spawner:
     def _welcome(self) -> bool:
         """A new session; False if the daemon is gone."""
         try:
-            _, (descriptor,) = wire.receive(self._master, 1)
+            message, (descriptor,) = wire.receive(self._master, 1)
         except wire.Broken:
             return False
-        session = _Session(socket.socket(fileno=descriptor))
+        session = _Session(socket.socket(fileno=descriptor), kept=message == {"kept": True})
         session.peer.setblocking(False)
         self._sessions[descriptor] = session
         self._poll.register(descriptor, select.POLLIN)
@@ -139,7 +140,7 @@ class Spawner:
             return self._refuse(session, f"no process can be started: {error.strerror}")
         if not pid:
             limits = (self._settings.memory, self._own, self._settings.run)
-            become(uid, *limits, program, words, environment, session.descriptors)
+            become(uid, *limits, program, words, environment, session.descriptors, kept=session.kept)
         wire.close(session.descriptors)
         session.descriptors.clear()
         session.pid, session.uid = pid, uid

@@ -6,6 +6,7 @@ descriptors is exact, and more than fit are closed.
 
 from __future__ import annotations
 
+import _socket
 import array
 import json
 import os
@@ -13,7 +14,6 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-VERSION: Final = 1  # of the protocol between host and platform, see `session`
 MOST_BYTES: Final = 96 << 10  # of a packet
 MOST_DESCRIPTORS: Final = 200  # of a packet; the kernel takes 253
 _SPACE = socket.CMSG_SPACE(253 * 4)
@@ -28,18 +28,19 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def send(peer: socket.socket, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+def send(peer: _socket.socket, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
     """Send one message. Raises OSError if nobody receives."""
     data = json.dumps(message).encode()
     if len(data) > MOST_BYTES:
         raise Broken("the message is too long")
     if descriptors:
-        socket.send_fds(peer, [data], descriptors)
+        rights = array.array("i", descriptors)
+        peer.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     else:
         peer.send(data)
 
 
-def receive(peer: socket.socket, expected: int | None = 0) -> tuple[dict[str, Any], list[int]]:
+def receive(peer: _socket.socket, expected: int | None = 0) -> tuple[dict[str, Any], list[int]]:
     """One message with exactly `expected` descriptors (None: any number), which are close-on-exec.
 
     Raises Broken; TimeoutError or BlockingIOError, as the socket is set, if there is none.

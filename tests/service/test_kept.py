@@ -1,0 +1,260 @@
+"""The interpreter that the service keeps for the next enclave: used once, by who has an image of its ground."""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Set
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gotee.host import service as client
+from gotee.host.service_status import ask
+from gotee.host.start import Image, Started
+from gotee.image import pages, parts
+from gotee.image.contents import contents_of
+from gotee.image.sign import for_development
+from gotee.platform.numbers import numbers
+from gotee.platform.service.base import Base
+from gotee.platform.service.settings import Settings
+
+from .conftest import ADA, Service, await_up
+from .test_service import ATTACKS, _tried, as_user
+
+_RECVMSG = numbers(os.uname().machine)["recvmsg"]
+
+
+@pytest.fixture
+def keeping(installation: Settings, tmp_path: Path) -> Iterator[Service]:
+    running = Service(replace(installation, kept=1), tmp_path)
+    yield running
+    running.stop()
+    assert running.nobody_left()
+
+
+def kept(service: Service, but: Set[int] = frozenset()) -> set[int]:
+    """The processes of the interpreter that waits, once it has shut itself in: all of enclaves that are not `but`."""
+    for _ in range(3000):
+        found = {pid for pid in service.pids() if _enclave(pid)} - but
+        if ask(service.settings.socket)[0].get("kept") == 1 and any(map(_waits, found)):
+            return found
+        time.sleep(0.02)
+    pytest.fail("nothing is kept")
+
+
+def _enclave(pid: int) -> bool:
+    """Not what the service itself starts as an enclave's user."""
+    try:
+        return b"gotee.enclave" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _waits(pid: int) -> bool:
+    """For descriptors, which is where an interpreter that has shut itself in waits for an image."""
+    try:
+        return Path(f"/proc/{pid}/syscall").read_text().split()[0] == str(_RECVMSG)
+    except OSError:
+        return False
+
+
+def start(service: Service, image: Image) -> Started:
+    return await_up(client.start(image, "ring", service.settings.socket))
+
+
+def end(started: Started) -> None:
+    started.control.close()
+    started.link.close()
+
+
+def gone(service: Service, pids: Set[int]) -> bool:
+    for _ in range(3000):
+        if not pids & set(service.pids()):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def of_another_ground(image: Image) -> Image:
+    """The same program, with another first line of its first code: as good an image as any."""
+    block = contents_of(image.stream)[1]
+    code = marshal.loads(block["boot"])
+    block["boot"] = marshal.dumps(code.replace(co_filename="/gotee/enclave/other.py"))
+    stream = pages.stream_of(parts.pack(block), 1)
+    return Image(stream, for_development(hashlib.sha256(stream).digest()), image.places)
+
+
+def test_the_next_enclave_is_the_interpreter_that_was_kept_and_each_serves_once(keeping: Service, image: Image) -> None:
+    first = kept(keeping)
+    one = start(keeping, image)
+    assert first <= set(keeping.pids())
+    second = kept(keeping, but=first)
+    other = start(keeping, image)
+    assert first | second <= set(keeping.pids())
+    end(one)
+    assert gone(keeping, first)
+    assert second <= set(keeping.pids())  # it serves the other image, and the next is a third
+    third = kept(keeping, but=second)
+    end(other)
+    assert gone(keeping, second)
+    assert third <= set(keeping.pids())
+
+
+def test_one_that_was_killed_is_replaced(keeping: Service, image: Image) -> None:
+    first = kept(keeping)
+    for pid in first:
+        os.kill(pid, signal.SIGKILL)
+    second = kept(keeping, but=first)
+    one = start(keeping, image)
+    assert second <= set(keeping.pids())
+    end(one)
+
+
+def test_an_image_of_another_ground_is_not_handed_to_it(keeping: Service, image: Image) -> None:
+    waiting = kept(keeping)
+    one = start(keeping, of_another_ground(image))
+    used = {pid for pid in keeping.pids() if _enclave(pid)} - waiting
+    assert used
+    end(one)
+    assert gone(keeping, used)
+    assert waiting <= set(keeping.pids())
+
+
+def test_nobody_reaches_into_the_one_that_waits(keeping: Service) -> None:
+    waiting = kept(keeping)
+    found = as_user(ADA, lambda: _tried(sorted(waiting)))
+    assert isinstance(found, dict), found
+    assert set(found) == set(ATTACKS)
+    assert {name for name, results in found.items() if set(results) != {"PermissionError"}} == set()
+
+
+def test_a_session_that_was_not_given_it_cannot_reach_it(keeping: Service, image: Image) -> None:
+    """Who has its gate could hand it an image; sessions are forked from the daemon, which has it."""
+    kept(keeping)
+    user = keeping.settings.uid()
+    while len(keeping.pids(user)) > 1:  # sessions that have told the status
+        time.sleep(0.01)
+    (daemon,) = keeping.pids(user)
+    one = start(keeping, of_another_ground(image))
+    (session,) = set(keeping.pids(user)) - {daemon}
+    assert _sockets(daemon) and _sockets(session)
+    assert _sockets(daemon) & _sockets(session) == set()
+    end(one)
+
+
+def _sockets(pid: int) -> set[str]:
+    folder = f"/proc/{pid}/fd"
+    links = (os.readlink(f"{folder}/{name}") for name in os.listdir(folder))
+    return {link for link in links if link.startswith("socket:")} - _streams(pid)
+
+
+def _streams(pid: int) -> set[str]:
+    """Standard streams, which all of the service share."""
+    return {os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)}
+
+
+def test_an_enclave_that_was_begun_ahead_waits_before_the_programs_code(keeping: Service, image: Image) -> None:
+    from gotee.boundary import plain_json
+    from gotee.host import service_ahead
+    from gotee.host.ahead import Begun
+
+    begun = Begun("answer.sgxs", image.stream, image.signature, b"", plain_json.dumps(dict(image.places)))
+    begun.kind = "ring"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOTEE_PLATFORM", keeping.settings.socket)
+        service_ahead.begin(begun)
+    while begun.handing:
+        client.prepare(begun)
+        time.sleep(0.01)
+    assert not begun.link.wait(0.3)  # nothing came over the link, not even that it is ready
+    end(await_up(client.go_on(begun)))
+
+
+def test_a_file_of_the_base_that_is_changed_before_it_is_loaded_ends_the_enclave(
+    keeping: Service, tmp_path: Path
+) -> None:
+    """Archives of the base are verified when they are asked for: the attack is another file by then."""
+    file = tmp_path / "later.py"
+    file.write_text(LATER)
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GOTEE_")},
+        "GOTEE_PLATFORM": keeping.settings.socket,
+        "BASE": keeping.settings.base,
+    }
+    folder = tmp_path / "base"
+    shutil.copytree(keeping.settings.base, folder)
+    try:
+        done = run(file, environ)
+    finally:
+        for name in os.listdir(folder):
+            Path(keeping.settings.base, name).write_bytes((folder / name).read_bytes())
+    assert done == ["loaded []", "lost: True"], done
+
+
+LATER = """
+import os
+from pathlib import Path
+
+from gotee import EnclaveLost, gosecure
+
+
+def first() -> str:
+    import json
+
+    return f"loaded {json.loads('[]')}"
+
+
+def second() -> str:
+    import unicodedata
+
+    return unicodedata.name("a")
+
+
+def main() -> None:
+    print(gosecure(first).result())
+    for file in Path(os.environ["BASE"]).iterdir():
+        file.write_bytes(bytes(file.stat().st_size))
+    try:
+        print(gosecure(second).result())
+    except EnclaveLost as lost:
+        print("lost:", "is not the file that the image names" in str(lost))
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def run(file: Path, environ: dict[str, str]) -> list[str]:
+    command = [sys.executable, "-m", "gotee", "run", "--level", "service", str(file)]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_changed_base_keeps_nothing(installation: Settings, tmp_path: Path) -> None:
+    shutil.copytree(installation.prefix, tmp_path / "opt", ignore=shutil.ignore_patterns("python", "code", "packages"))
+    copy = Base(replace(installation, prefix=str(tmp_path / "opt")))
+    assert copy.look() and copy.footing is not None
+    assert not copy.look()  # it is read once
+    row = next(row for row in copy.footing.ground.rows if row[0] == "/gotee/rooms.archive")
+    file = tmp_path / "opt" / "base" / row[2]
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert copy.look() and copy.footing is None
+    file.write_bytes(data)
+    assert copy.look() and copy.footing is not None
+    copy.close()
+
+
+def test_the_status_tells_whether_one_waits(keeping: Service) -> None:
+    kept(keeping)
+    assert ask(keeping.settings.socket)[0]["kept"] == 1
