@@ -135,6 +135,8 @@ def _daemon(settings: Settings, listener: socket.socket, master: socket.socket, 
         status = 0
     except (GoteeError, OSError) as error:
         print(f"gotee-platform: error: {error}", file=sys.stderr, flush=True)
+    except BaseException as error:  # a fault of ours, of which nobody would hear
+        print(f"gotee-platform: error: the daemon failed: {error!r}", file=sys.stderr, flush=True)
     finally:
         os._exit(status)
 
