@@ -17,7 +17,7 @@ def test_what_the_image_names_is_found_and_nothing_else(tmp_path: Path) -> None:
 
         def found(name: str) -> bool:
             try:
-                return importlib.util.find_spec(name) is not None
+                return importlib.util.find_spec(name) is not None  # gotee: include=main:found
             except ModuleNotFoundError:
                 return False
 
@@ -111,15 +111,15 @@ def test_inside_only_our_own_finder_is_left(tmp_path: Path) -> None:
             def look() -> list[str]:
                 return [getattr(f, "__name__", type(f).__name__) for f in sys.meta_path]
 
-            def installed_and_not_used() -> bool:
-                return importlib.util.find_spec("pytest") is not None
+            def installed(name: str) -> bool:
+                return importlib.util.find_spec(name) is not None  # gotee: include=main:installed
 
             def folders() -> int:
                 return sum("site-packages" in path for path in sys.path)
 
             def main() -> None:
                 print(gosecure(look).result())
-                print(gosecure(installed_and_not_used).result(), gosecure(folders).result())
+                print(gosecure(installed, "pytest").result(), gosecure(folders).result())
             """,
         )
     )
