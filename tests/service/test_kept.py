@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Set
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -23,7 +24,9 @@ from gotee.image import pages, parts
 from gotee.image.contents import contents_of
 from gotee.image.sign import for_development
 from gotee.platform.numbers import numbers
+from gotee.platform.service import wire
 from gotee.platform.service.base import Base
+from gotee.platform.service.kept import Keeper, Waiting
 from gotee.platform.service.settings import Settings
 
 from .conftest import ADA, Service, await_up
@@ -126,6 +129,24 @@ def test_an_image_of_another_ground_is_not_handed_to_it(keeping: Service, image:
     end(one)
     assert gone(keeping, used)
     assert waiting <= set(keeping.pids())
+
+
+def test_one_that_waits_is_given_for_its_own_ground_once_it_runs() -> None:
+    """The base may have been changed between a session's look at it and its question."""
+    near, far = wire.pair()
+    gate, inside = wire.pair()
+    keeper = Keeper(cast(Base, None))
+    keeper._waiting, keeper._name = Waiting(near, gate, os.open(os.devnull, os.O_RDONLY)), b"its own"
+    assert not keeper.fits(b"its own")
+    wire.send(far, {"pid": 1})
+    assert keeper.hear()
+    assert keeper.fits(b"its own")
+    assert not keeper.fits(b"another")
+    for descriptor in keeper.drop():
+        os.close(descriptor)
+    assert not keeper.fits(b"its own")
+    far.close()
+    inside.close()
 
 
 def test_nobody_reaches_into_the_one_that_waits(keeping: Service) -> None:

@@ -138,6 +138,7 @@ def _installations() -> tuple[str, ...]:
 
     paths = sysconfig.get_paths()
     found = {paths[name] for name in ("scripts", "purelib", "platlib", "stdlib")}
+    found.add(os.path.dirname(sys.executable))  # scripts of a system's own packages lie beside its interpreter
     found.update(site.getsitepackages() if hasattr(site, "getsitepackages") else ())
     if site.ENABLE_USER_SITE:
         found.update((site.getusersitepackages(), f"{site.getuserbase()}/bin"))

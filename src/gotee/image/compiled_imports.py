@@ -1,8 +1,8 @@
 """What compiled code of a distribution imports of the standard library, which no text says: it is seen. Host world.
 
-The packages that the program names are imported once, in a process of its own with an empty environment, in which there
-is nothing but the standard library and the distributions of the image. What is imported only later, by a call, is not
-seen.
+The packages that the program names are imported once, in a process of its own with an empty environment and home, in
+which nothing can be imported but the standard library and the distributions of the image. What is imported only later,
+by a call, is not seen.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 
 from gotee.errors import ImageError
@@ -54,15 +55,17 @@ def seen(names: Iterable[str], folders: Iterable[str], inside: Iterable[str], pi
     if stored is not None:
         return frozenset(json.loads(stored))
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-B", "-c", _DRIVER, asked],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={},
-            timeout=_SECONDS,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory() as home:  # what a package writes when it is imported goes with it
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", "-B", "-c", _DRIVER, asked],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"HOME": home, "TMPDIR": home},
+                cwd=home,
+                timeout=_SECONDS,
+                check=False,
+            )
         found = json.loads(done.stdout or b"[]")  # nothing, where an import ends its process
     except subprocess.TimeoutExpired:
         raise ImageError(
