@@ -86,7 +86,7 @@ docs: documentation
 	@echo "Open site/index.html"
 
 tests: $(VENV)/for-work
-	$(BIN)/python -m pytest -n $(WORKERS)
+	WORKERS=$(WORKERS) $(BIN)/python tools/tests.py
 
 random-programs: $(VENV)/for-work
 	GOTEE_RANDOM_PROGRAMS=$(or $(PROGRAMS),4000) GOTEE_RANDOM_FIRST=$(or $(FIRST),0) \

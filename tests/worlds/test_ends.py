@@ -323,6 +323,8 @@ def test_a_ctrl_c_while_the_loss_is_told_leaves_nobody_waiting(tmp_path: Path) -
 
             waiting = gosecure(wait, Chan[int]())
             deadlock.remotes = Remotes(deadlock.remotes)
+            sys.setswitchinterval(1_000)  # the service thread does not come between: main leads when the end comes
+            gosecure(say, "main has led").result()
             try:
                 gosecure(end).result()
             except KeyboardInterrupt:
