@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,11 @@ def _rivals(line: Line, makers: dict[str, Callable[[], Any]]) -> Iterator[dict[s
             one.close()
 
 
+def _turn_of(rival: Any) -> Callable[[], AbstractContextManager[None]]:
+    """What is around its turns: that of the floor, whose other side would never rest by itself."""
+    return rival.turn if isinstance(rival, rivals.Floor) else nullcontext
+
+
 CALLS: dict[str, Callable[[], Any]] = {
     FLOOR: lambda: rivals.Floor("answer"),
     PIPE: rivals.Pipe,
@@ -75,7 +80,7 @@ def calls() -> Made:
         ]
         for name, rival in made.items():
             one = partial(rival.call, PAYLOAD)
-            line.contestants.append(Contestant(name, one, TIMES.get(name, 300), partial(one, 1)))
+            line.contestants.append(Contestant(name, one, TIMES.get(name, 300), partial(one, 1), _turn_of(rival)))
         yield line
 
 
@@ -106,7 +111,7 @@ def in_flight() -> Made:
         ]
         for name, rival in made.items():
             many = partial(rival.many, PAYLOAD, window=WINDOW)
-            line.contestants.append(Contestant(name, many, TIMES.get(name, 1_000)))
+            line.contestants.append(Contestant(name, many, TIMES.get(name, 1_000), turn=_turn_of(rival)))
         yield line
 
 
@@ -133,7 +138,8 @@ def streams() -> Made:
                 Contestant("Chan, plain", partial(secured.plain_stream, value), times),
             ]
             for rival_name, rival in made.items():
-                line.contestants.append(Contestant(rival_name, partial(rival.stream, value), times))
+                stream = partial(rival.stream, value)
+                line.contestants.append(Contestant(rival_name, stream, times, turn=_turn_of(rival)))
             yield line
 
 

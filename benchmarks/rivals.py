@@ -7,11 +7,14 @@ import atexit
 import functools
 import multiprocessing
 import os
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -82,6 +85,23 @@ class Floor:
         side = [sys.executable, str(HERE / "floor_side.py"), str(BUILT), does, *map(str, descriptors)]
         self._side = subprocess.Popen(side, pass_fds=descriptors)
         descriptors.close()
+        self._wake = self._wake_drain if does == "drain" else self._wake_answer
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Its other side spins for ever: outside its own turns it is stopped, or others lack a core."""
+        self._side.send_signal(signal.SIGCONT)
+        self._wake()
+        try:
+            yield
+        finally:
+            self._side.send_signal(signal.SIGSTOP)
+
+    def _wake_answer(self) -> None:
+        self.call(b"", 1)
+
+    def _wake_drain(self) -> None:
+        self.stream(b"", 1)
 
     def call(self, payload: bytes, n: int) -> None:
         self._floor.call(self._ring, (payload, 1), int, n)
@@ -93,6 +113,7 @@ class Floor:
         self._floor.stream(self._ring, value, n)
 
     def close(self) -> None:
+        self._side.send_signal(signal.SIGCONT)
         self._floor.stop(self._ring)
         self._side.wait()
         self._ring.close()
