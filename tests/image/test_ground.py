@@ -71,7 +71,7 @@ def found(built: Built, ground: Ground, tmp_path: Path, monkeypatch: pytest.Monk
     """A remembered ground, and the copy of its dynamic loader, which may be changed."""
     from gotee.image import load, stamps
 
-    monkeypatch.setattr(stamps, "_SETTLED", 0)
+    monkeypatch.setattr(stamps, "SETTLED", 0)
     copy = tmp_path / "loader"
     shutil.copyfile(built.places["/base/loader"], copy)
     places = {**built.places, "/base/loader": str(copy)}

@@ -66,7 +66,7 @@ def test_what_is_never_loaded_is_compared_again_only_when_it_has_changed(
     shutil.copyfile(built.places[source.path], copy)
     before = copy.stat()
     places = {**built.places, source.path: str(copy)}
-    monkeypatch.setattr(stamping, "_SETTLED", 0)
+    monkeypatch.setattr(stamping, "SETTLED", 0)
     compared: list[str] = []
     real = loading_module._compare
 
@@ -107,7 +107,7 @@ def remembered(
     copy = tmp_path / "archive"
     shutil.copyfile(built.places[REST_FILE], copy)
     places = {**built.places, REST_FILE: str(copy)}
-    monkeypatch.setattr(stamping, "_SETTLED", 0)
+    monkeypatch.setattr(stamping, "SETTLED", 0)
 
     def verified(stamps: dict[str, str]) -> loading_module.Loading:
         loading = loading_module.Loading(built.stream, signature, places, recall=lambda _: stamps)

@@ -7,7 +7,6 @@ exit status.
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import io
 import os
@@ -16,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import NoReturn
 
-from gotee.cli._version import version
 from gotee.compiler.depth import deep
 from gotee.errors import CompileError, GoteeError, ImageError
 
@@ -55,6 +53,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"gotee: error: {message}\nSee `{self.prog} --help`.\n")
 
 
+class _Version(argparse.Action):
+    """Prints the version, which takes long to find out."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> NoReturn:
+        from gotee.cli._version import version
+
+        print(f"gotee {version()}")
+        parser.exit()
+
+
 def build_parser(named: Iterable[str] = VERBS) -> argparse.ArgumentParser:
     """The command line with some verbs; each adds its own part."""
     parser = _Parser(
@@ -62,7 +70,7 @@ def build_parser(named: Iterable[str] = VERBS) -> argparse.ArgumentParser:
         description="Run, convert and start programs with secured routines.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"gotee {version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     verbs = parser.add_subparsers(metavar="VERB", dest="verb")
     for name in named:
         importlib.import_module(f"gotee.cli.{name}").add_parser(verbs)
@@ -133,6 +141,8 @@ def _refuse_unknown_verb(parser: argparse.ArgumentParser, word: str) -> None:
         return
     if word.endswith(".py"):
         parser.error(f"{word!r} is a file, not a verb; run it with `gotee run {word}`")
+    import difflib
+
     near = difflib.get_close_matches(word, VERBS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     parser.error(f"unknown verb {word!r}; {hint}the verbs are {', '.join(VERBS)}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-
 
 def version() -> str:
     """The installed version, or a word that says that gotee runs from a source tree."""
+    from importlib import metadata
+
     try:
         return metadata.version("gotee")
     except metadata.PackageNotFoundError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from gotee.compiler import known
@@ -156,6 +155,8 @@ class Externals:
 
 def distribution_needs(package: str) -> set[str]:
     """The top-level packages that a third-party package declares it needs."""
+    from importlib import metadata
+
     by_package = metadata.packages_distributions()
     needed = set()
     for distribution in by_package.get(package, []):

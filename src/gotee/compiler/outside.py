@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 
 from gotee.compiler import known
 
@@ -23,7 +23,7 @@ def packages_outside(packages: set[str]) -> Outside:
     """Where top-level packages come from, on this machine."""
     standard = sorted(package for package in packages if known.is_standard(package) and package != "builtins")
     rest = sorted(packages - set(standard) - {"builtins", "gotee"})
-    owners = metadata.packages_distributions() if rest else {}
+    owners = _owners() if rest else {}
     distributions: dict[str, list[str]] = {}
     installed: list[str] = []
     absent: list[str] = []
@@ -33,6 +33,12 @@ def packages_outside(packages: set[str]) -> Outside:
         if package not in owners:
             (installed if _importable(package) else absent).append(package)
     return Outside(standard, distributions, installed, absent)
+
+
+def _owners() -> Mapping[str, list[str]]:
+    from importlib import metadata  # which hardly any program needs, and takes long to import
+
+    return metadata.packages_distributions()
 
 
 def _importable(package: str) -> bool:

@@ -20,7 +20,8 @@ from gotee.compiler.reasons import why, why_not
 from gotee.compiler.statements import Unit
 from gotee.errors import ImageError
 from gotee.image import wheels
-from gotee.image.build import ROOMS, STANDARD, Built
+from gotee.image.around import ROOMS, STANDARD
+from gotee.image.build import Built
 from gotee.image.manifest import NATIVE, SOURCE
 from gotee.image.standard import closure, library_size
 

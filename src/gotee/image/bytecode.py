@@ -46,7 +46,7 @@ def compiled(source: bytes, label: str) -> Compiled:
     >>> compiled(b"import os.path", "/program/a.py").imports
     ('os.path',)
     """
-    key = hashlib.sha256(b"\0".join((_stamp(), label.encode(), source))).hexdigest()
+    key = hashlib.sha256(b"\0".join((stamp(), label.encode(), source))).hexdigest()
     stored = cache.read("compiled", key)
     if stored is not None:
         head, _, code = stored.partition(b"\n")
@@ -98,7 +98,7 @@ def _names(text: bytes) -> list[str]:
     return found
 
 
-def _stamp() -> bytes:
+def stamp() -> bytes:
     """What else the bytecode depends on."""
     columns = b"3 " if has_columns() else b"2 "
     return columns + sys.implementation.name.encode() + b" " + sys.version.encode() + importlib.util.MAGIC_NUMBER

@@ -80,7 +80,7 @@ class Ground:
 
 
 def _loaded_as(row: list[Any]) -> str:
-    """As in an image's own list: see gotee.image.build."""
+    """As in an image's own list: see gotee.image.around."""
     path, role, module = row[0], row[3], row[4]
     return str(module or (path if role != _ARCHIVE and path.startswith("/packages/") else "-"))
 

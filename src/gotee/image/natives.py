@@ -19,10 +19,10 @@ from gotee.errors import ImageError
 from gotee.host import ahead
 from gotee.image import cache, elf
 from gotee.image.bytecode import read_source
+from gotee.image.stamps import SETTLED
 
 _LINKED = re.compile(r"^\t(?:(\S+) => )?(/\S+) \(0x", re.MULTILINE)
 _MISSING = re.compile(r": (\S+): cannot open shared object file")
-_SETTLED = 1_000_000_000  # ns since the last change: one right behind it would not be seen
 _PT_INTERP = 3  # System V gABI, program header type
 
 
@@ -70,7 +70,7 @@ def digests_of(place: str) -> tuple[int, str, int, str]:
         size, digest, loaded, first = json.loads(stored)
         return size, digest, loaded, first
     found = digests(read_source(place))
-    if time.time_ns() - seen.st_ctime_ns > _SETTLED:
+    if time.time_ns() - seen.st_ctime_ns > SETTLED:
         cache.write("hashed", key, json.dumps(found).encode())
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gotee.compiler.partition import Partition, no_collection
-from gotee.image import base, sign
+from gotee.image import sign
 from gotee.image.build import Built, Options, build
 from gotee.image.keys import error_key_of
 from gotee.image.settings import Settings
@@ -31,6 +31,8 @@ def build_program(
     with no_collection():
         built = build(partition, options_of(settings, extra))
     if lock is not None:
+        from gotee.image import base
+
         base.compare(base.read_lock(lock), {file.path: (file.size, file.sha256) for file in built.manifest.files})
     return built
 

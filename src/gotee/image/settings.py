@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +80,8 @@ def find(program: Path) -> Settings:
 
 def read(file: Path) -> Settings | None:
     """The settings of one file, or None if it has no `[tool.gotee]`. Raises UsageError with file, key and cure."""
+    import tomllib
+
     try:
         table = tomllib.loads(file.read_text("utf-8")).get("tool", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
@@ -132,6 +132,8 @@ class _Reader:
     def _known(self, where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
         for key in table:
             if key not in known:
+                import difflib
+
                 meant = MEANT.get(key)
                 near = [meant] if meant in known else difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else "."

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
-import tempfile
 import tokenize
 from typing import NamedTuple
 
@@ -56,6 +54,9 @@ def decode(data: bytes) -> SourceFile:
 
 def write_source(path: str, file: SourceFile) -> None:
     """Replace the file behind `path`, which may be a symbolic link, at once or not at all; its mode stays."""
+    import shutil
+    import tempfile
+
     target = os.path.realpath(path)
     temporary = ""
     try:
