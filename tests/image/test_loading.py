@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import mmap
 import os
 import shutil
 from collections.abc import Iterator
@@ -28,10 +30,18 @@ def loaded(built: Built, signature: bytes) -> Iterator[Loaded]:
 
 
 def test_everything_is_copied_into_sealed_memory(loaded: Loaded) -> None:
+    """Its descriptors only read, and so does each that somebody else can open."""
     for descriptor in loaded.descriptors:
+        writes = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR)
         for attempt in (lambda d: os.write(d, b"x"), lambda d: os.ftruncate(d, 0)):
             with pytest.raises(PermissionError):
-                attempt(descriptor)
+                attempt(writes)
+        os.close(writes)
+    for descriptor in (*loaded.archives.values(), *loaded.natives.values()):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.write(descriptor, b"x")
+        with pytest.raises(PermissionError):
+            mmap.mmap(descriptor, 4096)
 
 
 def test_copies_are_the_files_that_the_manifest_names(loaded: Loaded) -> None:
@@ -132,10 +142,11 @@ def test_a_file_that_no_start_needs_stays_empty_until_it_is_asked_for(
     loading, copy = remembered
     number = loading.loaded.archives[REST_FILE]
     assert number in loading.empty and os.fstat(number).st_size == 0
+    assert fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY  # an enclave has it by now
     for _ in range(2):
         loading.fill(place_of(loading.loaded, REST_FILE))
         assert os.pread(number, 1 << 28, 0) == copy.read_bytes()[loading_module.CHECKSUM :]
-        with pytest.raises(PermissionError):
+        with pytest.raises(OSError, match="Bad file descriptor"):
             os.write(number, b"x")
     assert number not in loading.empty
     needed = loading.loaded.natives["/base/python"]

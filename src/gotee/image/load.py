@@ -28,7 +28,7 @@ from gotee.image import pages, parts, sigstruct, stamps
 from gotee.image.ground import Ground
 from gotee.image.hashing import digest, sha256
 from gotee.image.manifest import ARCHIVE, NATIVE, SOURCE, Listed, Manifest
-from gotee.image.memory import memory, new, seal, write
+from gotee.image.memory import fill, memory, new, write
 from gotee.image.sigstruct import DEBUG, SigStruct
 
 TYPE_CHECKING = False
@@ -295,7 +295,8 @@ def _compare(file: Listed, place: str, digest: Any, buffer: bytearray) -> None:
         left = file.size
         if digest is not None:
             left -= os.lseek(descriptor, file.loaded, os.SEEK_SET)
-        digest = _through(descriptor, left + 1, digest or sha256(), buffer)
+        digest = digest or sha256()
+        _through(descriptor, left + 1, digest, buffer)
     finally:
         os.close(descriptor)
     if digest.hexdigest() != file.sha256:
@@ -315,25 +316,24 @@ def _copy(file: Listed, place: str, number: int, buffer: bytearray) -> Any:
             raise _changed(file, place)
         if start:
             os.lseek(source, start, os.SEEK_SET)
-        digest = _through(source, size, sha256(), buffer, number)
+        digest = sha256()
+        fill(number, lambda writes: _through(source, size, digest, buffer, writes))
     finally:
         os.close(source)
-    seal(number)
     if digest.hexdigest() != wanted or os.fstat(number).st_size != size:
         raise _changed(file, place)
     return digest
 
 
-def _through(source: int, size: int, digest: Any, buffer: bytearray, number: int | None = None) -> Any:
-    """Hash so many bytes of a file, or up to its end, and write them to the memory `number`; the hash."""
+def _through(source: int, size: int, digest: Any, buffer: bytearray, writes: int | None = None) -> None:
+    """Hash so many bytes of a file, or up to its end, and write them to memory, too."""
     view = memoryview(buffer)
     while size and (count := os.readv(source, [view[:size] if size < len(view) else view])):
         piece = view[:count]
         digest.update(piece)
-        if number is not None:
-            write(number, piece)
+        if writes is not None:
+            write(writes, piece)
         size -= count
-    return digest
 
 
 def _unreadable(file: Listed, place: str, error: OSError) -> ImageError:

@@ -6,6 +6,10 @@ import errno
 import fcntl
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 FORBIDDEN, CURE = "memory that can be executed is forbidden here", "sysctl vm.memfd_noexec=0"
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _MFD_EXEC = 0x10  # linux/memfd.h
@@ -47,8 +51,40 @@ def seal(descriptor: int) -> None:
 
 
 def new(path: str) -> int:
-    """Empty memory for a file, to be filled and sealed."""
-    return executable_memory(path.rpartition("/")[2])
+    """Empty memory for a file, to be filled (`fill`); a descriptor that only reads, and so do its copies.
+
+    Whoever has one that writes could map it before the memory is filled, and change what was verified until it is
+    sealed: an enclave has it that early. A descriptor's copies also share one place in it, which each may move.
+    """
+    writes = executable_memory(path.rpartition("/")[2])
+    try:
+        return reader(writes)
+    finally:
+        os.close(writes)
+
+
+def reader(descriptor: int) -> int:
+    """Another descriptor of the same memory, which only reads and has a place in it of its own."""
+    return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def fill(descriptor: int, put: Callable[[int], None]) -> None:
+    """Have `put` write what belongs into memory that is `new`, with a descriptor that writes; then seal it."""
+    writes = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        put(writes)
+        seal(writes)
+    finally:
+        os.close(writes)
+
+
+def send(source: int, start: int, size: int, writes: int) -> None:
+    """Copy so many bytes of a file. Raises ValueError if there are fewer."""
+    left = size
+    while left and (count := os.sendfile(writes, source, start + size - left, left)):
+        left -= count
+    if left:
+        raise ValueError("the file is shorter than it was")
 
 
 def copy(place: str, size: int, start: int = 0) -> int:
@@ -57,12 +93,7 @@ def copy(place: str, size: int, start: int = 0) -> int:
     try:
         descriptor = new(place)
         try:
-            left = size
-            while left and (count := os.sendfile(descriptor, source, start + size - left, left)):
-                left -= count
-            if left:
-                raise ValueError(f"{place} is shorter than it was")
-            seal(descriptor)
+            fill(descriptor, lambda writes: send(source, start, size, writes))
         except BaseException:
             os.close(descriptor)
             raise

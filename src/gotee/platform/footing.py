@@ -6,7 +6,7 @@ import os
 
 from gotee.image import stamps
 from gotee.image.ground import Ground
-from gotee.image.memory import memory, new, seal
+from gotee.image.memory import fill, memory, new, reader, send
 from gotee.platform import early
 
 TYPE_CHECKING = False
@@ -30,6 +30,17 @@ class Footing:
     def descriptors(self) -> tuple[int, ...]:
         """All that an interpreter inherits, in order."""
         return (self.block, self.modules, *self.files.values())
+
+    def readers(self) -> tuple[int, ...]:
+        """The same for one more interpreter: enclaves that had copies would move each other's places in the files."""
+        found: list[int] = []
+        try:
+            found.extend(map(reader, self.descriptors))  # those before one that fails are in it
+        except BaseException:
+            for number in found:
+                os.close(number)
+            raise
+        return tuple(found)
 
     def close(self) -> None:
         """Close what it was made of for interpreters alone; the files may be an image's too."""
@@ -74,11 +85,10 @@ def _copy(place: str, known: str, sha256: str, start: int, size: int, number: in
     try:
         if stamps.stamp(sha256, os.fstat(source)) != known:
             raise FileNotFoundError(2, "it is another file by now", place)
-        left = size
-        while left and (count := os.sendfile(number, source, start + size - left, left)):
-            left -= count
-        seal(number)
-        if left or stamps.stamp(sha256, os.fstat(source)) != known:
+        fill(number, lambda writes: send(source, start, size, writes))
+        if stamps.stamp(sha256, os.fstat(source)) != known:
             raise FileNotFoundError(2, "it is another file by now", place)
+    except ValueError:
+        raise FileNotFoundError(2, "it is another file by now", place) from None
     finally:
         os.close(source)

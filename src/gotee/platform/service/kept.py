@@ -61,16 +61,18 @@ class Keeper:
         gate, inside = wire.pair()
         last_words, standard_error = os.pipe()
         plan, first = sandbox.beginning(), birth.script()
+        own: tuple[int, ...] = ()
         try:
+            own = footing.readers()
             wire.send(master, {"kept": True}, [far.fileno()])  # it may receive: sessions cannot ask for that
-            ask(near, birth.numbered(footing)[0], (plan, standard_error, *footing.descriptors, first, inside.fileno()))
+            ask(near, birth.numbered(footing)[0], (plan, standard_error, *own, first, inside.fileno()))
         except OSError:
             wire.close((near.detach(), gate.detach(), last_words))
             return None
         finally:
             far.close()
             inside.close()
-            wire.close((standard_error, plan, first))
+            wire.close((standard_error, plan, first, *own))
         birth.go_on(gate)  # what it begins with is verified
         self._waiting, self._name, self._ready = Waiting(near, gate, last_words), self._base.name, False
         return near.fileno()
