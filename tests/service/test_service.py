@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from gotee.host import service as client
 from gotee.host.service_status import connect, look
 from gotee.host.start import Image
 from gotee.image.memory import memory
-from gotee.platform.service import wire
+from gotee.platform.service import exclusive, wire
 from gotee.platform.service.settings import Settings, require_safe
 from gotee.platform.service.visits import BURST, RATE, Owners, Visits
 
@@ -430,10 +431,10 @@ def test_a_session_that_is_held_up_does_not_hold_the_services_lock(service: Serv
             time.sleep(0.01)
         held = {pid: {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")} for pid in platform}
         daemon = _daemon(platform)
-        lock = f"{service.settings.run}/lock"
-        assert lock in held.pop(daemon)
+        locks = {f"{service.settings.run}/lock", exclusive.FILE}
+        assert locks <= held.pop(daemon)
         assert held
-        assert [pid for pid, files in held.items() if lock in files] == []
+        assert [pid for pid, files in held.items() if locks & files] == []
 
 
 def test_the_end_of_a_host_ends_its_enclave_also_when_a_child_keeps_the_socket(service: Service, image: Image) -> None:
@@ -483,6 +484,25 @@ def test_the_status_tells_the_truth_before_and_after(service: Service) -> None:
     found = json.loads(stopped.stdout)
     assert (stopped.returncode, found["running"], found["installed"]) == (1, False, True)
     assert "gotee platform run" in found["problem"]
+
+
+def test_an_installation_that_does_not_fit_names_where_it_was_to_go(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk."""
+    most = 1 << 20
+    if os.geteuid() != 0:
+        pytest.skip("installing needs root")
+    places = [f"--prefix={tmp_path}/opt", f"--state={tmp_path}/state", f"--socket={tmp_path}/run/s", "--user=60705"]
+    done = subprocess.run(
+        [*GOTEE, "platform", "install", "--no-unit", f"--config={tmp_path}/platform.toml", *places],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"gotee: error: {tmp_path}/opt.new"), done.stderr
+    assert done.stderr.endswith(": File too large\n")
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("part", ["code", "base", "bin/gotee-platform"])

@@ -19,7 +19,7 @@ from gotee.platform.service.settings import Settings
 from gotee.platform.service.spawner import Spawner
 from gotee.platform.service.users import Users
 
-from .conftest import _slot, _uid
+from .conftest import _slot, _uid, numbers_of
 
 SECONDS = 60  # bounds a hang
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -33,7 +33,7 @@ def numbers() -> Iterator[tuple[int, int]]:
     if os.geteuid() != 0:
         pytest.skip("level service changes users, which needs root")
     slot, held = _slot()
-    first = 60720 + 16 * slot
+    first = numbers_of(slot)
     yield first, first + 2
     for name in os.listdir("/proc"):
         if name.isdigit() and first <= _uid(name) <= first + 2:
@@ -56,7 +56,7 @@ class Running:
                 self._daemon.close()
                 os.close(stop)
                 _fail(forks_that_fail)
-                spawner = Spawner(Settings(enclave_uids=numbers), master)
+                spawner = Spawner(Settings(enclave_uids=numbers, socket="/nowhere/s"), master)  # no root of its own
                 spawner.end(spawner.run(self._stop))
             finally:
                 os._exit(0)

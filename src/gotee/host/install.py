@@ -16,7 +16,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gotee
@@ -29,6 +30,8 @@ from gotee.image.contents import contents_of
 from gotee.image.ground import of_image
 from gotee.image.manifest import SOURCE
 from gotee.platform.service.base import GROUND
+from gotee.platform.service.exclusive import FILE as USERS
+from gotee.platform.service.exclusive import remove_unused
 from gotee.platform.service.settings import Settings, require_safe
 
 PACKAGES = ("cryptography", "cffi", "pycparser", "cbor2")
@@ -68,7 +71,8 @@ def install(settings: Settings, file: str, *, units: str | None = None) -> list[
     shutil.rmtree(new, ignore_errors=True)
     os.makedirs(new, 0o755)
     try:
-        count = _fill(settings, Path(new), file)
+        with _told_of(new):
+            count = _fill(settings, Path(new), file)
         made = {"version": gotee.__version__, "user": made_user or _made_user_before(settings), "unit": None}
         if units is not None:
             made["unit"] = f"{units}/{unit.NAME}"
@@ -108,7 +112,8 @@ def uninstall(settings: Settings, file: str, *, user: bool = False) -> list[str]
         if place and os.path.lexists(place):
             shutil.rmtree(place) if os.path.isdir(place) else os.unlink(place)
             done.append(f"removed {place}")
-    for folder in {settings.run, os.path.dirname(file)}:
+    remove_unused()
+    for folder in {settings.run, os.path.dirname(file), os.path.dirname(USERS)}:
         if os.path.basename(folder) == "gotee" and os.path.isdir(folder) and not os.listdir(folder):
             os.rmdir(folder)
     if user and made.get("user"):
@@ -186,6 +191,20 @@ def _keep_settings(settings: Settings, file: str) -> None:
     os.makedirs(os.path.dirname(file), 0o755, exist_ok=True)
     Path(file).write_text(settings.text())
     os.chmod(file, 0o644)
+
+
+@contextmanager
+def _told_of(place: str) -> Iterator[None]:
+    """What cannot be written is told by the place where it was to go: it is that file system that is full.
+
+    Of two files in one failure the second is written; a failure without a file comes from writing what is open.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and error.filename2 is None:
+            raise  # it could not even be opened
+        raise OSError(error.errno, error.strerror, error.filename2 or place) from error
 
 
 def _fill(settings: Settings, new: Path, file: str) -> int:

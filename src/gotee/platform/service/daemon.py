@@ -14,6 +14,7 @@ import socket
 import struct
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from gotee.platform.service import wire
@@ -39,10 +40,12 @@ class _Running(NamedTuple):
 class Daemon:
     """One loop; every session is a process."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, master: socket.socket, lock: int) -> None:
-        """`lock` is held by this process; a session that a host holds up must not keep the next service from it."""
+    def __init__(
+        self, settings: Settings, listener: socket.socket, master: socket.socket, locks: Sequence[int]
+    ) -> None:
+        """`locks` are held by this process; a session that a host holds up must not keep the next service from them."""
         self._settings = settings
-        self._lock = lock
+        self._locks = locks
         self._listener = listener
         self._master = master
         self._running: dict[int, _Running] = {}  # by pidfd
@@ -213,7 +216,7 @@ class Daemon:
             if os.getppid() == daemon:
                 self._listener.close()
                 self._master.close()
-                os.close(self._lock)
+                wire.close(self._locks)
                 for number, running in self._running.items():
                     os.close(number)
                     running.asks.close()

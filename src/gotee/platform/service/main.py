@@ -22,6 +22,7 @@ from typing import NoReturn
 from gotee.errors import GoteeError, UsageError
 from gotee.platform.service import wire
 from gotee.platform.service.daemon import Daemon
+from gotee.platform.service.exclusive import take_users
 from gotee.platform.service.settings import FILE, Settings, read, require_safe
 from gotee.platform.service.spawner import STOPPED, Spawner
 
@@ -70,13 +71,14 @@ def _require(settings: Settings, file: str) -> None:
 def _serve(settings: Settings) -> int:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    listener, lock = _listen(settings)
+    locks = [_lock(settings), take_users(settings)]
+    listener = _listen(settings)
     stop = _stop_signals()
     master, daemon_end = wire.pair()
     pid = os.fork()
     if not pid:
         master.close()
-        _daemon(settings, listener, daemon_end, lock)
+        _daemon(settings, listener, daemon_end, locks)
     daemon_end.close()
     listener.close()
     _keep_little()
@@ -89,8 +91,8 @@ def _serve(settings: Settings) -> int:
     return 0 if reason == STOPPED else 1
 
 
-def _listen(settings: Settings) -> tuple[socket.socket, int]:
-    """The socket, in a folder that only root changes, so that nobody can put another in its place; and the lock."""
+def _lock(settings: Settings) -> int:
+    """The lock of this socket's service, in a folder that only root changes."""
     os.makedirs(settings.run, 0o755, exist_ok=True)
     require_safe(settings.run)
     lock = os.open(f"{settings.run}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -98,13 +100,18 @@ def _listen(settings: Settings) -> tuple[socket.socket, int]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until both processes end
     except BlockingIOError:
         raise UsageError(f"the service runs already: {settings.run}/lock is taken; `gotee platform status`") from None
+    return lock
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket; nobody can put another in its place."""
     if os.path.lexists(settings.socket):
         os.unlink(settings.socket)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(settings.socket)
     os.chmod(settings.socket, 0o666)  # noqa: S103 - every user may connect
     listener.listen(4096)
-    return listener, lock
+    return listener
 
 
 def _stop_signals() -> int:
@@ -116,7 +123,7 @@ def _stop_signals() -> int:
     return stop
 
 
-def _daemon(settings: Settings, listener: socket.socket, master: socket.socket, lock: int) -> NoReturn:
+def _daemon(settings: Settings, listener: socket.socket, master: socket.socket, locks: Sequence[int]) -> NoReturn:
     """In the child: give root up for good, then serve."""
     status = 1
     try:
@@ -131,7 +138,7 @@ def _daemon(settings: Settings, listener: socket.socket, master: socket.socket, 
         _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # sessions have the same user and are not to reach its memory
         os.chdir("/")
         print(f"gotee-platform: ready: {settings.socket}", flush=True)
-        Daemon(settings, listener, master, lock).run()
+        Daemon(settings, listener, master, locks).run()
         status = 0
     except (GoteeError, OSError) as error:
         print(f"gotee-platform: error: {error}", file=sys.stderr, flush=True)
