@@ -13,11 +13,11 @@ from collections.abc import Callable
 from types import FrameType
 
 from gotee.runtime import deadlock, scheduler
-from gotee.runtime.routine import Routine, failed, keep_interrupts
+from gotee.runtime.routine import Unasked, failed, keep_interrupts
 
 _write = os.write  # inside, os.write is another
 _registered = False
-reporter: Callable[[Routine[object]], None] | None = None
+reporter: Callable[[Unasked], None] | None = None
 """Reports lost failures instead of standard error: in an image for release, where nobody else may read them."""
 
 
@@ -39,7 +39,7 @@ def _print_table(number: int, frame: FrameType | None) -> None:
     _write(2, text.encode(errors="backslashreplace"))
 
 
-def report_failure(routine: Routine[object]) -> None:
+def report_failure(routine: Unasked) -> None:
     """Print the failure of a routine whose handle nobody used."""
     if reporter is not None:
         reporter(routine)

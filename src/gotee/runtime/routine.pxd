@@ -3,6 +3,15 @@ from cpython.object cimport PyObject
 from gotee.runtime.scheduler cimport G
 from gotee.runtime.waiting cimport Waiter, WaitQueue
 
+cdef class Unasked:
+    cdef str name
+    cdef Py_ssize_t number
+    cdef object exception
+    cdef object translate
+    cdef readonly bint observed
+    cdef object __weakref__
+
+
 cdef class Routine(G):
     cdef object function
     cdef tuple args
@@ -15,9 +24,11 @@ cdef class Routine(G):
     cdef bint finished
     cdef readonly bint cancelled
     cdef readonly bint observed
+    cdef Unasked unasked         # while nobody has asked for its failure
     cdef WaitQueue watchers
     cdef int stopped(self, object stop) except -1
     cdef int complete(self, object value, object exception) except -1
+    cdef int keep_unasked(self) except -1
     cdef object settled(self)
     cpdef bint watch(self, Waiter waiter) except -1
 

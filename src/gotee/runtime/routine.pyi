@@ -9,7 +9,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-failed: dict[int, weakref.ref[Routine[object]]]
+failed: dict[int, weakref.ref[Unasked]]
+
+class Unasked:
+    observed: bool
+    def failure(self) -> BaseException | None: ...
+    def mark_observed(self) -> None: ...
 
 class Routine(G, Generic[T_co]):
     number: int
@@ -32,7 +37,7 @@ class Place:
     def start(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], /) -> Routine[Any]: ...
 
 def set_hooks(
-    report: Callable[[Routine[object]], None],
+    report: Callable[[Unasked], None],
     run_coroutine: Callable[[Scheduler, Coroutine[Any, Any, object]], object],
 ) -> None: ...
 def keep_interrupts() -> None: ...

@@ -13,13 +13,20 @@ from gotee.errors import Cancelled
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
 
 from gotee.runtime.greenlets cimport current_greenlet, import_greenlet
 from gotee.runtime.scheduler cimport (
     G, GWaiter, PARKED, Scheduler, blocking, current_scheduler, deadline_in, new_waiter, running_loop,
 )
 from gotee.runtime.waiting cimport Node, Waiter, WaitQueue
+
+cdef extern from *:
+    """
+    #define gotee_tuple_items(value) (((PyTupleObject *)(value))->ob_item)
+    """
+    PyObject **items_of "gotee_tuple_items" (tuple)
+    object called "PyObject_Vectorcall" (object, PyObject *const *, size_t, PyObject *)
 
 import_greenlet()
 
@@ -28,7 +35,7 @@ cdef object _report = None
 cdef object _run_coroutine = None
 cdef object _reference = weakref.ref
 cdef object _Coroutine = types.CoroutineType
-failed = {}    # by number, a weak reference to each routine that failed and whose failure nobody has asked for
+failed = {}    # by number, a weak reference to the Unasked of each routine that has one
 
 
 def set_hooks(report, run_coroutine):
@@ -36,6 +43,36 @@ def set_hooks(report, run_coroutine):
     global _report, _run_coroutine
     _report = report
     _run_coroutine = run_coroutine
+
+
+cdef class Unasked:
+    """The failure of a routine for which nobody has asked. If nobody can any more, because the handle is gone, it is reported.
+
+    Not the handle's own finalizer: that cost each call a twentieth of its time, and few calls fail.
+    """
+
+    def __str__(self):
+        return f"{self.name}#{self.number}"
+
+    def failure(self):
+        """What `result` would have raised."""
+        if self.translate is not None:
+            translate, self.translate = self.translate, None
+            self.exception = translate(self.exception)
+        return self.exception
+
+    def mark_observed(self):
+        """It has been reported, or asked for."""
+        self.observed = True
+        failed.pop(self.number, None)
+
+    def __del__(self):
+        if not self.observed and _report is not None:
+            self.mark_observed()
+            try:
+                _report(self)
+            except KeyboardInterrupt:
+                interrupt_main()       # a Ctrl-C just now: main is to get it, and it can go nowhere from here
 
 
 cdef class Routine(G):
@@ -76,7 +113,7 @@ cdef class Routine(G):
             exception, self.throw = self.throw, None
             return self.complete(None, exception)
         try:
-            value = function(*args) if kwargs is None else function(*args, **kwargs)
+            value = called(function, items_of(args), PyTuple_GET_SIZE(args), NULL) if kwargs is None else function(*args, **kwargs)
             if type(value) is _Coroutine:
                 value = _run_coroutine(self.scheduler, value)
         except (KeyboardInterrupt, SystemExit) as stop:
@@ -101,12 +138,20 @@ cdef class Routine(G):
         self.value = value
         self.exception = exception
         self.finished = True
-        if exception is not None and not self.cancelled:
-            failed[self.number] = _reference(self)
+        if exception is not None and not self.cancelled and not self.observed:
+            self.keep_unasked()
         cdef Node node
         while self.watchers is not None and self.watchers.head is not None:
             node = self.watchers.head
             node.waiter.fire(node.index, None, True)
+        return 0
+
+    cdef int keep_unasked(self) except -1:
+        cdef Unasked unasked = Unasked.__new__(Unasked)
+        unasked.name, unasked.number = self.name, self.number
+        unasked.exception, unasked.translate = self.exception, self.translate
+        self.unasked = unasked
+        failed[self.number] = _reference(unasked)
         return 0
 
     cpdef bint watch(self, Waiter waiter) except -1:
@@ -197,16 +242,11 @@ cdef class Routine(G):
 
     def mark_observed(self):
         """Its failure has been reported, or asked for."""
+        cdef Unasked unasked = self.unasked
         self.observed = True
-        failed.pop(self.number, None)
-
-    def __del__(self):
-        if self.exception is not None and not self.observed and not self.cancelled and _report is not None:
-            self.mark_observed()
-            try:
-                _report(self)
-            except KeyboardInterrupt:
-                interrupt_main()       # a Ctrl-C just now: main is to get it, and it can go nowhere from here
+        if unasked is not None:
+            self.unasked = None
+            unasked.mark_observed()
 
 
 cdef extern from *:

@@ -18,6 +18,9 @@ cdef class G:
     cdef bint shielded
     cdef bint queued             # in the ready queue, before `after`
     cdef G after
+    cdef bint listed             # among those that have begun or may begin, between these two
+    cdef G older
+    cdef G younger
     cdef object __weakref__
     cdef int run(self) except -1
 
@@ -44,7 +47,7 @@ cdef class Scheduler:
     cdef object ident
     cdef readonly G main
     cdef readonly G current
-    cdef readonly set live
+    cdef G youngest              # of its routines that have not ended, which are linked by `older`
     cdef readonly bint idle
     cdef readonly object loop
     cdef readonly object driving
@@ -76,6 +79,8 @@ cdef class Scheduler:
     cdef void enqueue(self, G g) noexcept
     cdef G dequeue(self)
     cdef int spawn(self, G g) except -1
+    cdef void enlist(self, G g) noexcept
+    cdef void delist(self, G g) noexcept
     cdef int wait_shielded(self, GWaiter waiter, object what) except -1
     cdef int wait(self, GWaiter waiter, object what) except -1
     cdef bint wait_until(self, GWaiter waiter, object what, double deadline) except -1

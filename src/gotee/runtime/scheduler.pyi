@@ -23,10 +23,11 @@ class Scheduler:
     thread: threading.Thread
     main: G
     current: G | None
-    live: set[G]
     idle: bool
     live_timers: int
     sleeper: Sleeper | None
+    @property
+    def live(self) -> list[G]: ...
     @property
     def has_ready(self) -> bool: ...
     @property

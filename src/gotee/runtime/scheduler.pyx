@@ -339,7 +339,6 @@ cdef class Scheduler:
         self.main.worker = root
         self.main.state = RUNNING
         self.current = self.main
-        self.live = set()
         self.workers = []
         self.timers = []
         self.sleep_lock = _thread.allocate_lock()
@@ -347,6 +346,40 @@ cdef class Scheduler:
         self.tick = SWITCHES_PER_LOOK
         self.hub = self.new_worker()
         self.base = self.hub
+
+    # -- its routines ------------------------------------------------------------------------------
+
+    @property
+    def live(self):
+        """The routines of this thread that have not ended, as a new list, the oldest first."""
+        cdef list found = []
+        cdef G g = self.youngest
+        while g is not None:
+            found.append(g)
+            g = g.older
+        found.reverse()
+        return found
+
+    cdef void enlist(self, G g) noexcept:
+        """Keep a routine, whether or not anybody has its handle."""
+        g.listed = True
+        if self.youngest is not None:
+            g.older = self.youngest
+            self.youngest.younger = g
+        self.youngest = g
+
+    cdef void delist(self, G g) noexcept:
+        """It has ended."""
+        if not g.listed:
+            return
+        g.listed = False
+        if g.younger is None:
+            self.youngest = g.older
+        else:
+            g.younger.older = g.older
+        if g.older is not None:
+            g.older.younger = g.younger
+        g.older = g.younger = None
 
     # -- ready queue ------------------------------------------------------------------------------
 
@@ -380,7 +413,7 @@ cdef class Scheduler:
         moved()
         g.scheduler = self
         g.state = READY
-        self.live.add(g)
+        self.enlist(g)
         self.enqueue(g)
         self.poke()
         return 0
@@ -502,9 +535,10 @@ cdef class Scheduler:
             return 0
         if g is None or g.cancel_pending or current_greenlet() is not g.worker:
             return 0
-        self.fire_timers()
-        if self.first_ready is not None:
-            return 0
+        if self.timers:
+            self.fire_timers()
+            if self.first_ready is not None:
+                return 0
         self.current = None             # as in the hub: what acts on news is no routine
         try:
             self.sleeper.attend(awaited)
@@ -668,7 +702,7 @@ cdef class Scheduler:
             self.interrupt_main(exception)
         g.state = DONE
         g.worker = None
-        self.live.discard(g)
+        self.delist(g)
         fresh_context()
         return 0
 
@@ -694,7 +728,8 @@ cdef class Scheduler:
         while self.hub is me:
             try:
                 self.tick = SWITCHES_PER_LOOK
-                self.fire_timers()
+                if self.timers:
+                    self.fire_timers()
                 if self.first_ready is not None:
                     if self.sleeper is not None and not looked:
                         self.sleeper.poll()
@@ -736,7 +771,7 @@ cdef class Scheduler:
     cdef int go_idle(self) except -1:
         """Wait until woken, a deadline, or a Deadlock, with a capped backstop; the judge is asked each time."""
         cdef double judgement = FIRST_JUDGEMENT
-        cdef object deadline = self.next_deadline()
+        cdef object deadline = self.next_deadline() if self.timers else None
         cdef double timeout
         cdef bint acquired
         self.idle = True
@@ -913,11 +948,11 @@ cdef class Scheduler:
         try:
             ends = monotonic() + END_OF_TASKS
             rounds = 0
-            while self.live and rounds < 100:
+            while self.youngest is not None and rounds < 100:
                 rounds += 1
-                for g in list(self.live):
+                for g in self.live:
                     if g.worker is None:
-                        self.live.discard(g)
+                        self.delist(g)
                         g.throw = Cancelled()
                         g.run()
                         g.state = DONE
