@@ -275,6 +275,12 @@ cdef class Wire:
             self.hand_over()
         return frame
 
+    cdef bint still(self) noexcept:
+        """Whether `next` would find nothing, where that is known at once."""
+        return (
+            self.ring is not None and not self.piled and not self.pending and not self.ring.gone and self.ring.nothing()
+        )
+
     cdef Py_ssize_t take_small(self, unsigned char *frame) except -2:
         """Copy the next frame to `frame`, which has SMALL bytes, if it fits and nothing is in the way; its size.
 

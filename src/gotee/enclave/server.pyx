@@ -83,6 +83,7 @@ cdef class Server(Sleeper):
     cdef list entries
     cdef dict calls              # by number, but for
     cdef _Call newest            # the call that came last, if it runs
+    cdef _Call spare             # for the next: made while the host is busy
     cdef uint64_t last_call
     cdef Py_ssize_t most_calls
     cdef object ended
@@ -186,6 +187,8 @@ cdef class Server(Sleeper):
                 and thread_states() == 1
             ):
                 self.answer_probe()
+            if self.spare is None:
+                self.spare = _Call.__new__(_Call)
             self.wire.wait_for(seconds)
             self.dispatch_all()
         return 0
@@ -220,7 +223,7 @@ cdef class Server(Sleeper):
         if self.scheduler is not None:
             self.scheduler.acting = True     # whoever calls this looks at what is ready next
         try:
-            while True:
+            while self.deferring or not self.wire.still():
                 size = -1 if self.deferring else self.wire.take_small(frame)
                 if size >= 0 and frame[0] == CODE_CALL:
                     busy = True
@@ -366,7 +369,10 @@ cdef class Server(Sleeper):
         except Overloaded:
             self.send(pack(Kind.OVERLOADED, id))
             return 0
-        call = _Call.__new__(_Call)
+        call = self.spare
+        self.spare = None
+        if call is None:
+            call = _Call.__new__(_Call)
         call.number = next_number()
         call.name = entry.name
         call.function, call.args, call.kwargs = entry.function, args, kwargs or None

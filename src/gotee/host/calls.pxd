@@ -31,6 +31,7 @@ cdef class Calls:
     cdef Wire wire
     cdef dict running            # by number, but for
     cdef SecuredRoutine spare    # made before it is needed: while the other side works
+    cdef SecuredRoutine past     # the last that has ended, if its result was small: let go while the other side works
     cdef SecuredRoutine newest   # the call that began last, if it runs
     cdef Py_ssize_t last
     cdef object seat

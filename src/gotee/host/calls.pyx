@@ -133,7 +133,8 @@ cdef class Calls:
         if not self.wire.post_small(CODE_CALL, self.last + 1, callee.number, payload, size):
             return None
         routine = self.made(callee)
-        if self.spare is None:     # the other side is busy now
+        self.past = None           # the other side is busy now
+        if self.spare is None:
             self.spare = SecuredRoutine.__new__(SecuredRoutine)
         return routine
 
@@ -163,6 +164,7 @@ cdef class Calls:
             self.wire.post(CODE_CALL, routine.number, callee.number, arguments)
         else:
             self.wire.post_gather(CODE_CALL, routine.number, callee.number, arguments)
+        self.past = None
         return routine
 
     cdef bint on_small_result(self, const unsigned char *frame, Py_ssize_t size) except -1:
@@ -176,6 +178,7 @@ cdef class Calls:
             return False
         self.ended(id_of(frame))
         routine.complete(value, None)
+        self.past = routine        # to free it now would keep its caller waiting
         return True
 
     cdef int on_result(self, Message message) except -1:

@@ -1,5 +1,3 @@
-from cpython.pythread cimport PyThread_type_lock
-
 from gotee.boundary.home cimport Home
 from gotee.boundary.wire cimport Wire
 from gotee.host.calls cimport Calls
@@ -13,7 +11,8 @@ cdef class Lead:
     cdef Home home
     cdef list actions                # by the number of the message's kind
     cdef object lost
-    cdef PyThread_type_lock baton
+    cdef bint taken                  # the right to receive is
+    cdef list gates                  # locks, released when it is given back
     cdef readonly Py_ssize_t terms   # how often a thread has led so far
     cdef bint led                    # by a thread that parked, now
     cdef readonly list wanted
@@ -24,6 +23,7 @@ cdef class Lead:
     cdef bint enough(self, Scheduler scheduler)
     cdef bint enter(self) noexcept
     cdef int leave(self) except -1
+    cdef int give_back(self) except -1
 
 
 cdef class Seat(Sleeper):

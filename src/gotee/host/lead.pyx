@@ -10,14 +10,6 @@ import threading
 from time import monotonic
 
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pythread cimport (
-    NOWAIT_LOCK,
-    PyThread_acquire_lock,
-    PyThread_allocate_lock,
-    PyThread_free_lock,
-    PyThread_release_lock,
-    WAIT_LOCK,
-)
 from posix.time cimport nanosleep, timespec
 
 from gotee.boundary.home cimport Home
@@ -54,15 +46,6 @@ cdef class Lead:
     None if nothing here says why.
     """
 
-    def __cinit__(self):
-        self.baton = PyThread_allocate_lock()
-        if self.baton is NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        if self.baton is not NULL:
-            PyThread_free_lock(self.baton)
-
     def __init__(self, Wire wire, Calls calls, Home home, actions, lost):
         self.wire = wire
         self.calls = calls
@@ -71,6 +54,7 @@ cdef class Lead:
         for kind, action in actions.items():
             self.on(kind, action)
         self.lost = lost
+        self.gates = []
         self.wanted = []               # the seats of threads that parked while the service thread led
         self.relief = _thread.allocate_lock()
         self.relief.acquire()
@@ -117,6 +101,8 @@ cdef class Lead:
             self.home.check()
             while True:
                 PyErr_CheckSignals()   # what a handler raises is not to come between a message and its action
+                if self.wire.still():
+                    break
                 size = self.wire.take_small(frame)
                 if size >= 0 and frame[0] == CODE_RESULT and self.calls.on_small_result(frame, size):
                     moved()
@@ -150,42 +136,55 @@ cdef class Lead:
         return len(self.wanted) > 0 if scheduler is None else scheduler.first_ready is not None
 
     cdef bint enter(self) noexcept:
-        """Take the baton, if nobody has it."""
-        if not PyThread_acquire_lock(self.baton, NOWAIT_LOCK):
+        """Take the baton, if nobody has it. It is a flag, not a lock: only who has the GIL looks at it."""
+        if self.taken:
             return False
-        self.led = True
+        self.taken = self.led = True
         return True
 
     cdef int leave(self) except -1:
         """Give the baton back."""
         self.led = False
         self.terms += 1
-        PyThread_release_lock(self.baton)
+        self.give_back()
         if self.waits_for_relief:
             self.waits_for_relief = False
             self.relief.release()
         return 0
 
+    cdef int give_back(self) except -1:
+        self.taken = False
+        while self.gates:
+            self.gates.pop().release()
+        return 0
+
     def serve(self):
         """The service thread: lead whenever nobody has for a moment, until the link ends."""
         while not self.wire.ended:
-            if PyThread_acquire_lock(self.baton, NOWAIT_LOCK):
+            if not self.taken:
+                self.taken = True
                 try:
                     self.lead(NO_END, None)
                 finally:
-                    PyThread_release_lock(self.baton)
+                    self.give_back()
                 while self.wanted:
                     self.wanted.pop().notify()
             self._stand_back()
 
     def alone(self, call):
         """Call `call()` while nobody leads."""
-        with nogil:
-            PyThread_acquire_lock(self.baton, WAIT_LOCK)
+        while True:
+            gate = _thread.allocate_lock()
+            gate.acquire()
+            self.gates.append(gate)    # before the look: what made it may have let others run
+            if not self.taken:
+                break
+            gate.acquire()
+        self.taken = True
         try:
             call()
         finally:
-            PyThread_release_lock(self.baton)
+            self.give_back()
 
     def _stand_back(self):
         """Return when no thread has begun or ended to lead for a moment.
