@@ -9,6 +9,7 @@ A key counts as stolen only if an HMAC that the host makes with it is the one th
 from __future__ import annotations
 
 import ctypes
+import errno
 import hmac
 import json
 import mmap
@@ -70,6 +71,7 @@ class Prey:
     enclaves: list[int] = field(default_factory=list)
     platform: list[int] = field(default_factory=list)
     early: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # descriptors of mem and maps
+    reached: dict[int, str] = field(default_factory=dict)  # when each was first seen; empty if its memory could be read
 
 
 def service() -> bool:
@@ -135,6 +137,29 @@ def ours(before: set[int], root: int) -> list[int]:
     return sorted(pid for pid in found if not descends(os.getpid(), pid))
 
 
+def switches(pid: int) -> int:
+    """How often it was put to sleep and woken: it tells whether a process has done anything."""
+    lines = [line for line in text_of(pid, "status").splitlines() if "ctxt_switches" in line]
+    return sum(int(line.split()[1]) for line in lines)
+
+
+def waiting() -> dict[int, int]:
+    """Level service keeps an interpreter for the next enclave: enclaves that do nothing, and their switches."""
+    found: dict[int, int] = {}
+    for _ in range(20 if service() else 0):
+        found = {pid: switches(pid) for pid in processes() if is_enclave(pid) and spawner_of(pid)}
+        time.sleep(0.2)
+        if all(switches(pid) == count for pid, count in found.items()):
+            break
+    return found
+
+
+def used(waited: dict[int, int]) -> set[int]:
+    """Those of them that became an enclave since, and the processes that wait for these."""
+    found = {pid for pid, count in waited.items() if switches(pid) > count}
+    return found | {pid for pid in waited if parent_of(pid) in found} | {parent_of(pid) for pid in found} & set(waited)
+
+
 def stolen(data: bytes, proof: bytes) -> bool:
     """Whether what follows any marker in `data` makes the enclave's HMAC."""
     place = data.find(MARKER)
@@ -196,6 +221,8 @@ class Watch(threading.Thread):
                     self.open(pid)
 
     def open(self, pid: int) -> None:
+        if pid not in self.prey.reached:
+            self.prey.reached[pid] = unreadable(pid)
         memory = os.open(f"/proc/{pid}/mem", os.O_RDWR)
         try:
             maps = os.open(f"/proc/{pid}/maps", os.O_RDONLY)
@@ -209,9 +236,12 @@ class Watch(threading.Thread):
                 os.close(descriptor)
 
 
-def caught(start: Callable[[], bytes], root: int, begun: Callable[[Watch], None] = Watch.start) -> Prey:
-    """Start an enclave and watch it start; `begun` begins to watch, at once or later."""
-    before, prey = processes(), Prey()
+def caught(
+    start: Callable[[], bytes], root: int, waited: dict[int, int], begun: Callable[[Watch], None] = Watch.start
+) -> Prey:
+    """Start an enclave and watch it start; `waited` was there before, `begun` begins to watch, at once or later."""
+    prey = Prey()
+    before = processes() - set(waited)  # one of these may become ours
     watch = Watch(prey, before, root)
     begun(watch)
     try:
@@ -219,11 +249,10 @@ def caught(start: Callable[[], bytes], root: int, begun: Callable[[Watch], None]
     finally:
         watch.over.set()
         watch.join()
-    pids = ours(before, root)
-    prey.enclaves = [pid for pid in pids if is_enclave(pid)]
-    prey.platform = [
-        pid for pid in pids if pid not in prey.enclaves and (service() or "platform" in text_of(pid, "cmdline"))
-    ]
+    new, kept = [pid for pid in ours(before, root) if pid not in waited], used(waited)
+    # Where ours had been kept, a new one is kept for the next.
+    prey.enclaves = sorted(kept) or [pid for pid in new if is_enclave(pid)]
+    prey.platform = [pid for pid in new if not is_enclave(pid) and (service() or "platform" in text_of(pid, "cmdline"))]
     return prey
 
 
@@ -268,6 +297,25 @@ def vm_readv(prey: Prey, pid: int) -> Found:
     return Found(True, False, "reading is allowed, but not where to read")
 
 
+def unreadable(pid: int) -> str:
+    """Why its memory cannot be read; empty if it can, which reading from nowhere shows: that is another error."""
+    buffer = ctypes.create_string_buffer(8)
+    here, there = Piece(ctypes.addressof(buffer), 8), Piece(8, 8)
+    try:
+        call("process_vm_readv", pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
+    except OSError as error:
+        return "" if error.errno == errno.EFAULT else os.strerror(error.errno)
+    return ""
+
+
+def before_its_image(prey: Prey, pid: int) -> Found:
+    """Its interpreter is started before its image is known, and at level service waits for the next image."""
+    why = prey.reached.get(pid, "it was seen too late")
+    if why:
+        return Found(why=f"the enclave, when it was first seen: {why}")
+    return Found(True, False, "its memory could be read, and there was no key yet")
+
+
 def traced(prey: Prey, pid: int, request: int) -> Found:
     call("ptrace", request, pid, None, None)
     try:
@@ -279,7 +327,7 @@ def traced(prey: Prey, pid: int, request: int) -> Found:
         call("ptrace", 17, pid, None, None)
 
 
-def descriptors(prey: Prey, pid: int) -> Found:
+def descriptors(prey: Prey, pid: int, what: str = "the enclave") -> Found:
     handle = os.pidfd_open(pid)
     taken, key = 0, False
     refused = OSError(0, "no descriptor")
@@ -298,7 +346,7 @@ def descriptors(prey: Prey, pid: int) -> Found:
         os.close(handle)
     if not taken:
         raise refused
-    return Found(True, key, f"{taken} descriptors of the enclave were copied")
+    return Found(True, key, f"{taken} descriptors of {what} were copied")
 
 
 def proc_file(prey: Prey, pid: int, name: str) -> Found:
@@ -350,6 +398,7 @@ def other_start(
     environment: dict[str, str], first: Callable[[], None] | None = None
 ) -> tuple[Prey, subprocess.Popen[str]]:
     """This program again, as a child that makes an enclave and waits; it calls `first` before anything else."""
+    waited = waiting()
     process = subprocess.Popen(
         [sys.executable, "-m", "gotee", "run", __file__, "--prey"],
         env={**os.environ, **environment},
@@ -361,7 +410,7 @@ def other_start(
     )
     assert process.stdout is not None
     line = process.stdout
-    return caught(lambda: bytes.fromhex(line.readline()), process.pid), process
+    return caught(lambda: bytes.fromhex(line.readline()), process.pid, waited), process
 
 
 def user_namespace(_: Prey) -> Found:
@@ -402,7 +451,7 @@ def within() -> None:
 
         client.connect = connecting
 
-    prey = caught(lambda: gosecure(tag, CHALLENGE).result(), os.getpid(), begun)
+    prey = caught(lambda: gosecure(tag, CHALLENGE).result(), os.getpid(), waiting(), begun)
     ways: tuple[Callable[[int], Found], ...] = (
         lambda pid: memory_early(prey, pid, "the enclave"),
         lambda pid: vm_readv(prey, pid),
@@ -498,6 +547,7 @@ def attempts(prey: Prey) -> Iterator[tuple[str, Found]]:
     yield "read the link's shared memory", link(prey)
     yield on("open /proc/PID/mem", lambda prey, pid: memory_now(prey, pid, "the enclave"))
     yield on("a descriptor of it, opened early", lambda prey, pid: memory_early(prey, pid, "the enclave"))
+    yield on("reach into it before it has an image", before_its_image)
     yield on("process_vm_readv", vm_readv)
     yield on("ptrace, attach", lambda prey, pid: traced(prey, pid, 16))
     yield on("ptrace, seize (as gcore does)", lambda prey, pid: traced(prey, pid, 0x4206))
@@ -506,7 +556,11 @@ def attempts(prey: Prey) -> Iterator[tuple[str, Found]]:
         yield on(f"read /proc/PID/{name}", lambda prey, pid, name=name: proc_file(prey, pid, name))  # type: ignore[misc]
     yield on("list /proc/PID/fd", fd_list)
     yield on("perf_event_open", counters)
-    for title, read in (("platform: open its memory", memory_now), ("platform: a descriptor, early", memory_early)):
+    for title, read in (
+        ("platform: open its memory", memory_now),
+        ("platform: a descriptor, early", memory_early),
+        ("platform: pidfd_getfd, for its gate", descriptors),
+    ):
         yield title, each(prey.platform, "the platform", lambda pid, read=read: read(prey, pid, "the platform"))  # type: ignore[misc]
     yield "a user namespace of the parent", user_namespace(prey)
     yield "variables for the loader (LD_PRELOAD)", preload(prey)
@@ -544,8 +598,9 @@ def main() -> None:
         print(gosecure(tag, CHALLENGE).result().hex(), flush=True)
         sys.stdin.read()
         return
-    prey = caught(lambda: gosecure(tag, CHALLENGE).result(), os.getpid())
-    print(f"level {'service' if service() else 'development'}, user {os.getuid()}" + " (root)" * (os.getuid() == 0))
+    prey = caught(lambda: gosecure(tag, CHALLENGE).result(), os.getpid(), waiting())
+    root = " (root)" * (os.getuid() == 0)
+    print(f"level {'service' if service() else 'development'}, user {os.getuid()}{root}, enclave {prey.enclaves}")
     show("attempt", "in?", "stolen", "why")
     thefts = 0
     for name, found in attempts(prey):
