@@ -15,6 +15,7 @@ import pytest
 
 import gotee
 from gotee.enclave import layers
+from gotee.host import needs as needing
 from gotee.host.needs import needs
 from gotee.platform.required import LANDLOCK, LAYERS, NAMESPACES
 
@@ -44,6 +45,7 @@ AWAY = {
     "mounts": (["mount=EPERM"], ("root",)),
     "the change of root, as where the root is an initramfs": (["pivot_root=EINVAL"], ("root",)),
     "the closing of ranges, as before Linux 5.9": (["close_range=ENOSYS"], ()),
+    "the change of the machine's name, as by ProtectHostname=": (["sethostname=EPERM"], ("utsns",)),
     "the newer mount calls": (["open_tree=ENOSYS", "mount_setattr=ENOSYS"], ("root",)),
 }
 
@@ -82,7 +84,15 @@ def test_what_is_missing_is_told_by_the_program_too(program: str, what: str) -> 
 
 
 @pytest.mark.parametrize(
-    "what", ["nothing", "Landlock", "all namespaces", "mounts", "the closing of ranges, as before Linux 5.9"]
+    "what",
+    [
+        "nothing",
+        "Landlock",
+        "all namespaces",
+        "mounts",
+        "the closing of ranges, as before Linux 5.9",
+        "the change of the machine's name, as by ProtectHostname=",
+    ],
 )
 def test_the_doctor_finds_the_same_and_names_reason_and_cure(what: str) -> None:
     away, missing = AWAY[what]
@@ -202,7 +212,12 @@ def test_a_setting_that_allows_no_more_namespaces_is_found_and_its_cure_is_one(k
 
 @pytest.mark.parametrize(
     ("limit", "most", "cure"),
-    [("RLIMIT_NOFILE", 64, "ulimit -n"), ("RLIMIT_AS", 1 << 28, "ulimit -v"), ("RLIMIT_FSIZE", 0, "ulimit -f")],
+    [
+        ("RLIMIT_NOFILE", 64, "ulimit -n"),
+        ("RLIMIT_AS", 1 << 27, "ulimit -v"),
+        ("RLIMIT_FSIZE", 0, "ulimit -f"),
+        ("RLIMIT_DATA", 1 << 26, "ulimit -d"),
+    ],
 )
 def test_a_limit_that_is_too_low_is_found_with_the_command_that_raises_it(
     monkeypatch: pytest.MonkeyPatch, limit: str, most: int, cure: str
@@ -213,6 +228,42 @@ def test_a_limit_that_is_too_low_is_found_with_the_command_that_raises_it(
     (found,) = [need for need in needs() if need.missing]
     assert str(most) in found.missing
     assert found.cure.startswith(cure)
+
+
+@pytest.mark.parametrize(("limit", "runs"), [("as", True), ("data", True), ("data", False)])
+def test_a_program_runs_in_what_the_doctor_says_is_enough(program: str, limit: str, runs: bool) -> None:
+    most = {"as": needing._ADDRESS_SPACE, "data": needing._DATA}[limit] if runs else 1 << 25
+    done = within(["prlimit", f"--{limit}={most}"], "run", program)
+    found = within(["prlimit", f"--{limit}={most}"], "doctor", "--json")
+    assert (done.returncode == 0, json.loads(found.stdout)["ready"]) == (runs, runs)
+    if not runs:
+        assert levels(found)[1] == "ulimit -d unlimited"
+
+
+def test_without_a_folder_for_temporary_files_programs_run_and_the_doctor_says_so(program: str) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount")
+    script = "for f in /tmp /var/tmp; do mount --bind $f $f && mount -o remount,bind,ro $f || exit 77; done"
+    only = ["unshare", "-m", "sh", "-c", f'{script}; cd /proc; unset TMPDIR; exec "$@"', "sh"]
+    done = within(only, "run", program)
+    if done.returncode == 77:
+        pytest.skip("nothing can be mounted here")
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    found = json.loads(within(only, "doctor", "--json").stdout)
+    assert (found["ready"], found["tee"]["process"]["levels"]["development"]["missing"]) == (True, "")
+
+
+def test_a_user_without_a_home_is_told_what_to_set_and_leaves_no_folder(program: str, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs a user without an entry, so root")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o777 if folder == tmp_path else 0o755)
+    nobody = ["env", "-u", "HOME", "-u", "XDG_CACHE_HOME", "-C", str(tmp_path), *OTHER]
+    done = within(nobody, "run", program)
+    assert done.returncode == 1
+    assert "this user has no home folder: set HOME, or XDG_CACHE_HOME" in done.stderr
+    assert levels(within(nobody, "doctor", "--json"))[0].startswith("this user has no home folder: set HOME")
+    assert os.listdir(tmp_path) == ["main.py"]
 
 
 def test_the_setting_that_forbids_namespaces_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

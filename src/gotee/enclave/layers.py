@@ -41,6 +41,7 @@ _NAMESPACES = (
 )
 _LIMITS = {"mountns": "mnt"}  # as the settings of limits call them, where that is not the name without `ns`
 _ALLOWING = "a kernel and a container that allow it"
+_NAMING = "no seccomp filter around gotee that refuses sethostname (ProtectHostname= of systemd has one)"
 _USERS_ALLOWING = "a kernel, container or security module that lets users make user namespaces, and no chroot"
 
 # Switches of distributions: what they are set to where users may make no namespaces, and what allows it.
@@ -120,10 +121,19 @@ def namespaces(stay_behind: Callable[[int, int], None]) -> list[Layer]:
         except OSError as error:
             layers.append(Layer(name, *_no_namespace(name, error, alone=not layers[0].missing)))
     if entered & dict(_NAMESPACES)["utsns"]:
-        confine.set_host_name(b"enclave")
+        _hide_name(layers)
     if entered & dict(_NAMESPACES)["pidns"]:
         _become_first(stay_behind)
     return layers
+
+
+def _hide_name(layers: list[Layer]) -> None:
+    """A namespace begins with the machine's name: one that cannot be changed, as under ProtectHostname=, shows it."""
+    try:
+        confine.set_host_name(b"enclave")
+    except OSError as error:
+        place = next(place for place, layer in enumerate(layers) if layer.name == "utsns")
+        layers[place] = Layer("utsns", f"the name in it cannot be changed: {_said(error)}", _NAMING)
 
 
 def _user_namespace() -> Layer:

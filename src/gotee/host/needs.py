@@ -16,7 +16,8 @@ _PROCESSES = 5  # at the same time, threads included: of a small program's host,
 _FILTERED = "and no seccomp filter around gotee that refuses it"
 # Measured with a program of one secured call; programs with more libraries need more.
 _OPEN_FILES = 256
-_ADDRESS_SPACE = 2 << 30  # bytes
+_ADDRESS_SPACE = 256 << 20  # bytes
+_DATA = 128 << 20  # bytes
 _FILE_SIZE = 16 << 20  # bytes
 
 
@@ -46,6 +47,7 @@ def needs() -> list[Need]:
         found += [
             _limit("open files", "RLIMIT_NOFILE", _OPEN_FILES, "ulimit -n 1024"),
             _limit("address space", "RLIMIT_AS", _ADDRESS_SPACE, "ulimit -v unlimited"),
+            _limit("data segment", "RLIMIT_DATA", _DATA, "ulimit -d unlimited"),
             _limit("file size", "RLIMIT_FSIZE", _FILE_SIZE, "ulimit -f unlimited"),
         ]
     return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gotee
-from gotee.image import natives
+from gotee.image import cache, natives
 from gotee.platform import sandbox
 
 SECONDS = 60  # far more than either trial needs
@@ -94,7 +94,7 @@ def try_sandbox() -> Sandbox:
 def try_call(environment: Mapping[str, str]) -> tuple[str, str]:
     """Run a small program with one secured call under `--tee process`: why it does not work and a cure, or nothing."""
     try:
-        with tempfile.TemporaryDirectory(prefix="gotee-doctor-") as folder:
+        with tempfile.TemporaryDirectory(prefix="gotee-doctor-", dir=_place()) as folder:
             program = Path(folder, "answer.py")
             program.write_text(_PROGRAM)
             done = subprocess.run(
@@ -108,11 +108,20 @@ def try_call(environment: Mapping[str, str]) -> tuple[str, str]:
     except subprocess.TimeoutExpired:
         return f"a small program has not ended within {SECONDS} s", ""
     except OSError as error:
-        return str(error), "gotee needs a folder for temporary files: mount a tmpfs on /tmp"
+        return f"the doctor's own small program has no place: {error}", "mount a tmpfs on /tmp"
     if done.returncode == 0 and done.stdout == _ANSWER:
         return "", ""
     said = _last_line(done.stderr)
     return said, "" if _is_sentence(done.stderr) else "gotee run with any program says more"
+
+
+def _place() -> str | None:
+    """Where the program is written. Programs need no folder for temporary files, and a machine may have none."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        return next((place for place in ("/dev/shm", str(cache.folder())) if os.access(place, os.W_OK)), None)  # noqa: S108
+    return None
 
 
 _OURS = re.compile(r"^(gotee\.errors\.\w+: |gotee: (error: (\w+: )?)?)")

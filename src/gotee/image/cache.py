@@ -10,6 +10,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from gotee.errors import UsageError
+
 
 def folder() -> Path:
     """`gotee` in the user's cache directory, as the XDG rules name it."""
@@ -18,7 +20,13 @@ def folder() -> Path:
 
 def _folder() -> str:
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "gotee")
+    if not os.path.isabs(base):
+        base = os.path.expanduser("~/.cache")
+        if not os.path.isabs(base):  # a user without an entry: it would be a folder `~` of wherever the program runs
+            raise UsageError(
+                "this user has no home folder: set HOME, or XDG_CACHE_HOME and XDG_DATA_HOME and XDG_STATE_HOME"
+            )
+    return os.path.join(base, "gotee")
 
 
 def read(kind: str, key: str) -> bytes | None:

@@ -28,6 +28,7 @@ LEVEL = "development"
 REQUIRE = "GOTEE_REQUIRE"
 MOST_PLACES = 256 << 20  # bytes
 _REFUSALS = (ImageError, OSError, RuntimeError, MemoryError)  # RuntimeError: there may be no more threads
+_PIECE = 1 << 20  # bytes read at a time
 _MOST_SENT = 8  # descriptors at a time
 
 
@@ -165,11 +166,16 @@ def _pass_on(said: bytes) -> None:
 
 def _taken(descriptor: int, most: int) -> bytes:
     """A private copy of what the host gave."""
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
+    pieces, size = [], 0
+    try:
+        while size <= most and (piece := os.read(descriptor, _PIECE)):  # not `most`: room for that may be forbidden
+            pieces.append(piece)
+            size += len(piece)
+    finally:
+        os.close(descriptor)
+    if size > most:
         raise ImageError(f"the image, its signature, or the list of its files is longer than {most} bytes")
-    return data
+    return b"".join(pieces)
 
 
 def _places(descriptor: int) -> dict[str, str]:
