@@ -8,6 +8,9 @@ if not hasattr(__spec__.loader, "trusted_world"):
     from gotee import compiled
 
     compiled.install()
+    from gotee.host import beside
+
+    beside.begin()
     if "GOTEE_IMAGE" in os.environ:
         from gotee.host import ahead  # before the other imports: a platform takes as long to start as these
 
@@ -75,10 +78,12 @@ __all__ = [
 ]
 
 if not worlds.inside():  # modules of a program that says `import gotee` may use the keyword form
+    from gotee.host import beside
     from gotee.syntax.hook import install_for_main
 
     install_for_main()
-    del install_for_main
+    beside.library.give_way()
+    del beside, install_for_main
     if "GOTEE_IMAGE" in os.environ:
         from gotee.host import ahead
 

@@ -83,6 +83,10 @@ class Importer(_Loader):
 
     def __init__(self, blocks: Sequence[Block], natives: Natives) -> None:
         self._code: dict[str, tuple[Block, str, str, bool]] = {}
+        self._program: dict[str, tuple[Block, str, str, bool]] = {}  # its modules, which are found once it begins
+        self._own: dict[str, tuple[Block, str, str, bool]] = {}
+        self._hidden: set[str] = set()  # modules of the library that the program has others for
+        self._set_aside: dict[str, ModuleType] = {}  # of these two, those that are not in place
         self._files: dict[str, tuple[Block, str]] = {}
         self._folders: dict[str, str] = {}
         self.pages: Block  # the image's own, once it is there
@@ -121,7 +125,8 @@ class Importer(_Loader):
             kind, _, rest = part.partition(" ")
             if kind in ("module", "package"):
                 name, _, path = rest.partition(" ")
-                self._code[name] = (block, part, path, kind == "package")
+                modules = self._program if path.startswith(PROGRAM) else self._code
+                modules[name] = (block, part, path, kind == "package")
                 self._add_folders(name if kind == "package" else name.rpartition(".")[0], path.rpartition("/")[0])
             elif kind in ("file", "source"):
                 self._files[rest if kind == "file" else f"source {rest}"] = (block, part)
@@ -146,16 +151,31 @@ class Importer(_Loader):
         sys.path_importer_cache.clear()
         sys.path[:] = [PROGRAM.rstrip("/"), PACKAGES.rstrip("/"), STANDARD.rstrip("/")]
 
+    def begin(self) -> None:
+        """Find the program's own modules from now on, and before others of their names, as outside."""
+        self._own = self._program
+        for name, (_, _, path, package) in self._own.items():
+            if package:
+                self._folders[name] = path.rpartition("/")[0]
+        names = sys.stdlib_module_names.intersection(self._own).difference(sys.builtin_module_names, ("encodings",))
+        self._hidden = {name for name in names if FrozenImporter.find_spec(name) is None}
+        self._exchange()
+
+    def _exchange(self) -> None:
+        """Modules that the program hides and the program's own of their names: put in place those that are not."""
+        taken = {name: sys.modules.pop(name) for name in [*sys.modules] if name.partition(".")[0] in self._hidden}
+        sys.modules.update(self._set_aside)
+        self._set_aside = taken
+
     # -- finding -------------------------------------------------------------------------------------------
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        native = self._natives.get(fullname)
+        own = fullname.partition(".")[0] in self._own  # no other has parts of a module or package of the program
+        native = None if own else self._natives.get(fullname)
         if native is not None:
             origin = f"/proc/self/fd/{native[0]}"
             return ModuleSpec(fullname, _Native(self, fullname, origin), origin=origin)
-        if fullname not in self._code:
-            self._open_archives()
-        found = self._code.get(fullname)
+        found = self._own.get(fullname) if own else self._known(fullname)
         if found is not None:
             spec = ModuleSpec(fullname, self, origin=found[2], is_package=found[3])
             spec.has_location = True
@@ -163,7 +183,7 @@ class Importer(_Loader):
                 spec.submodule_search_locations = [found[2].rpartition("/")[0]]
             return spec
         folder = self._folders.get(fullname)
-        if folder is not None:
+        if folder is not None and (not own or folder.startswith(PROGRAM)):
             spec = ModuleSpec(fullname, None, is_package=True)
         elif (folder := self._folder_of_data(fullname)) is not None:
             spec = ModuleSpec(fullname, _Data(self, folder), is_package=True)
@@ -211,8 +231,22 @@ class Importer(_Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
+        own = self._own
+        if self._hidden and own and module.__name__.startswith("gotee."):
+            self._own = {}
+            self._exchange()  # gotee's rooms, and what they import, get the library's
+            try:
+                self._execute(module)
+            finally:
+                self._exchange()
+                self._own = own
+        else:
+            self._execute(module)
+
+    def _execute(self, module: ModuleType) -> None:
         exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - measured bytecode
-        self.complete(module.__name__)
+        if module.__name__ not in self._own:
+            self.complete(module.__name__)
 
     def complete(self, name: str) -> None:
         """Do what is to be done once a module has been imported."""
@@ -237,10 +271,15 @@ class Importer(_Loader):
     def get_filename(self, fullname: str) -> str:
         return self._found(fullname)[2]
 
-    def _found(self, fullname: str) -> tuple[Block, str, str, bool]:
-        if fullname not in self._code:
+    def _known(self, fullname: str) -> tuple[Block, str, str, bool] | None:
+        found = self._own.get(fullname) or self._code.get(fullname)
+        if found is None and self._archives:
             self._open_archives()
-        found = self._code.get(fullname)
+            found = self._code.get(fullname)
+        return found
+
+    def _found(self, fullname: str) -> tuple[Block, str, str, bool]:
+        found = self._known(fullname)
         if found is None:
             raise ImportError(f"the image has no module {fullname}", name=fullname)
         return found
@@ -299,9 +338,9 @@ class Importer(_Loader):
     def modules_in(self, folder: str) -> Iterator[tuple[str, bool]]:
         """The last names of the modules in one folder, and whether each is a package."""
         self._open_archives()
-        for name in sorted({*self._code, *self._folders, *self._natives}):
-            path = self._folders.get(name)
-            inside = path if path is not None else self._code[name][2] if name in self._code else ""
+        for name in sorted({*self._own, *self._code, *self._folders, *self._natives}):
+            path, known = self._folders.get(name), self._known(name)
+            inside = path if path is not None else known[2] if known is not None else ""
             if inside.rpartition("/")[0] == folder:
                 yield name.rpartition(".")[2], path is not None
 

@@ -56,6 +56,7 @@ def main(importer: Importer, ground: Sequence[int], gate: int, inherited: Sequen
     gc.freeze()
     gc.enable()
     wait_at(gate)
+    importer.begin()
     try:
         if any(part.startswith(f"module {program['main']} /program/") for part in pages.places):
             importlib.import_module(program["main"])  # first: kept modules are imported in the program's order

@@ -12,7 +12,7 @@ from gotee.boundary import plain_json
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
 from gotee.errors import EnclaveLost, GoteeError, ImageError, SecuredRoutineError, UsageError
-from gotee.host import ahead, program
+from gotee.host import ahead, beside, program
 from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
 from gotee.host.start import Image, Started, connect, start
@@ -69,15 +69,16 @@ class Loaded:
         from gotee.image.settings import find
         from gotee.image.sign import for_development
 
-        file, trusted = program.partition_of(function)
-        try:
-            settings = find(file)
-            built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())
-            signature = for_development(
-                built.measurement, product_id=settings.product_id, security_version=settings.security_version
-            )
-        except UsageError as error:  # of pyproject.toml or a key, and not of the call that asked for the enclave
-            raise ImageError(str(error)) from None
+        with beside.library:
+            file, trusted = program.partition_of(function)
+            try:
+                settings = find(file)
+                built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())
+                signature = for_development(
+                    built.measurement, product_id=settings.product_id, security_version=settings.security_version
+                )
+            except UsageError as error:  # of pyproject.toml or a key, and not of the call that asked for the enclave
+                raise ImageError(str(error)) from None
         image = Image(built.stream, signature, built.places)
         return cls(built.manifest.program, _start(image, link), _home(file, settings.file))
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _io import IncrementalNewlineDecoder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 
 TYPE_CHECKING = False
@@ -109,9 +110,9 @@ class KeywordLoader(SourceFileLoader):
         if not isinstance(data, bytes) or b"gotee" not in data:
             return self._compile(data, path, _optimize)
         try:
-            from importlib.util import decode_source
+            from gotee.syntax._files import decode  # importlib's imports `tokenize` anew, which may be the program's
 
-            source = decode_source(data)
+            source = IncrementalNewlineDecoder(None, translate=True).decode(decode(data).text)
         except (SyntaxError, UnicodeDecodeError, LookupError):
             return self._compile(data, path, _optimize)
         # Imported late: most programs hold no keyword form, and this is on the way of every import.

@@ -6,6 +6,7 @@ import os
 import sys
 from types import CodeType, ModuleType, TracebackType
 
+from gotee.host import beside
 from gotee.syntax._files import read_bytes
 from gotee.syntax.hook import KeywordLoader, install
 
@@ -27,6 +28,7 @@ def run_file(path: str, argv: list[str]) -> None:
     sys.argv = [path, *argv]
     if not sys.flags.safe_path:
         sys.path[:1] = [directory]
+        beside.give_way(directory)
     install(directory)
     loader = KeywordLoader("__main__", file)
     module = _new_main(file, loader)
