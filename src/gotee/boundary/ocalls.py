@@ -20,7 +20,7 @@ else:
     from gotee.records import Number as IntEnum
 
 PIECE_BYTES: Final = 240 << 10
-"""The most data of one READ or WRITE: with its head it goes through the default ring as one piece."""
+"""The most data of one READ or WRITE: a quarter of the default ring."""
 
 MOST_NAMES: Final = 1_000_000  # of one folder
 MOST_PATH: Final = 4096  # bytes, PATH_MAX of Linux

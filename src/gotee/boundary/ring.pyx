@@ -91,6 +91,7 @@ cdef int64_t LEAVE_AGAIN = 4_000_000   # after this time at the soonest, then af
 cdef int64_t LEAVE_LAST = 64_000_000
 cdef int64_t BACKSTOP = 100_000_000
 cdef Py_ssize_t LARGE = 32 << 10           # bytes: copies from here on are made without the GIL
+cdef Py_ssize_t MOST_PIECE = 64 << 10      # bytes with its header: one is copied out while the next is copied in
 cdef int64_t ROOM_SPIN = 20_000            # of a large frame that is being sent: how long it spins for room, and then
 cdef int64_t ROOM_NAP = 50_000             # how long it sleeps between two looks
 cdef int64_t FOREVER = 0x7FFF_FFFF_FFFF_FFFF
@@ -146,7 +147,7 @@ cdef class Ring:
             raise UsageError("a ring is initialised once")
         self.size = region_bytes(capacity)
         self.capacity = capacity
-        self.piece = capacity // 4 - HEADER
+        self.piece = min(capacity // 4, MOST_PIECE) - HEADER
         self.assembler = Assembler(self.piece, max_frame, lanes)
         self.base = map_region(region, self.size)
         if self.base is NULL:
