@@ -469,3 +469,38 @@ def test_routines_that_make_the_first_call_at_once_share_one_start(tmp_path: Pat
             print(others)
         """,
     ) == ["[2, 4, 6]", "[10]"]
+
+
+def test_while_main_is_parked_for_long_nothing_wakes_the_service_thread(tmp_path: Path) -> None:
+    """Counted: a thread that waits to be told gives its processor away once, one that looks does so again and again."""
+    assert lines_of(
+        tmp_path,
+        """
+        def nothing() -> None:
+            pass
+
+        def watch(asleep: Chan[bool]) -> None:
+            (service,) = [thread.native_id for thread in threading.enumerate() if thread.name == "gotee-link"]
+            before, now = -1, switches(service)
+            for _ in range(60):  # soon it sleeps, but not at once
+                if now == before:
+                    break
+                time.sleep(0.5)
+                before, now = now, switches(service)
+            asleep.send(now == before)
+
+        def switches(thread: int) -> int:
+            with open(f"/proc/self/task/{thread}/status") as status:
+                (count,) = [line.split()[1] for line in status if line.startswith("voluntary_ctxt_switches")]
+            return int(count)
+
+        def main() -> None:
+            gosecure(nothing).result()
+            asleep = Chan[bool]()
+            watcher = threading.Thread(target=watch, args=(asleep,))
+            watcher.start()
+            print(asleep.recv())
+            watcher.join()
+            gosecure(nothing).result()
+        """,
+    ) == ["True"]
