@@ -12,8 +12,8 @@ from gotee.runtime.scheduler import scheduler_of_this_thread, yield_now
 @pytest.fixture(autouse=True)
 def _no_routine_left() -> Iterator[None]:
     yield
-    live = scheduler_of_this_thread().live
-    for routine in list(live):
+    scheduler = scheduler_of_this_thread()
+    for routine in scheduler.live:
         routine.cancel()
-    while live:
+    while scheduler.live:  # a list that is made at each look
         yield_now()
