@@ -537,3 +537,25 @@ def test_the_unit_file_is_one(installation: Settings, tmp_path: Path) -> None:
     file.write_text(unit.text(installation, "/etc/gotee/platform.toml"))
     done = subprocess.run([verify, "verify", str(file)], capture_output=True, text=True, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if unit.NAME in line]) == (0, [])
+    words = [verify, "security", "--offline=yes", "--threshold=35", str(file)]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert said.returncode == 0 or "unrecognized option" in said.stderr, said.stdout  # before version 250
+
+
+def test_a_service_runs_enclaves_without_what_its_unit_takes_from_it(
+    installation: Settings, image: Image, tmp_path: Path
+) -> None:
+    """Where no systemd runs: no network, and no memory that was written and can run (PR_SET_MDWE of Linux 6.3)."""
+
+    def first() -> None:
+        LIBC.unshare(0x40000000)  # CLONE_NEWNET
+        LIBC.prctl(65, 1, 0, 0, 0)
+
+    service = Service(installation, tmp_path, first)
+    try:
+        started = await_up(client.start(image, "ring", installation.socket))
+        started.control.close()
+        started.link.close()
+    finally:
+        service.stop()
+    assert service.nobody_left()
