@@ -153,7 +153,8 @@ def installation() -> Iterator[Settings]:
     left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
     shutil.rmtree(folder)
     held.close()
-    assert (done.returncode, set(left) - {"run"}) == (0, set())  # the folder that only held the socket was named by nobody but us
+    # The folder that only held the socket was named by nobody but us.
+    assert (done.returncode, set(left) - {"run"}) == (0, set())
 
 
 @pytest.fixture

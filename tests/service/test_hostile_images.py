@@ -90,6 +90,11 @@ int main(int count, char **words) {
     said("sendmsg", sendmsg(6, &message, MSG_DONTWAIT));
     said("sendmmsg", syscall(SYS_sendmmsg, 6, &messages, 1, MSG_DONTWAIT));
     said("send", send(6, "x", 1, MSG_DONTWAIT));
+    for (int family = 1; family < 46; family++) {
+        int made = socket(family, SOCK_STREAM, 0);
+        for (int kind = SOCK_DGRAM; made < 0 && kind <= SOCK_SEQPACKET; kind++) made = socket(family, kind, 0);
+        if (made >= 0) { snprintf(path, sizeof path, "socket-of-family-%d", family); said(path, made); close(made); }
+    }
     int child = fork();
     if (!child) { pause(); _exit(0); }
     long held = syscall(SYS_ptrace, 0x4206, child, 0, 0x40); /* PTRACE_SEIZE, PTRACE_O_TRACEEXIT */
@@ -117,7 +122,7 @@ int main(int count, char **words) {
     return 0;
 }
 """
-ALLOWED = {"plain", "fchmod-back", "recv", "send", "unshare"}
+ALLOWED = {"plain", "fchmod-back", "recv", "send", "unshare", "socket-of-family-1"}
 HIDDEN = {"socket-of-system": "ENOENT", "write-root": "EROFS", "write-dev": "EROFS"}
 
 

@@ -143,6 +143,7 @@ CHECKED: Final[dict[str, Rule]] = {
 # -- what root puts on an enclave's process at level service before anything of the image runs -----------------------
 
 _SET_ID = 0o6000  # S_ISUID, S_ISGID
+_UNIX = 1  # AF_UNIX
 _MAKES = 0o100 | 0o20000000  # O_CREAT, __O_TMPFILE
 
 LEAVING: Final[dict[str, Rule]] = {
@@ -159,8 +160,10 @@ LEAVING: Final[dict[str, Rule]] = {
     "mknodat": ((Test(2, _SET_ID, 0),),),
     # It hides what it does behind a pointer.
     "openat2": (),
+    # A network of one's own does not hold every family: vsock reaches the machine below this one.
+    "socket": ((Test(0, ALL, _UNIX),),),
 }
-"""The calls that can leave a file with a set-user-ID bit, and how they may be used."""
+"""The calls that can leave a file with a set-user-ID bit, or lead into a network, and how they may be used."""
 
 _SHUTS_IN = "capset mount mount_setattr move_mount open_tree pivot_root setresgid setresuid sethostname umount2 unshare"
 _PASSES = "io_uring_enter io_uring_register io_uring_setup recvmmsg recvmsg sendmmsg sendmsg"
