@@ -27,8 +27,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from socket import socket
+from socket import AF_UNIX, SO_PEERCRED, SOCK_SEQPACKET, SOL_SOCKET, socket
 
 from gotee import gosecure
 
@@ -124,6 +125,16 @@ def spawner_of(pid: int) -> int:
     return pid if pid > 1 else 0
 
 
+@cache
+def root_of_service() -> int:
+    """The process that made the service's socket: there may be several services."""
+    path = os.environ.get("GOTEE_PLATFORM") or "/run/gotee/platform.sock"
+    with socket(AF_UNIX, SOCK_SEQPACKET) as peer:
+        peer.connect(path)
+        pid: int = struct.unpack("iII", peer.getsockopt(SOL_SOCKET, SO_PEERCRED, 12))[0]
+    return pid
+
+
 def ours(before: set[int], root: int) -> list[int]:
     """What has started for this program: its descendants; at level service, new enclaves and what started them."""
     new = processes() - before
@@ -132,7 +143,9 @@ def ours(before: set[int], root: int) -> list[int]:
     found: set[int] = set()
     for pid in new:
         spawner = spawner_of(pid) if is_enclave(pid) else 0
-        if spawner:  # no enclave that a program of this user has at level development at the same time
+        if (
+            spawner == root_of_service()
+        ):  # no enclave that a program of this user has at level development at the same time
             found |= {pid, spawner, *(child for child in below(spawner) if not is_enclave(child))}
     return sorted(pid for pid in found if not descends(os.getpid(), pid))
 
@@ -147,9 +160,10 @@ def waiting() -> dict[int, int]:
     """Level service keeps an interpreter for the next enclave: enclaves that do nothing, and their switches."""
     found: dict[int, int] = {}
     for _ in range(20 if service() else 0):
-        found = {pid: switches(pid) for pid in processes() if is_enclave(pid) and spawner_of(pid)}
+        seen = {pid: switches(pid) for pid in processes() if is_enclave(pid) and spawner_of(pid) == root_of_service()}
         time.sleep(0.2)
-        if all(switches(pid) == count for pid, count in found.items()):
+        found = {pid: count for pid, count in seen.items() if switches(pid) == count}  # others work for somebody
+        if found == seen:
             break
     return found
 
