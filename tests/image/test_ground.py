@@ -21,7 +21,7 @@ from gotee.image.ground import Ground, of_image
 from gotee.image.memory import SEALS
 from gotee.image.sign import for_development
 from gotee.platform import compared, footing
-from gotee.platform.footing import Found
+from gotee.platform.found import Found
 
 from .conftest import PROGRAM
 
@@ -91,8 +91,10 @@ def found(built: Built, ground: Ground, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_remembered_ground_is_copied_and_sealed(found: tuple[Found, Path]) -> None:
     import fcntl
 
-    made = found[0].footing()
-    found[0].complete(made)
+    found[0].begin()
+    made = footing.Footing(found[0].ground, found[0].files)
+    found[0].first()
+    found[0].rest()
     assert {fcntl.fcntl(number, fcntl.F_GET_SEALS) for number in made.descriptors} == {SEALS}
     copy = os.pread(made.files["/base/loader"], 1 << 28, 0)
     assert copy
@@ -101,12 +103,17 @@ def test_a_remembered_ground_is_copied_and_sealed(found: tuple[Found, Path]) -> 
         os.close(number)
 
 
+def _copied(found: Found) -> None:
+    found.begin()
+    found.first()
+
+
 def test_a_file_that_has_changed_since_is_not_taken_unverified(found: tuple[Found, Path]) -> None:
     data = found[1].read_bytes()
     found[1].write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="another file"):
-        found[0].footing()
+        _copied(found[0])
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -122,9 +129,9 @@ def test_a_file_that_changes_while_it_is_copied_is_not_taken(
                 file.write(b"evil")
         return real(out, source, offset, count)
 
-    monkeypatch.setattr(footing.os, "sendfile", swapping)
+    monkeypatch.setattr(os, "sendfile", swapping)
     with pytest.raises(OSError, match="another file"):
-        found[0].footing()
+        _copied(found[0])
 
 
 def test_an_interpreter_of_another_ground_gets_no_image(tmp_path: Path) -> None:
@@ -153,3 +160,29 @@ def test_an_interpreter_of_another_ground_gets_no_image(tmp_path: Path) -> None:
     assert run("doubling.py") == "42\n"  # in another interpreter, of the image's own ground
     assert remembered.read_bytes() == honest
     assert run("doubling.py") == "42\n"
+
+
+def test_memory_of_which_the_kernel_holds_a_page_is_sealed_when_it_lets_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F_ADD_SEALS fails with EBUSY while the kernel moves a page: under load a start failed by that."""
+    import errno
+    import fcntl
+
+    from gotee.image.memory import memory
+
+    real, busy = fcntl.fcntl, [2]
+
+    def held(number: int, command: int, argument: int = 0) -> int:
+        if command == fcntl.F_ADD_SEALS and busy[0]:
+            busy[0] -= 1
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        return real(number, command, argument)
+
+    monkeypatch.setattr(fcntl, "fcntl", held)
+    number = memory("test", b"sealed")
+    assert real(number, fcntl.F_GET_SEALS) == SEALS
+    os.close(number)
+    busy[0] = 1000
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="busy"):
+        memory("test", b"never")
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -5,7 +5,6 @@ Each function gets a module that has just been imported, before anybody else has
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -58,19 +57,25 @@ def install(importer: Importer, system: System, timing: Clock) -> None:
 def _when_imported(importer: Importer, name: str, change: Callable[[Any], None]) -> None:
     """Now, if it is there already or built in and so never comes through the importer."""
     if name in sys.modules or name in sys.builtin_module_names:
-        change(importlib.import_module(name))
+        change(_imported(name))
     else:
         importer.afterwards[name] = lambda: change(sys.modules[name])
 
 
+def _imported(name: str) -> Any:
+    """As `importlib.import_module`, which imports `warnings`."""
+    __import__(name)
+    return sys.modules[name]
+
+
 def _import_queue(module: Any) -> None:
     """Who imports `_queue` by itself gets what `_queue` below puts there."""
-    importlib.import_module("queue")  # it may be this that imports `_queue`
+    _imported("queue")  # it may be this that imports `_queue`
 
 
 def _queue(module: Any) -> None:
     """The queue in C waits with a lock of the thread; that in Python with one that parks."""
-    replace({importlib.import_module("_queue").SimpleQueue: module._PySimpleQueue})
+    replace({_imported("_queue").SimpleQueue: module._PySimpleQueue})
 
 
 def _tempfile(module: Any) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import gc
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from gotee.enclave.boot import Importer, wait_at
 from gotee.enclave.failures import Failures, hide_reports
 from gotee.enclave.handed import take
 from gotee.enclave.outside import install
+from gotee.enclave.replacing import look
 from gotee.enclave.server import Server
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ def main(importer: Importer, ground: Sequence[int], gate: int, inherited: Sequen
     """
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # `signal` imports `enum` to name these
     os.putenv("OPENSSL_CONF", "/dev/null")  # OpenSSL would load what a file of the host's names, even libraries
+    look()
     # If the platform has ended before the sandbox binds this process to it, `gate` has ended too.
     tried = sandbox.begin((*ground, gate, *inherited))
     pages, link, platform_fd, debug, plan = take(gate, ground, importer, inherited)
@@ -59,7 +60,7 @@ def main(importer: Importer, ground: Sequence[int], gate: int, inherited: Sequen
     importer.begin()
     try:
         if any(part.startswith(f"module {program['main']} /program/") for part in pages.places):
-            importlib.import_module(program["main"])  # first: kept modules are imported in the program's order
+            __import__(program["main"])  # first: kept modules are imported in the program's order
         table = [_entry(module, name) for module, name in program["entries"]]
         table.append(evidence.for_nonce)  # behind the program's own, in every image
     except BaseException as error:
@@ -85,4 +86,5 @@ def _keep_decimal_settings() -> None:
 
 
 def _entry(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(module), name)
+    __import__(module)  # `importlib` imports `warnings`
+    return getattr(sys.modules[module], name)

@@ -45,15 +45,18 @@ def replace(replaced: dict[Any, Any]) -> None:
     A function becomes a staticmethod, which a class that keeps it does not bind (logging.Formatter.converter), as it
     would not bind the C function.
     """
-    _look()
+    look()
     for value, other in replaced.items():
         for module, attribute, held in _held.get(id(value), ()):
             if held is value and vars(module).get(attribute) is value:
                 setattr(module, attribute, staticmethod(other) if isinstance(other, FunctionType) else other)
 
 
-def _look() -> None:
-    """See what modules hold that were imported since the last look: to look at all again takes milliseconds."""
+def look() -> None:
+    """See what modules hold that were imported since the last look: to look at all again takes milliseconds.
+
+    A process that has been forked looks longer: a page of which it takes one object is copied. So `main` looks before.
+    """
     for name, module in list(sys.modules.items()):
         if name in _looked_at or name.startswith(_OWN) or module is None:
             continue

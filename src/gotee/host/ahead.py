@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from gotee.boundary.link import Link
 
 _BOOT = (
-    "import gc,os,sys,types\n"
+    "import gc,os,sys\n"
     "gc.disable()\n"
-    "package=sys.modules['gotee']=types.ModuleType('gotee')\n"  # the platform needs rooms, not the public names
+    "package=sys.modules['gotee']=type(sys)('gotee')\n"  # the platform needs rooms, not the public names
     "package.__path__=[sys.argv[2]]\n"
     "from gotee.platform.launch import main\n"
     "main(int(sys.argv[1]))\n"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FORBIDDEN, CURE = "memory that can be executed is forbidden here", "sysctl vm.memfd_noexec=0"
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _MFD_EXEC = 0x10  # linux/memfd.h
+_PATIENCE = 20  # attempts
 
 
 def executable_memory(name: str) -> int:
@@ -34,8 +35,12 @@ def executable_memory(name: str) -> int:
 def memory(name: str, data: bytes) -> int:
     """Sealed memory with these bytes."""
     descriptor = executable_memory(name)
-    write(descriptor, memoryview(data))
-    seal(descriptor)
+    try:
+        write(descriptor, memoryview(data))
+        seal(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
@@ -46,8 +51,21 @@ def write(descriptor: int, view: memoryview) -> None:
 
 
 def seal(descriptor: int) -> None:
-    """From now on it is as it is."""
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
+    """From now on it is as it is.
+
+    The kernel refuses that while it does something with a page itself (it moves some, or has not yet put new ones in
+    their list). It waits for that, a sixth of a second at most, and then we ask again.
+    """
+    left = _PATIENCE
+    while True:
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
+        except OSError as error:
+            left -= 1
+            if error.errno != errno.EBUSY or not left:
+                raise
+        else:
+            return
 
 
 def new(path: str) -> int:

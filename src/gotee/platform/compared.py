@@ -16,7 +16,7 @@ from gotee.errors import ImageError
 from gotee.image import ground as grounds
 from gotee.image import parts
 from gotee.image.ground import Ground
-from gotee.platform.footing import Found
+from gotee.platform.found import Found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

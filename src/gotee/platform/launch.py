@@ -12,13 +12,12 @@ from __future__ import annotations
 import os
 
 from gotee.platform import compared
-from gotee.platform.birth import go_on
-from gotee.platform.spawn import Child, spawn
 from gotee.platform.state import directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gotee.platform.footing import Footing
+    from gotee.platform.spawn import Child
 
 
 class Begun:
@@ -50,17 +49,24 @@ def _begin(folder: str) -> Begun | None:
     found = compared.recall_ground(folder)
     if found is None:
         return None
+    made: Footing | None = None
     try:
-        footing = found.footing()
-        begun = Begun(footing, spawn(footing))
-    except OSError:
+        found.begin()
+        from gotee.platform import birth, footing, spawn  # while a thread copies
+
+        made = footing.Footing(found.ground, found.files)
+        found.first()
+        begun = Begun(made, spawn.spawn(made))
+    except (OSError, RuntimeError):
+        if made is not None:
+            made.close()
         return None  # a file was changed, or is gone; the image's own ground will do
     try:
-        found.complete(footing)
+        found.rest()
     except OSError:
         begun.end()
         return None
-    go_on(begun.enclave.gate)
+    birth.go_on(begun.enclave.gate)
     return begun
 
 

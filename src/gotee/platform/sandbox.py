@@ -72,6 +72,11 @@ def beginning() -> int:
     return _written(_beginning())
 
 
+def write_beginning(descriptor: int) -> None:
+    """Write that where an enclave will read it. Raises OSError."""
+    os.write(descriptor, marshal.dumps(_beginning()))
+
+
 def plan() -> int:
     """The descriptor (close-on-exec) of all of it, with ceilings as they are by default. Raises OSError."""
     return _written({**_beginning(), **contents()})

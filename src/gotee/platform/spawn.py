@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gotee.platform import birth, sandbox
+from gotee.platform import birth
 from gotee.platform.footing import Footing
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def spawn(footing: Footing) -> Child:
     """
     import _socket
 
-    plan = sandbox.beginning()
+    plan = os.memfd_create("gotee-plan", os.MFD_CLOEXEC)  # read when it may go on from its gate
     last_words, theirs = os.pipe()  # the host's own standard error may be a terminal, which could be read from
     gate, inside = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     first = birth.script()
@@ -64,8 +64,22 @@ def spawn(footing: Footing) -> Child:
         os.close(last_words)
         gate.close()
         raise
+    else:
+        child = Child(pid, last_words, gate)
+        try:
+            _write(plan)
+        except BaseException:
+            child.end()
+            raise
     finally:
         inside.close()
         for descriptor in (plan, theirs, first):
             os.close(descriptor)
-    return Child(pid, last_words, gate)
+    return child
+
+
+def _write(plan: int) -> None:
+    """What an enclave has to know before it is handed an image; it begins while we work that out."""
+    from gotee.platform import sandbox
+
+    sandbox.write_beginning(plan)
