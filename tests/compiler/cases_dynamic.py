@@ -515,3 +515,142 @@ def entry(): return LOG
 """,
 }
 MAY_REFUSE |= {"import_module_of_constant_set_elsewhere"}
+# Names of modules: relative to the own spec, mapped over constants, made of a path by a function.
+CASES |= {
+    "relative_to_own_spec": """
+=== main.py
+from p.inner import first
+from p import second
+def entry(): return first(), second()
+=== p/__init__.py
+from importlib import import_module
+other = import_module(".x", __spec__.name)
+def second(): return other.V
+=== p/inner.py
+from importlib import import_module
+other = import_module(".y", __spec__.parent)
+def first(): return other.V
+=== p/x.py
+V = 1
+=== p/y.py
+V = 2
+""",
+    "relative_to_a_spec_of_its_own": """
+=== main.py
+from p.inner import first
+def entry(): return first()
+=== p/__init__.py
+=== p/inner.py
+import types
+from importlib import import_module
+__spec__ = types.SimpleNamespace(parent="q")
+other = import_module(".y", __spec__.parent)
+def first(): return other.V
+=== p/y.py
+V = 2
+=== q/__init__.py
+=== q/y.py
+V = 3
+""",
+    "mapped_over_names": """
+=== main.py
+NAMES = ["a", "b"]
+LOADED = list(map(__import__, NAMES))
+def entry(): return [module.V for module in LOADED]
+=== a.py
+V = 1
+=== b.py
+V = 2
+""",
+    "mapped_over_names_that_a_mapped_function_changes": """
+=== main.py
+NAMES = ["a", "b"]
+def more(name):
+    if len(NAMES) < 3: NAMES.append("c")
+    return name
+BEFORE = list(map(more, NAMES))
+def entry(): return [module.V for module in map(__import__, NAMES)], BEFORE
+=== a.py
+V = 1
+=== b.py
+V = 2
+=== c.py
+V = 3
+""",
+    "mapped_over_parts_that_are_changed": """
+=== main.py
+import ops
+PARTS = [["a"], ["b"]]
+list(map(ops.change, PARTS))
+def entry(): return [__import__(part[0]).V for part in PARTS]
+=== ops.py
+def change(part): part[0] = part[0] + "2"
+=== a.py
+V = 1
+=== b.py
+V = 2
+=== a2.py
+V = 3
+=== b2.py
+V = 4
+""",
+    "class_paths_in_a_function": """
+=== main.py
+from importlib import import_module
+PATHS = {"x": "a.C", "y": "b.D"}
+def load(path):
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+def entry(): return [load(path)().v for path in PATHS.values()]
+=== a.py
+class C: v = 1
+=== b.py
+class D: v = 2
+""",
+    "class_paths_with_another_caller": """
+=== main.py
+import jobs
+from importlib import import_module
+PATHS = ["a.C"]
+def load(path):
+    module, _, name = path.rpartition(".")
+    if not module: module = jobs.DEFAULT
+    return getattr(import_module(module), name)
+def entry(): return load(PATHS[0])().v, load("E")().v, jobs.run(load)
+=== jobs.py
+DEFAULT = "".join(["b"])
+def run(how): return how("b.D")().v
+=== a.py
+class C: v = 1
+=== b.py
+class D: v = 2
+class E: v = 3
+""",
+}
+CASES |= {
+    f"names_that_an_own_{name}_changes": f"""
+=== main.py
+from importlib import import_module
+from ops import {name}
+NAMES = ["a", "b"]
+{name}(None, NAMES)
+def entry(): return [import_module(name).V for name in NAMES]
+=== ops.py
+def {name}(function, names): names.append("c")
+=== a.py
+V = 1
+=== b.py
+V = 2
+=== c.py
+V = 3
+"""
+    for name in ("sorted", "map")
+}
+MAY_REFUSE |= {
+    "names_that_an_own_map_changes",
+    "names_that_an_own_sorted_changes",
+    "class_paths_with_another_caller",
+    "mapped_over_names_that_a_mapped_function_changes",
+    "mapped_over_parts_that_are_changed",
+    "relative_to_a_spec_of_its_own",
+}

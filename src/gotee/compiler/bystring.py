@@ -6,7 +6,7 @@ Each method answers whether it understood the use; if not, `externals` refuses w
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from gotee.compiler import known
 from gotee.compiler.dynamic import DYNAMIC, NAMESPACE_WRITES
@@ -182,6 +182,8 @@ class Strings(Running):
         base = constant_text(package)
         if isinstance(package, ast.Name) and package.id in ("__name__", "__package__"):
             base = module.name if package.id == "__name__" else module.parent
+        elif self._is_own_spec(package, module):
+            base = module.name if package.attr == "name" else module.parent
         elif package is not None and base is None:
             bases = self.texts(module, unit, node, ref, package)
             base = bases[0] if bases is not None and len(bases) == 1 else None
@@ -190,6 +192,14 @@ class Strings(Running):
             return None
         levels = [len(text) - len(text.lstrip(".")) for text in texts]
         return [absolute(found, level, text[level:]) for level, text in zip(levels, texts, strict=True)]
+
+    def _is_own_spec(self, expression: ast.expr | None, module: Module) -> TypeGuard[ast.Attribute]:
+        """`__spec__.name` or `__spec__.parent`; a main file has no `__spec__` outside."""
+        if not isinstance(expression, ast.Attribute) or expression.attr not in ("name", "parent"):
+            return False
+        plain = isinstance(expression.value, ast.Name) and expression.value.id == "__spec__"
+        graph = self._graph
+        return plain and module is not graph.program.main and not graph.resolver.binds(module, "__spec__")
 
     def _module_of(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`inspect.getmodule(x)`, of which only an attribute is asked that all modules have, or where x is defined."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gotee.compiler.imports import Name
 from gotee.compiler.names import Ref, Step
 from gotee.compiler.program import Module
-from gotee.compiler.scopes import arguments_of
+from gotee.compiler.scopes import arguments_of, bindings_of
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts, argument_of
 from gotee.compiler.values import UNKNOWN
@@ -77,7 +77,9 @@ class Parameters:
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or function.decorator_list:
             return False
         names = {argument.arg for argument in arguments_of(function.args)}
-        if not any(isinstance(child, ast.Name) and child.id in names for child in ast.walk(wanted.name)):
+        used = {child.id for child in ast.walk(wanted.name) if isinstance(child, ast.Name)}
+        local = any(any(bindings_of(function, name)) for name in used)  # and may be made of one
+        if not names or (names.isdisjoint(used) and not local):
             return False
         self._wanted.append(wanted)
         return True

@@ -12,6 +12,7 @@ from pathlib import Path
 from gotee.compiler.disk import Disk
 from gotee.compiler.paths import added_paths
 from gotee.compiler.private import with_private_names
+from gotee.compiler.reading import with_own_names
 from gotee.compiler.scopes import without_own_meaning
 from gotee.errors import CompileError
 from gotee.syntax.rewrite import rewrite
@@ -242,7 +243,7 @@ def _width(error: SyntaxError) -> int:
 
 @lru_cache(maxsize=4096)
 def _parsed(source: str) -> ast.Module:
-    return without_own_meaning(with_private_names(ast.parse(source), source), source)
+    return with_own_names(without_own_meaning(with_private_names(ast.parse(source), source), source), source)
 
 
 def parents(name: str) -> list[str]:

@@ -6,6 +6,7 @@ Elsewhere the object is changed, or handed on to what may change it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 READ_METHODS = {"get", "items", "keys", "values", "copy", "index", "count", "join", "startswith", "endswith", "format"}
@@ -23,6 +24,34 @@ _READERS = {
     "sum", "any", "all", "isinstance", "reversed", "bool", "print", "iter", "type", "id", "dictConfig",
 }  # fmt: skip
 
+_CALLING = {"map", "filter"}
+_ANY = f"(?:{'|'.join(sorted(_READERS | _CALLING))})\\b"
+_NAMED = re.compile(rf"\b{_ANY}(?!\s*\()|\b(?:def|class)\s+{_ANY}")  # not only called
+
+
+def with_own_names(tree: ast.Module, source: str) -> ast.Module:
+    """The file, in which calls of what it names itself like one of these builtins are marked as such."""
+    if _NAMED.search(source):
+        own = (_READERS | _CALLING) & set(_bound_anywhere(tree))
+        for node in ast.walk(tree) if own else ():
+            if isinstance(node, ast.Name) and node.id in own:
+                node.own = True  # type: ignore[attr-defined]
+    return tree
+
+
+def _bound_anywhere(tree: ast.Module) -> Iterator[str]:
+    """The names that a file binds, in whatever scope; patterns of `match` are left out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+
 
 def read_parts(node: ast.AST) -> list[ast.expr]:
     """The parts of a node that it only looks at."""
@@ -30,6 +59,10 @@ def read_parts(node: ast.AST) -> list[ast.expr]:
     if kind is ast.Call:
         assert isinstance(node, ast.Call)
         function = node.func
+        if getattr(function, "own", False):
+            return []
+        if isinstance(function, ast.Name) and function.id in _CALLING:
+            return node.args[1:]  # as `for` does; the function is handed on
         reads = function.id in _READERS if isinstance(function, ast.Name) else _reads_argument(function)
         return node.args if reads else []
     if kind is ast.Compare:
