@@ -21,6 +21,7 @@ from gotee.platform.words import REFUSED
 
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38  # prctl(2)
 _MODE_FILTER = 2  # linux/seccomp.h
+_PER_LINUX = 0  # sys/personality.h
 _CLONE_NEWIPC, _CLONE_NEWNET, _CLONE_NEWNS, _CLONE_NEWUTS = 0x08000000, 0x40000000, 0x20000, 0x04000000  # sched.h
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = (
     1,
@@ -62,6 +63,7 @@ def become(
         _own_root(place)
         _limit(memory)
         os.umask(0o077)
+        _LIBC.personality(_PER_LINUX)  # who started the service may have had addresses that are not random
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)  # root's capabilities are gone with it

@@ -69,6 +69,7 @@ def _require(settings: Settings, file: str) -> None:
 
 
 def _serve(settings: Settings) -> int:
+    _hear_signals()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     locks = [_lock(settings), take_users(settings)]
@@ -89,6 +90,12 @@ def _serve(settings: Settings) -> int:
     _wait(pid)
     os.unlink(settings.socket)
     return 0 if reason == STOPPED else 1
+
+
+def _hear_signals() -> None:
+    """Who starts the service may have blocked some: a slow host would have all time, and nobody could stop it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _lock(settings: Settings) -> int:
