@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -18,7 +18,7 @@ from typing import cast
 import pytest
 
 from gotee.host import service as client
-from gotee.host.service_status import ask
+from gotee.host.service_status import ask, connect
 from gotee.host.start import Image, Started
 from gotee.image import pages, parts
 from gotee.image.contents import contents_of
@@ -32,6 +32,7 @@ from gotee.platform.service.settings import Settings
 from .conftest import ADA, Service, await_up
 from .test_service import ATTACKS, _tried, as_user
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 _RECVMSG = numbers(os.uname().machine)["recvmsg"]
 
 
@@ -279,3 +280,40 @@ def test_a_changed_base_keeps_nothing(installation: Settings, tmp_path: Path) ->
 def test_the_status_tells_whether_one_waits(keeping: Service) -> None:
     kept(keeping)
     assert ask(keeping.settings.socket)[0]["kept"] == 1
+
+
+def test_hosts_that_are_stopped_hold_up_nobody(keeping: Service, image: Image) -> None:
+    """One holds what was kept, others a connection of which nothing or half has come."""
+
+    def stopped(begin: Callable[[], object]) -> int:
+        pid = os.fork()
+        if not pid:
+            try:
+                os.setresuid(ADA, ADA, ADA)
+                held = begin()
+                os.kill(os.getpid(), signal.SIGSTOP)
+                del held
+            finally:
+                os._exit(0)
+        assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
+        return pid
+
+    def half() -> object:
+        peer = connect(keeping.settings.socket)
+        peer.send(b'{"gotee": 1, "link": 4, ')
+        return peer
+
+    first = kept(keeping)
+    hosts = [stopped(lambda: start(keeping, image))]
+    try:
+        hosts += [stopped(lambda: connect(keeping.settings.socket)), stopped(half)]
+        second = kept(keeping, but=first)
+        end(start(keeping, image))
+        assert gone(keeping, second)
+        assert first <= set(keeping.pids())
+        kept(keeping, but=first | second)
+    finally:
+        for pid in hosts:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    assert gone(keeping, first)
