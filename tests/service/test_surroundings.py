@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gotee.host import install
 from gotee.host import service as client
 from gotee.host.service_status import connect
 from gotee.host.start import Image
@@ -52,3 +53,11 @@ def test_a_service_does_not_pass_on_what_it_was_started_with(
             service.process.kill()
             service.stop()
     assert service.nobody_left()
+
+
+def test_an_installation_has_no_library_that_only_builders_need(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for name in ("libpython.a", "os.py"):
+        (tmp_path / "there" / name).write_text("")
+    install._copy_tree(tmp_path / "there", tmp_path / "copy")
+    assert os.listdir(tmp_path / "copy") == ["os.py"]

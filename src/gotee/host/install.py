@@ -302,6 +302,8 @@ def _copy_tree(source: Path, target: Path) -> None:
     for place, folders, names in os.walk(source):
         folders[:] = sorted(set(folders) - _LEFT_OUT)
         for name in names:
+            if name.endswith(".a"):
+                continue  # for who links against Python: 45 MB
             _copy_file(f"{place}/{name}", target / os.path.relpath(place, source) / name)
 
 
