@@ -1,23 +1,29 @@
-"""What surrounds the service is set to something odd."""
+"""What surrounds the service, or a program that uses it, is set to something odd, or lacks something."""
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.sandbox.without import take_away
 
 from gotee.host import install
 from gotee.host import service as client
-from gotee.host.service_status import connect
+from gotee.host.service_status import connect, look
 from gotee.host.start import Image
 from gotee.platform.service import wire
 from gotee.platform.service.settings import Settings
 
-from .conftest import Service, await_up
+from .conftest import GOTEE, PROGRAM, Service, await_up
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 LIBC = ctypes.CDLL(None)
@@ -61,3 +67,82 @@ def test_an_installation_has_no_library_that_only_builders_need(tmp_path: Path) 
         (tmp_path / "there" / name).write_text("")
     install._copy_tree(tmp_path / "there", tmp_path / "copy")
     assert os.listdir(tmp_path / "copy") == ["os.py"]
+
+
+def _environment(settings: Settings, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GOTEE_")}
+    return {**kept, "GOTEE_LEVEL": "service", "GOTEE_PLATFORM": settings.socket, **more}
+
+
+def _doctor(environment: dict[str, str], first: Callable[[], object] = lambda: None) -> tuple[bool, dict[str, Any]]:
+    """Whether the doctor says that programs run, and what it says of level service."""
+    done = subprocess.run(
+        [*GOTEE, "doctor", "--json"], capture_output=True, text=True, env=environment, preexec_fn=first, timeout=120
+    )
+    found = json.loads(done.stdout)
+    assert done.returncode == int(not found["ready"])
+    return found["ready"], found["tee"]["process"]["levels"]["service"]
+
+
+def _runs(environment: dict[str, str], folder: Path, first: Callable[[], object] = lambda: None) -> bool:
+    file = folder / "answer.py"
+    file.write_text(PROGRAM)
+    words = [sys.executable, "-m", "gotee", "run", str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, preexec_fn=first, timeout=120)
+    return done.stdout == "42\n"
+
+
+@pytest.mark.parametrize(
+    ("away", "require", "runs", "says"),
+    [
+        (["landlock_create_ruleset=ENOSYS"], "", True, ""),
+        (["landlock_create_ruleset=ENOSYS"], "landlock", False, "GOTEE_REQUIRE asks for landlock-files"),
+        (["seccomp=EPERM"], "", False, "without the floor of its sandbox no enclave runs"),
+    ],
+    ids=["Landlock", "Landlock, which is required", "the floor"],
+)
+def test_what_the_service_lacks_is_found_by_the_doctor(
+    installation: Settings, tmp_path: Path, away: list[str], require: str, runs: bool, says: str
+) -> None:
+    """It cannot be seen from here: the doctor has the service start an enclave."""
+    service = Service(installation, tmp_path, lambda: take_away(away))
+    try:
+        environment = _environment(installation, GOTEE_REQUIRE=require)
+        assert _runs(environment, tmp_path) == runs
+        ready, level = _doctor(environment)
+        assert (ready, level["runs"]) == (runs, runs)
+        assert says in level["missing"]
+    finally:
+        service.stop()
+    assert service.nobody_left()
+
+
+def test_what_this_process_lacks_is_no_matter_at_level_service(service: Service, tmp_path: Path) -> None:
+    environment = _environment(service.settings, GOTEE_REQUIRE="landlock")
+
+    def first() -> None:
+        take_away(["landlock_create_ruleset=ENOSYS"])
+
+    assert _runs(environment, tmp_path, first)
+    ready, level = _doctor(environment, first)
+    assert (ready, level["runs"], level["missing"]) == (True, True, "")
+
+
+def test_what_every_level_needs_is_the_cause_at_level_service_too(service: Service, tmp_path: Path) -> None:
+    environment = _environment(service.settings)
+
+    def first() -> None:
+        take_away(["memfd_create=EPERM"])
+
+    assert not _runs(environment, tmp_path, first)
+    ready, level = _doctor(environment, first)
+    assert (ready, level["runs"]) == (False, False)
+    assert "memfd_create does not work here" in level["missing"]
+    assert "Linux 3.17" in level["cure"]
+
+
+def test_a_socket_that_is_closed_to_us_is_not_taken_for_no_service(tmp_path: Path) -> None:
+    """Whose service lies elsewhere than by default is told of the socket, not of a folder."""
+    (tmp_path / "closed").write_text("")  # where a folder would have to be: it cannot be reached, by root either
+    problem = look(Settings(prefix=str(tmp_path / "none"), socket=str(tmp_path / "closed" / "platform.sock"))).problem
+    assert "cannot be reached: Not a directory" in problem

@@ -82,7 +82,8 @@ def doctor(options: argparse.Namespace) -> int:
     ready = (
         all(check.ok for check in checks if check.required)
         and chosen is not None
-        and (chosen.tee == "inline" or (tees[chosen.tee]["levels"][chosen.level]["runs"] and sandbox["satisfied"]))
+        and (chosen.tee == "inline" or tees[chosen.tee]["levels"][chosen.level]["runs"])
+        and (chosen.tee == "inline" or chosen.level == "service" or sandbox["satisfied"])
     )
     report = {
         "schema": SCHEMA,
@@ -244,7 +245,7 @@ def _tees(lacking: Need | None, chosen: config.Config | None, floor: dict[str, A
         name: {"runs": False, "note": "not built yet", "levels": {}} for name in config.TEES
     }
     tees["inline"].update(runs=True, note="no isolation: same process, nothing is protected")
-    problem, cure = _cause(*trial.try_call(os.environ), lacking)
+    problem, cure = _cause(*trial.try_call(os.environ, "development"), lacking)
     if problem and not lacking and floor["missing"]:
         cure = floor["cure"]
     development = {
@@ -253,28 +254,34 @@ def _tees(lacking: Need | None, chosen: config.Config | None, floor: dict[str, A
         "missing": problem,
         "cure": cure,
     }
-    tees["process"].update(
-        runs=not problem,
-        note=problem or "a secured call was tried and answered",
-        levels={"development": development, "service": _service(chosen or config.DEFAULT)},
-    )
+    levels = {"development": development, "service": _service(chosen or config.DEFAULT, lacking)}
+    runs = any(level["runs"] for level in levels.values())
+    note = "a secured call was tried and answered" if runs else problem
+    tees["process"].update(runs=runs, note=note, levels=levels)
     return tees
 
 
-def _service(chosen: config.Config) -> dict[str, Any]:
-    """Whether the service is there for level service, as `gotee platform status` says it."""
+def _service(chosen: config.Config, lacking: Need | None) -> dict[str, Any]:
+    """What `gotee platform status` says and, where it says nothing, whether the service runs a small program.
+
+    Its enclaves have what the service is given, not what this process is: a layer that is required is tried there.
+    """
     from gotee.host.service_status import look
     from gotee.platform.service.settings import read
 
+    cure = ""
     try:
         problem = look(dataclasses.replace(read(), socket=chosen.platform)).problem
     except UsageError as error:
         problem = str(error)
+    if not problem:
+        settings = {config.PLATFORM: chosen.platform, config.REQUIRE: chosen.require}
+        problem, cure = _cause(*trial.try_call(os.environ, "service", **settings), lacking)
     return {
         "runs": not problem,
         "claim": "against the host program and other users; not against root, kernel or hardware",
         "missing": problem,
-        "cure": "",
+        "cure": cure,
     }
 
 
@@ -288,7 +295,7 @@ def _print(checks: list[Check], report: dict[str, Any]) -> None:
         for level, state in tee["levels"].items():
             _line(state["runs"], f"  level {level}", state["missing"] or f"protection: {state['claim']}", state["cure"])
     sandbox = report["sandbox"]
-    print("how an enclave of --tee process is shut in")
+    print("how an enclave of --tee process is shut in; at level service, as far as the service has the same")
     floor = sandbox["floor"]
     _line(floor["holds"], "floor", floor["missing"] or FLOOR, floor["cure"])
     for layer in sandbox["layers"]:

@@ -46,7 +46,7 @@ def look(settings: Settings) -> Status:
             require_safe(settings.prefix)
         except UsageError as error:
             problem = str(error)
-    elif made is None and not answer:
+    elif made is None and not answer and _absent(settings.socket):
         problem = f"nothing is installed in {settings.prefix}: `gotee platform install`, as root"
     counts = {name: answer.get(name) for name in ("enclaves", "yours", "kept")}
     version, unit = (made or {}).get("version"), (made or {}).get("unit")
@@ -62,6 +62,17 @@ def look(settings: Settings) -> Status:
         counts["kept"] if isinstance(counts["kept"], int) else None,
         problem,
     )
+
+
+def _absent(path: str) -> bool:
+    """Whether there is no such file: not that it is kept from us, nor that nobody listens."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def ask(path: str) -> tuple[dict[str, object], str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gotee
+from gotee.config import PREFIX
 from gotee.image import cache, natives
 from gotee.platform import sandbox
 
@@ -91,19 +92,23 @@ def try_sandbox() -> Sandbox:
         return Sandbox(_last_line(done.stderr), ())
 
 
-def try_call(environment: Mapping[str, str]) -> tuple[str, str]:
-    """Run a small program with one secured call under `--tee process`: why it does not work and a cure, or nothing."""
+def try_call(environment: Mapping[str, str], level: str, **settings: str) -> tuple[str, str]:
+    """Run a small program with one secured call under `--tee process`: why it does not work and a cure, or nothing.
+
+    Of gotee's own variables it has `settings`.
+    """
+    kept = {name: value for name, value in environment.items() if not name.startswith(PREFIX)}
     try:
         with tempfile.TemporaryDirectory(prefix="gotee-doctor-", dir=_place()) as folder:
             program = Path(folder, "answer.py")
             program.write_text(_PROGRAM)
             done = subprocess.run(
-                [sys.executable, "-P", "-m", "gotee", "run", "--tee", "process", str(program)],
+                [sys.executable, "-P", "-m", "gotee", "run", "--tee", "process", "--level", level, str(program)],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,
-                env={name: value for name, value in environment.items() if not name.startswith("GOTEE_")},
+                env={**kept, **settings},
             )
     except subprocess.TimeoutExpired:
         return f"a small program has not ended within {SECONDS} s", ""
