@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from gotee import Cancelled, Routine, go, gosecure, yield_now
+from gotee.runtime.scheduler import scheduler_of_this_thread
 
 SETTLING_YIELDS = 100  # more than any program that calls settle() has steps left to take
 
@@ -83,7 +84,21 @@ def opened(placement: Placement) -> Iterator[World]:
             world.finish()
         raise
     finally:
+        _end_all()
         _set_environment(before)
+
+
+def _end_all() -> None:
+    """End what routines of the program started themselves and, as in Go, left waiting: the next test finds nobody."""
+    here = scheduler_of_this_thread()
+    for _ in range(SETTLING_YIELDS):
+        left = here.live
+        if not left:
+            return
+        for routine in left:
+            routine.cancel()
+        yield_now()
+    raise AssertionError(f"these do not end: {left}")
 
 
 def _set_environment(variables: Mapping[str, str | None]) -> None:
