@@ -628,10 +628,10 @@ class E: v = 3
 """,
 }
 CASES |= {
-    f"names_that_an_own_{name}_changes": f"""
+    f"names_that_an_own_{name}_changes{how}": f"""
 === main.py
 from importlib import import_module
-from ops import {name}
+{binding}
 NAMES = ["a", "b"]
 {name}(None, NAMES)
 def entry(): return [import_module(name).V for name in NAMES]
@@ -644,11 +644,18 @@ V = 2
 === c.py
 V = 3
 """
-    for name in ("sorted", "map")
+    for name, how, binding in (
+        ("sorted", "", "from ops import sorted"),
+        ("sorted", "_from_a_star", "from ops import *"),
+        ("sorted", "_from_a_pattern", "import ops\nmatch ops.sorted:\n    case sorted: pass"),
+        ("map", "", "from ops import map"),
+    )
 }
 MAY_REFUSE |= {
     "names_that_an_own_map_changes",
     "names_that_an_own_sorted_changes",
+    "names_that_an_own_sorted_changes_from_a_pattern",
+    "names_that_an_own_sorted_changes_from_a_star",
     "class_paths_with_another_caller",
     "mapped_over_names_that_a_mapped_function_changes",
     "mapped_over_parts_that_are_changed",

@@ -25,8 +25,10 @@ _READERS = {
 }  # fmt: skip
 
 _CALLING = {"map", "filter"}
+_NAMING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 _ANY = f"(?:{'|'.join(sorted(_READERS | _CALLING))})\\b"
-_NAMED = re.compile(rf"\b{_ANY}(?!\s*\()|\b(?:def|class)\s+{_ANY}")  # not only called
+_NAMED = re.compile(rf"\b{_ANY}(?!\s*\()|\b(?:def|class)\s+{_ANY}|\bimport\s*\*")  # not only called
+_WITHOUT_READERS = frozenset({"gotee", "math", "tkinter", "typing"})  # modules whose star brings none of these names
 
 
 def with_own_names(tree: ast.Module, source: str) -> ast.Module:
@@ -40,17 +42,23 @@ def with_own_names(tree: ast.Module, source: str) -> ast.Module:
 
 
 def _bound_anywhere(tree: ast.Module) -> Iterator[str]:
-    """The names that a file binds, in whatever scope; patterns of `match` are left out."""
+    """The names that a file binds, in whatever scope; all, if a star brings names that only another file knows."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             if not isinstance(node.ctx, ast.Load):
                 yield node.id
         elif isinstance(node, ast.arg):
             yield node.arg
+        elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            known = not node.level and (node.module or "").partition(".")[0] in _WITHOUT_READERS
+            yield from () if known else _READERS | _CALLING
         elif isinstance(node, ast.alias):
             yield (node.asname or node.name).partition(".")[0]
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
+        elif isinstance(node, _NAMING):
+            if node.name:
+                yield node.name
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            yield node.rest
 
 
 def read_parts(node: ast.AST) -> list[ast.expr]:
