@@ -75,7 +75,7 @@ def settle(socket: str, kept: int) -> None:
 
 
 def measure(settings: Settings, folder: Path, rounds: int) -> dict[str, list[float]]:
-    """Times in ms, by what was measured; all in turns."""
+    """Times in ms, by what was measured: in turns, first with an interpreter kept and then without."""
     program, later = build(folder, "program", PROGRAM), build(folder, "later", STARTED)
     taken: dict[str, list[float]] = {}
     for kept in (1, 0):
