@@ -128,6 +128,7 @@ class Daemon:
         for other in (self._master.fileno(), self._listener.fileno(), self._kept, *self._asking):
             if other >= 0:
                 self._poll.unregister(other)
+        self._asking.clear()
         while self._running and (ended := self._poll.poll(_GOODBYE)):
             for descriptor, _ in ended:
                 self._ended(descriptor)
@@ -220,7 +221,8 @@ class Daemon:
                 for number, running in self._running.items():
                     os.close(number)
                     running.asks.close()
-                wire.close(self._keeper.descriptors)  # whoever has its gate could hand it another image
+                # Whoever has the gate of one, kept or just given to another session, could hand it another image.
+                wire.close((*self._keeper.descriptors, *self._closing))
                 session.run()
                 status = 0
         finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from gotee.platform import birth, sandbox
@@ -53,26 +54,35 @@ class Keeper:
         return () if self._waiting is None else self._waiting.descriptors
 
     def fill(self, master: socket.socket) -> int | None:
-        """Start one if none waits; the descriptor with news of it. `master` is the daemon's socket to the spawner."""
+        """Start one if none waits; the descriptor with news of it, None if that failed, which ends nothing else.
+
+        `master` is the daemon's socket to the spawner.
+        """
         footing = self._base.footing
         if self._waiting is not None or footing is None or self._failures >= FAILURES:
             return None
-        near, far = wire.pair()
-        gate, inside = wire.pair()
-        last_words, standard_error = os.pipe()
-        plan, first = sandbox.beginning(), birth.script()
-        own: tuple[int, ...] = ()
         try:
-            own = footing.readers()
-            wire.send(master, {"kept": True}, [far.fileno()])  # it may receive: sessions cannot ask for that
-            ask(near, birth.numbered(footing)[0], (plan, standard_error, *own, first, inside.fileno()))
+            with ExitStack() as lent, ExitStack() as ours:
+                near, far = wire.pair()
+                ours.enter_context(near)
+                lent.enter_context(far)
+                gate, inside = wire.pair()
+                ours.enter_context(gate)
+                lent.enter_context(inside)
+                last_words, standard_error = os.pipe()
+                ours.callback(os.close, last_words)
+                lent.callback(os.close, standard_error)
+                plan = sandbox.beginning()
+                lent.callback(os.close, plan)
+                first = birth.script()
+                lent.callback(os.close, first)
+                own = footing.readers()
+                lent.callback(wire.close, own)
+                wire.send(master, {"kept": True}, [far.fileno()])  # it may receive: sessions cannot ask for that
+                ask(near, birth.numbered(footing)[0], (plan, standard_error, *own, first, inside.fileno()))
+                ours.pop_all()
         except OSError:
-            wire.close((near.detach(), gate.detach(), last_words))
             return None
-        finally:
-            far.close()
-            inside.close()
-            wire.close((standard_error, plan, first, *own))
         birth.go_on(gate)  # what it begins with is verified
         self._waiting, self._name, self._ready = Waiting(near, gate, last_words), self._base.name, False
         return near.fileno()
