@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from gotee.image.sign import for_development
 from gotee.platform.numbers import numbers
 from gotee.platform.service import wire
 from gotee.platform.service.base import Base
+from gotee.platform.service.daemon import Daemon, _Running
 from gotee.platform.service.kept import Keeper, Waiting
 from gotee.platform.service.settings import Settings
 
@@ -130,6 +132,24 @@ def test_an_image_of_another_ground_is_not_handed_to_it(keeping: Service, image:
     end(one)
     assert gone(keeping, used)
     assert waiting <= set(keeping.pids())
+
+
+def test_a_session_that_never_asked_is_counted_once_when_the_service_stops(installation: Settings) -> None:
+    listener, master = wire.pair()
+    answers, asks = wire.pair()
+    daemon = Daemon(installation, listener, master, ())
+    ended = subprocess.Popen(["true"])
+    number = os.pidfd_open(ended.pid)
+    daemon._users[ADA] = 1
+    daemon._running[number] = daemon._asking[answers.fileno()] = _Running(ended.pid, ADA, answers)
+    for descriptor in (listener.fileno(), master.fileno(), number, answers.fileno()):
+        daemon._poll.register(descriptor, select.POLLIN)
+    daemon._wait_for_sessions()
+    assert (daemon._running, daemon._asking, dict(daemon._users)) == ({}, {}, {})
+    wire.close(daemon._closing)
+    for end in (listener, master, asks):
+        end.close()
+    ended.wait()
 
 
 def test_one_that_waits_is_given_for_its_own_ground_once_it_runs() -> None:
