@@ -20,6 +20,7 @@ from gotee.host import install
 from gotee.host import service as client
 from gotee.host.service_status import connect, look
 from gotee.host.start import Image
+from gotee.platform.required import LANDLOCK
 from gotee.platform.service import wire
 from gotee.platform.service.settings import Settings
 
@@ -85,32 +86,40 @@ def _doctor(environment: dict[str, str], first: Callable[[], object] = lambda: N
 
 
 def _runs(environment: dict[str, str], folder: Path, first: Callable[[], object] = lambda: None) -> bool:
+    return _run(environment, folder, first).stdout == "42\n"
+
+
+def _run(
+    environment: dict[str, str], folder: Path, first: Callable[[], object] = lambda: None
+) -> subprocess.CompletedProcess[str]:
     file = folder / "answer.py"
     file.write_text(PROGRAM)
     words = [sys.executable, "-m", "gotee", "run", str(file)]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, preexec_fn=first, timeout=120)
-    return done.stdout == "42\n"
+    return subprocess.run(words, capture_output=True, text=True, env=environment, preexec_fn=first, timeout=120)
 
 
 @pytest.mark.parametrize(
-    ("away", "require", "runs", "says"),
+    ("away", "require", "runs", "says", "lacks"),
     [
-        (["landlock_create_ruleset=ENOSYS"], "", True, ""),
-        (["landlock_create_ruleset=ENOSYS"], "landlock", False, "GOTEE_REQUIRE asks for landlock-files"),
-        (["seccomp=EPERM"], "", False, "without the floor of its sandbox no enclave runs"),
+        (["landlock_create_ruleset=ENOSYS"], "", True, "", LANDLOCK),
+        (["landlock_create_ruleset=ENOSYS"], "landlock", False, "GOTEE_REQUIRE asks for landlock-files", ()),
+        (["seccomp=EPERM"], "", False, "without the floor of its sandbox no enclave runs", ()),
     ],
     ids=["Landlock", "Landlock, which is required", "the floor"],
 )
 def test_what_the_service_lacks_is_found_by_the_doctor(
-    installation: Settings, tmp_path: Path, away: list[str], require: str, runs: bool, says: str
+    installation: Settings, tmp_path: Path, away: list[str], require: str, runs: bool, says: str, lacks: tuple[str, ...]
 ) -> None:
-    """It cannot be seen from here: the doctor has the service start an enclave."""
+    """It cannot be seen from here: the doctor has the service start an enclave, and any program is told the same."""
     service = Service(installation, tmp_path, lambda: take_away(away))
     try:
         environment = _environment(installation, GOTEE_REQUIRE=require)
-        assert _runs(environment, tmp_path) == runs
+        done = _run(environment, tmp_path)
+        assert (done.stdout == "42\n") == runs
+        told = [line for line in done.stderr.splitlines() if "sandbox lacks" in line]
+        assert told == ([f"gotee: the sandbox lacks {', '.join(lacks)}; `gotee doctor` says why"] if lacks else [])
         ready, level = _doctor(environment)
-        assert (ready, level["runs"]) == (runs, runs)
+        assert (ready, level["runs"], tuple(level["lacks"])) == (runs, runs, lacks)
         assert says in level["missing"]
     finally:
         service.stop()

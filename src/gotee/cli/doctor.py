@@ -245,7 +245,8 @@ def _tees(lacking: Need | None, chosen: config.Config | None, floor: dict[str, A
         name: {"runs": False, "note": "not built yet", "levels": {}} for name in config.TEES
     }
     tees["inline"].update(runs=True, note="no isolation: same process, nothing is protected")
-    problem, cure = _cause(*trial.try_call(os.environ, "development"), lacking)
+    tried = trial.try_call(os.environ, "development")
+    problem, cure = _cause(tried.problem, tried.cure, lacking)
     if problem and not lacking and floor["missing"]:
         cure = floor["cure"]
     development = {
@@ -253,6 +254,7 @@ def _tees(lacking: Need | None, chosen: config.Config | None, floor: dict[str, A
         "claim": "none against code of the same user",
         "missing": problem,
         "cure": cure,
+        "lacks": tried.lacks,
     }
     levels = {"development": development, "service": _service(chosen or config.DEFAULT, lacking)}
     runs = any(level["runs"] for level in levels.values())
@@ -269,19 +271,22 @@ def _service(chosen: config.Config, lacking: Need | None) -> dict[str, Any]:
     from gotee.host.service_status import look
     from gotee.platform.service.settings import read
 
-    cure = ""
+    tried = trial.Call("")
     try:
         problem = look(dataclasses.replace(read(), socket=chosen.platform)).problem
     except UsageError as error:
         problem = str(error)
+    cure = ""
     if not problem:
         settings = {config.PLATFORM: chosen.platform, config.REQUIRE: chosen.require}
-        problem, cure = _cause(*trial.try_call(os.environ, "service", **settings), lacking)
+        tried = trial.try_call(os.environ, "service", **settings)
+        problem, cure = _cause(tried.problem, tried.cure, lacking)
     return {
         "runs": not problem,
         "claim": "against the host program and other users; not against root, kernel or hardware",
         "missing": problem,
         "cure": cure,
+        "lacks": tried.lacks,
     }
 
 
@@ -293,7 +298,9 @@ def _print(checks: list[Check], report: dict[str, Any]) -> None:
     for name, tee in report["tee"].items():
         _line(tee["runs"], f"--tee {name}", tee["note"])
         for level, state in tee["levels"].items():
-            _line(state["runs"], f"  level {level}", state["missing"] or f"protection: {state['claim']}", state["cure"])
+            lacks = f"the sandbox lacks {', '.join(state['lacks'])}" if state["lacks"] else ""
+            said = state["missing"] or f"protection: {state['claim']}"
+            _line(state["runs"], f"  level {level}", said, state["cure"] or lacks)
     sandbox = report["sandbox"]
     print("how an enclave of --tee process is shut in; at level service, as far as the service has the same")
     floor = sandbox["floor"]

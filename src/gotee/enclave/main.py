@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from gotee.boundary import links, plain_json
 from gotee.boundary.limits import put_in_force
+from gotee.boundary.messages import Kind
 from gotee.boundary.policy import Policy
 from gotee.boundary.wire import Wire
 from gotee.enclave import evidence, sandbox, threads
@@ -41,10 +42,12 @@ def main(importer: Importer, ground: Sequence[int], gate: int, inherited: Sequen
     # If the platform has ended before the sandbox binds this process to it, `gate` has ended too.
     tried = sandbox.begin((*ground, gate, *inherited))
     pages, link, platform_fd, debug, plan = take(gate, ground, importer, inherited)
-    sandbox.complete(tried, plan)
+    lacking = sandbox.complete(tried, plan)
     program = plain_json.loads(pages.read("manifest"))["program"]
     evidence.install(platform_fd, program)
     wire = Wire(links.attach(link))
+    if lacking:
+        wire.post(Kind.CONSOLE, 2, 0, f"gotee: {lacking}\n".encode())  # the way that every level has to its host
     threads.install()
     sys.argv = [program["main"]]
     put_in_force(program["limits"])

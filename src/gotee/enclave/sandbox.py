@@ -2,8 +2,8 @@
 
 It goes in two steps: `begin` before there is an image, `complete` when it has been handed over. The platform builds the
 plan (gotee.platform.sandbox), the enclave carries it out, since much of it cannot be done to another process. The floor
-is always there: without it the enclave ends. The layers above it are tried, and what cannot be had is told on standard
-error, or ends the enclave when GOTEE_REQUIRE asks for it.
+is always there: without it the enclave ends. The layers above it are tried, and what cannot be had is told to the host,
+or ends the enclave when GOTEE_REQUIRE asks for it.
 """
 
 from __future__ import annotations
@@ -50,10 +50,11 @@ def begin(keep: Iterable[int]) -> list[Layer]:
         end(without_floor(error))
 
 
-def complete(tried: list[Layer], plan: dict[str, Any]) -> None:
+def complete(tried: list[Layer], plan: dict[str, Any]) -> str:
     """Do the rest for an image, whose `plan` it is: memory and what is open stay usable, and little else.
 
-    From here on nothing is loosened. Ends the process if the floor cannot be had, or a layer that is required.
+    From here on nothing is loosened. Ends the process if the floor cannot be had, or a layer that is required; answers
+    what its host is to be told of others that are missing.
     """
     try:
         close(tried, plan)
@@ -63,9 +64,8 @@ def complete(tried: list[Layer], plan: dict[str, Any]) -> None:
     for layer in lacking:
         if layer.name in plan["require"]:
             end(f"GOTEE_REQUIRE asks for {layer.name}, which cannot be had here: {layer.missing} ({layer.cure})")
-    if lacking:
-        tell(f"the sandbox lacks {', '.join(layer.name for layer in lacking)}; `gotee doctor` says why")
     os.write(2, b"\0")  # the platform hears: from now on the program may speak (gotee.platform.words)
+    return f"the sandbox lacks {', '.join(layer.name for layer in lacking)}; `gotee doctor` says why" if lacking else ""
 
 
 def shut(plan: dict[str, Any], keep: set[int]) -> list[Layer]:

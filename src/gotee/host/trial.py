@@ -92,8 +92,16 @@ def try_sandbox() -> Sandbox:
         return Sandbox(_last_line(done.stderr), ())
 
 
-def try_call(environment: Mapping[str, str], level: str, **settings: str) -> tuple[str, str]:
-    """Run a small program with one secured call under `--tee process`: why it does not work and a cure, or nothing.
+class Call(NamedTuple):
+    """Why a secured call does not work and a cure, or nothing; and what its enclave's sandbox lacked."""
+
+    problem: str
+    cure: str = ""
+    lacks: tuple[str, ...] = ()
+
+
+def try_call(environment: Mapping[str, str], level: str, **settings: str) -> Call:
+    """Run a small program with one secured call under `--tee process`.
 
     Of gotee's own variables it has `settings`.
     """
@@ -111,13 +119,13 @@ def try_call(environment: Mapping[str, str], level: str, **settings: str) -> tup
                 env={**kept, **settings},
             )
     except subprocess.TimeoutExpired:
-        return f"a small program has not ended within {SECONDS} s", ""
+        return Call(f"a small program has not ended within {SECONDS} s")
     except OSError as error:
-        return f"the doctor's own small program has no place: {error}", "mount a tmpfs on /tmp"
+        return Call(f"the doctor's own small program has no place: {error}", "mount a tmpfs on /tmp")
     if done.returncode == 0 and done.stdout == _ANSWER:
-        return "", ""
+        return Call("", lacks=_lacks(done.stderr))
     said = _last_line(done.stderr)
-    return said, "" if _is_sentence(done.stderr) else "gotee run with any program says more"
+    return Call(said, "" if _is_sentence(done.stderr) else "gotee run with any program says more")
 
 
 def _place() -> str | None:
@@ -129,7 +137,18 @@ def _place() -> str | None:
     return None
 
 
+_LACKS = re.compile(r"^gotee: the sandbox lacks (.*);", re.MULTILINE)  # gotee.enclave.sandbox says so
 _OURS = re.compile(r"^(gotee\.errors\.\w+: |gotee: (error: (\w+: )?)?)")
+
+
+def _lacks(text: str) -> tuple[str, ...]:
+    """What a program said that the sandbox of its enclave lacks.
+
+    >>> _lacks("gotee: the sandbox lacks userns, root; `gotee doctor` says why\\n")
+    ('userns', 'root')
+    """
+    found = _LACKS.search(text)
+    return tuple(found[1].split(", ")) if found else ()
 
 
 def _last_line(text: str) -> str:
