@@ -19,6 +19,7 @@ from typing import NamedTuple, NoReturn
 
 from gotee.platform.service import wire
 from gotee.platform.service.base import Base
+from gotee.platform.service.closing import Closing
 from gotee.platform.service.kept import Keeper
 from gotee.platform.service.session import Session
 from gotee.platform.service.settings import Settings
@@ -59,6 +60,7 @@ class Daemon:
         self._kept = -1  # where there is news of what is kept
         self._fill_at: float | None = 0.0
         self._closing: list[int] = []
+        self._refused = Closing(self._poll, self._leave)
 
     def run(self) -> None:
         """Until the spawner is gone."""
@@ -66,7 +68,7 @@ class Daemon:
         for descriptor in (self._listener.fileno(), self._master.fileno()):
             self._poll.register(descriptor, select.POLLIN)
         while True:
-            for descriptor, _ in self._poll.poll(self._fill()):
+            for descriptor, _ in self._poll.poll(self._milliseconds()):
                 if descriptor in self._running:
                     self._ended(descriptor)
                 elif descriptor in self._asking:
@@ -75,10 +77,19 @@ class Daemon:
                     self._hear()
                 elif descriptor == self._master.fileno():
                     return self._wait_for_sessions()
-                else:
+                elif descriptor == self._listener.fileno():
                     self._take()
+                else:
+                    self._refused.turn(descriptor)
             wire.close(self._closing)  # not before: an event that waits would be taken for one of a new descriptor
             self._closing.clear()
+
+    def _milliseconds(self) -> int | None:
+        """Do what is due by now, and how long to wait for news."""
+        seconds, fill = self._refused.seconds(), self._fill()
+        if seconds is None:
+            return fill
+        return int(seconds * 1000) + 1 if fill is None else min(fill, int(seconds * 1000) + 1)
 
     def _fill(self) -> int | None:
         """See to the base and the interpreter that is kept when it is time; else how long that is off, in ms."""
@@ -90,6 +101,9 @@ class Daemon:
         self._fill_at = None
         if self._base.look():
             self._keeper.forgive()
+            if self._kept >= 0:
+                self._gone()  # it is of the base as it was, and images would not fit it any more
+                return int(_BREATH * 1000) + 1
         first, last = self._settings.enclave_uids
         if not self._settings.kept or len(self._running) >= last - first - 1:
             return None  # the last user numbers are for enclaves that are asked for
@@ -131,26 +145,29 @@ class Daemon:
         self._asking.clear()
         while self._running and (ended := self._poll.poll(_GOODBYE)):
             for descriptor, _ in ended:
-                self._ended(descriptor)
+                if not self._refused.turn(descriptor):
+                    self._ended(descriptor)
 
     def _take(self) -> None:
         """A new connection, or an error that concerns only that one."""
         try:
+            if self._refused.full:
+                return time.sleep(_BREATH)  # there are no processes for anything: hosts wait
             host, _ = self._listener.accept()
         except OSError:
-            return
-        with host:
-            try:
-                _, number, _ = struct.unpack("iII", host.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-                user = self._owners.of(number)
-                refusal = self._refusal(user)
-                if refusal:
-                    host.setblocking(False)
-                    wire.send(host, {"refused": refusal, **self._told(user)})
-                else:
-                    self._fork(host, user)
-            except OSError:
-                pass  # it is gone; or there are no more processes or descriptors: its socket's end says that
+            return None
+        try:
+            _, number, _ = struct.unpack("iII", host.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            user = self._owners.of(number)
+            refusal = self._refusal(user)
+            if refusal:
+                host.setblocking(False)
+                wire.send(host, {"refused": refusal, **self._told(user)})
+            elif self._fork(host, user):
+                return None
+        except OSError:
+            pass  # it is gone; or there are no more processes or descriptors: its socket's end says that
+        self._refused.add(host)
 
     def _refusal(self, user: int) -> str:
         first, last = self._settings.enclave_uids
@@ -169,7 +186,8 @@ class Daemon:
         """What `gotee platform status` shows."""
         return {"enclaves": len(self._running), "yours": self._users[user], "kept": self._keeper.count}
 
-    def _fork(self, host: socket.socket, user: int) -> None:
+    def _fork(self, host: socket.socket, user: int) -> bool:
+        """Have a session for it; True if that has its socket now. Raises OSError."""
         near, far = wire.pair()
         asks, answers = wire.pair()
         with near, far, asks:
@@ -194,10 +212,18 @@ class Daemon:
             os.waitpid(process, 0)
             answers.close()
             raise
+        host.close()
+        try:
+            wire.send(answers, {})  # not before: it has the last descriptor now, and may end (see `closing`)
+        except OSError:
+            pass  # it was killed
         self._running[number] = self._asking[answers.fileno()] = _Running(process, user, answers)
         self._poll.register(answers, select.POLLIN)
         self._users[user] += 1
         self._poll.register(number, select.POLLIN)
+        if self._fill_at is None:  # the base is looked at when somebody uses it; not now, when that waits
+            self._fill_at = time.monotonic() + _BREATH
+        return True
 
     def _serve(
         self, host: socket.socket, user: int, alive: int, spawner: socket.socket, asks: socket.socket
@@ -215,18 +241,23 @@ class Daemon:
             signal.signal(signal.SIGTERM, orphaned)
             _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)  # the daemon has one thread, which forks
             if os.getppid() == daemon:
-                self._listener.close()
-                self._master.close()
-                wire.close(self._locks)
-                for number, running in self._running.items():
-                    os.close(number)
-                    running.asks.close()
-                # Whoever has the gate of one, kept or just given to another session, could hand it another image.
-                wire.close((*self._keeper.descriptors, *self._closing))
+                self._leave()
+                wire.close(self._refused.descriptors)
                 session.run()
                 status = 0
         finally:
             os._exit(status)
+
+    def _leave(self) -> None:
+        """In a child: close what is not its own."""
+        self._listener.close()
+        self._master.close()
+        wire.close(self._locks)
+        for number, running in self._running.items():
+            os.close(number)
+            running.asks.close()
+        # Whoever has the gate of one, kept or just given to another session, could hand it another image.
+        wire.close((*self._keeper.descriptors, *self._closing))
 
     def _ended(self, number: int) -> None:
         running = self._running.pop(number)
@@ -238,8 +269,9 @@ class Daemon:
         self._users[running.user] -= 1
         if not self._users[running.user]:
             del self._users[running.user]
-        if self._kept < 0 and self._fill_at is None:
+        if self._kept < 0:
             self._keeper.forgive()
+        if self._fill_at is None:
             self._fill_at = time.monotonic() + _BREATH
 
 

@@ -27,7 +27,7 @@ from gotee.platform.service.settings import FILE, Settings, read, require_safe
 from gotee.platform.service.spawner import STOPPED, Spawner
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38  # prctl(2)
+_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 4, 24, 36, 38  # prctl(2)
 _KILL, _SETGID, _SETUID, _SYS_ADMIN = 5, 6, 7, 21  # capabilities(7)
 _CAPABILITIES = 64
 _GOODBYE = 5000  # milliseconds that the daemon has to end
@@ -83,7 +83,9 @@ def _serve(settings: Settings) -> int:
     daemon_end.close()
     listener.close()
     _keep_little()
-    spawner = Spawner(settings, master)
+    # What enclaves leave comes to the spawner: the first process of a container may collect nothing.
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    spawner = Spawner(settings, master, pid)
     reason = spawner.run(stop)
     spawner.end(reason)
     master.close()

@@ -75,6 +75,7 @@ class Session:
         self._alive = alive  # a pidfd of the process that connected, or -1: somebody else may hold its socket
         self._spawner = spawner
         self._daemon = daemon
+        self._alone = False  # the daemon has closed its descriptor of the host's socket
         self._base = base
         self._waits = False  # before the program's own code, until the host asks for it
         self._told = told
@@ -109,6 +110,7 @@ class Session:
 
     def _leave(self) -> None:
         """Until the enclave is gone, however long that takes: so long it counts as one of its host's user."""
+        self._await_alone()
         try:
             self._host.close()
             self._spawner.shutdown(socket.SHUT_WR)
@@ -117,6 +119,16 @@ class Session:
                 wire.receive(self._spawner)
         except (OSError, wire.Broken):
             pass  # the spawner closes its end when that is so
+
+    def _await_alone(self) -> None:
+        """What a host has sent may take long to end: not the daemon must do that (see `closing`), but this process."""
+        if not self._alone:
+            self._alone = True
+            try:
+                self._daemon.settimeout(_ANSWER)
+                wire.receive(self._daemon)
+            except (OSError, wire.Broken):
+                pass
 
     def _out_of_patience(self, number: int, frame: object) -> NoReturn:
         seconds = self._settings.patience
@@ -217,6 +229,7 @@ class Session:
 
     def _kept(self) -> Waiting | None:
         """The interpreter that the daemon keeps, if it has one of the base that this session knows."""
+        self._await_alone()
         try:
             self._daemon.settimeout(_ANSWER)
             wire.send(self._daemon, {"ground": self._base.name.hex()})

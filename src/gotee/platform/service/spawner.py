@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gotee.platform.service import wire
@@ -44,7 +45,9 @@ class _Session:
 class Spawner:
     """One loop over one `poll`; nothing here waits for anybody."""
 
-    def __init__(self, settings: Settings, master: socket.socket) -> None:
+    def __init__(self, settings: Settings, master: socket.socket, daemon: int = 0) -> None:
+        """`daemon` is its process, which somebody else collects."""
+        self._daemon = daemon
         self._settings = settings
         self._master = master
         self._sessions: dict[int, _Session] = {}  # by the descriptors of their sockets
@@ -69,6 +72,7 @@ class Spawner:
                 else:
                     self._turn(descriptor)
             self._close()
+            self._collect_left()
 
     def end(self, reason: str) -> None:
         """Tell all sessions, kill all enclaves, and see them end, if that does not take long."""
@@ -80,6 +84,7 @@ class Spawner:
         while (self._processes or self._users.busy) and (left := until - time.monotonic()) > 0:
             for descriptor, _ in self._poll.poll(min(1000 * left, self._users.milliseconds() or 1000 * left)):
                 self._turn(descriptor)
+            self._collect_left()
 
     def _turn(self, descriptor: int) -> None:
         if descriptor in self._processes:
@@ -93,6 +98,18 @@ class Spawner:
         """Not before all events are served: one that waits would be taken for one of a new descriptor."""
         wire.close(self._closing)
         self._closing.clear()
+
+    def _collect_left(self) -> None:
+        """What an enclave has left was killed, and is our child now, if it was not from its start (CLONE_PARENT).
+
+        Until it is collected it counts among the processes that the user number may have, for the next enclave too.
+        """
+        known = {self._daemon, self._users.killer, *(session.pid for session in self._processes.values())}
+        with suppress(ChildProcessError):  # there is none at all
+            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if found.si_pid in known:
+                    break  # that has its turn, and then the others have theirs
+                os.waitpid(found.si_pid, 0)
 
     def _welcome(self) -> bool:
         """A new session; False if the daemon is gone."""

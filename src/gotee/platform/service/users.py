@@ -33,6 +33,11 @@ class Users:
         """Whether numbers are still to be made free."""
         return bool(self._dirty) or self._at_work is not None
 
+    @property
+    def killer(self) -> int:
+        """The process that kills now; 0 if there is none."""
+        return 0 if self._at_work is None else self._at_work[0]
+
     def take(self) -> int:
         """A free number, the longest unused one; 0 if there is none."""
         return self._free.popleft() if self._free else 0
