@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import marshal
 import os
+import resource
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +21,11 @@ from typing import cast
 
 import pytest
 
+from gotee.boundary import plain_json
+from gotee.errors import ImageError
 from gotee.host import service as client
+from gotee.host import service_ahead
+from gotee.host.ahead import Begun
 from gotee.host.service_status import ask, connect
 from gotee.host.start import Image, Started
 from gotee.image import pages, parts
@@ -31,7 +38,7 @@ from gotee.platform.service.daemon import Daemon, _Running
 from gotee.platform.service.kept import Keeper, Waiting
 from gotee.platform.service.settings import Settings
 
-from .conftest import ADA, Service, await_up
+from .conftest import ADA, LIBC, Service, await_up
 from .test_service import ATTACKS, _tried, as_user
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
@@ -134,6 +141,15 @@ def test_an_image_of_another_ground_is_not_handed_to_it(keeping: Service, image:
     assert waiting <= set(keeping.pids())
 
 
+def test_an_installation_of_the_base_anew_replaces_the_one_that_waits(keeping: Service, image: Image) -> None:
+    """Images fit the new base only: the old one would wait for ever, and all enclaves start as if none was kept."""
+    first = kept(keeping)
+    os.utime(f"{keeping.settings.prefix}/ground", (1, 1))
+    end(start(keeping, of_another_ground(image)))
+    kept(keeping, but=first)
+    assert gone(keeping, first)
+
+
 def test_a_session_that_never_asked_is_counted_once_when_the_service_stops(installation: Settings) -> None:
     listener, master = wire.pair()
     answers, asks = wire.pair()
@@ -204,10 +220,6 @@ def _streams(pid: int) -> set[str]:
 
 
 def test_an_enclave_that_was_begun_ahead_waits_before_the_programs_code(keeping: Service, image: Image) -> None:
-    from gotee.boundary import plain_json
-    from gotee.host import service_ahead
-    from gotee.host.ahead import Begun
-
     begun = Begun("answer.sgxs", image.stream, image.signature, b"", plain_json.dumps(dict(image.places)))
     begun.kind = "ring"
     with pytest.MonkeyPatch.context() as patch:
@@ -218,6 +230,38 @@ def test_an_enclave_that_was_begun_ahead_waits_before_the_programs_code(keeping:
         time.sleep(0.01)
     assert not begun.link.wait(0.3)  # nothing came over the link, not even that it is ready
     end(await_up(client.go_on(begun)))
+
+
+@pytest.mark.parametrize("places", [b"no JSON", b"[]", b'{"a": 1}', b"[" * 100_000])
+def test_what_is_remembered_wrongly_is_told_by_the_first_call_and_not_by_the_import(
+    service: Service, image: Image, monkeypatch: pytest.MonkeyPatch, places: bytes
+) -> None:
+    monkeypatch.setenv("GOTEE_PLATFORM", service.settings.socket)
+    begun = Begun("answer.sgxs", image.stream, image.signature, b"", places)
+    service_ahead.begin(begun)
+    assert select.select([begun.platform.control], [], [], 60)[0]
+    client.prepare(begun)  # as `import gotee` does
+    with pytest.raises(ImageError, match="what is remembered of the places of the image's files is damaged"):
+        client.go_on(begun)
+
+
+def test_a_program_with_many_open_files_begins_ahead(
+    service: Service, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """select(2) takes no descriptor above 1023."""
+    monkeypatch.setenv("GOTEE_PLATFORM", service.settings.socket)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), max(hard, 2048)))
+    try:
+        begun = Begun("answer.sgxs", image.stream, image.signature, b"", plain_json.dumps(dict(image.places)))
+        service_ahead.begin(begun)
+        control = begun.platform.control
+        begun.platform.control = socket.socket(fileno=fcntl.fcntl(control, fcntl.F_DUPFD_CLOEXEC, 1500))
+        control.close()
+        client.prepare(begun)
+        end(await_up(client.go_on(begun)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_file_of_the_base_that_is_changed_before_it_is_loaded_ends_the_enclave(
@@ -310,6 +354,7 @@ def test_hosts_that_are_stopped_hold_up_nobody(keeping: Service, image: Image) -
         if not pid:
             try:
                 os.setresuid(ADA, ADA, ADA)
+                LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # it ends with a test process that is killed
                 held = begin()
                 os.kill(os.getpid(), signal.SIGSTOP)
                 del held

@@ -57,6 +57,14 @@ def changed() -> list[int]:
     return [number for number in range(3, 1024) if raw.call(18, number, b"x", 1, 0) >= 0]  # pwrite64
 
 
+def reopened() -> list[int]:
+    # What only reads could be opened once more, to write: by number, or by name.
+    ways = [(2, b"/proc/self/fd/%d", flags) for flags in (1, 2, 0o1000, 0o2000)]  # O_TRUNC and O_APPEND
+    all_ways = [(number, call, path % number, flags) for number in range(1024) for call, path, flags in ways]
+    found = [number for number, *words in all_ways if raw.call(*words) >= 0]
+    return found + [number for number in range(1024) if raw.call(257, number, b"", 2) >= 0]
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "move":
         print(len(gosecure(moved, 4711).result()), flush=True)
@@ -67,6 +75,7 @@ if __name__ == "__main__":
     found["memory that can be changed"] = len(gosecure(soft_memory).result()) - 1
     found["memory that can be mapped to change it"] = len(gosecure(mapped).result()) - 1
     found["a file that can be changed"] = len(gosecure(changed).result()) - 1
+    found["a descriptor that is opened again to write"] = len(gosecure(reopened).result()) - 1
     print(json.dumps(found), flush=True)
     print(gosecure(attack, 101, [16, os.getppid(), 0, 0]).result())  # ptrace
 """

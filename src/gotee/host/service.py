@@ -74,7 +74,9 @@ def _answer_once(control: _socket.socket, image: Image) -> bool:
 def prepare(begun: ahead.Begun) -> None:
     """Hand over what the service has asked for so far, if an enclave was begun ahead."""
     try:
-        while begun.handing and select.select([begun.platform.control], [], [], 0)[0]:
+        news = select.poll()  # select() takes no descriptor above 1023
+        news.register(begun.platform.control, select.POLLIN)
+        while begun.handing and news.poll(0):
             begun.handing = _answer_once(begun.platform.control, _image(begun))
     except (GoteeError, OSError, wire.Broken):
         pass  # the first call says what is the matter
@@ -94,7 +96,14 @@ def go_on(begun: ahead.Begun) -> Started:
 
 
 def _image(begun: ahead.Begun) -> Image:
-    return Image(begun.stream, begun.signature, plain_json.loads(begun.places))
+    """As it was begun. Raises ImageError if what is remembered of its files is damaged."""
+    try:
+        places = plain_json.loads(begun.places)
+    except (ValueError, RecursionError):
+        places = None
+    if not isinstance(places, dict) or not all(type(place) is str for place in places.values()):
+        raise ImageError("what is remembered of the places of the image's files is damaged")
+    return Image(begun.stream, begun.signature, places)
 
 
 def _told(control: _socket.socket) -> GoteeError | None:

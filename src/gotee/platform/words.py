@@ -1,6 +1,7 @@
 """What an enclave says on its real standard error, which is a pipe to its platform. Platform world, every level.
 
-Until the enclave is shut in, gotee's own code speaks: why there is no enclave. That is told for every image. From then on it may be the program that speaks, and of an image for release nobody hears that.
+Until the enclave is shut in, gotee's own code speaks: why there is no enclave. That is told for every image. From then
+on it may be the program that speaks, and of an image for release nobody hears that.
 """
 
 from __future__ import annotations

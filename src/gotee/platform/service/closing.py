@@ -1,8 +1,8 @@
 """Sockets of hosts that the daemon has refused, and who closes them. Platform world; `daemon`.
 
-What a host has sent and nobody has read ends with the last descriptor of the socket, and may take any time to end: a TCP
-socket that lingers for a day, a file whose blocks are many. A process that is ending does not linger, and keeps nobody
-waiting. So the daemon never is the last to close a socket of a host: children that end are.
+What a host has sent and nobody has read ends with the last descriptor of the socket, and may take any time to end: a
+TCP socket that lingers for a day, a file whose blocks are many. A process that is ending does not linger, and keeps
+nobody waiting. So the daemon never is the last to close a socket of a host: children that end are.
 """
 
 from __future__ import annotations
