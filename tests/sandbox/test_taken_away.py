@@ -22,6 +22,7 @@ from gotee.platform.required import LANDLOCK, LAYERS, NAMESPACES
 WITHOUT = str(Path(__file__).with_name("without.py"))
 NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
 NOTHING = "memfd_secret:0=ENOSYS"  # a filter, but for no call
+IGNORING = "import os, signal, sys\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nos.execv(sys.argv[1], sys.argv[1:])"
 PROGRAM = """\
 import os
 from gotee import gosecure
@@ -310,6 +311,18 @@ def test_an_enclave_starts_where_no_folder_can_be_made(program: str) -> None:
     make = "mkdir" if os.uname().machine == "x86_64" else "mkdirat"
     done = run([f"{make}=EROFS"], "run", program)
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+
+
+def test_a_program_that_ignores_the_end_of_children_runs_and_the_doctor_answers(program: str) -> None:
+    """What is ignored stays so over exec: the platform would have no child to wait for, nor the doctor."""
+
+    def run_so(*words: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GOTEE_")}
+        command = [sys.executable, "-c", IGNORING, sys.executable, "-m", "gotee", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=kept)
+
+    assert run_so("run", program).stdout == "42\n"
+    assert json.loads(run_so("doctor", "--json").stdout)["ready"]
 
 
 @pytest.mark.parametrize("name", ["alll", "Landlock", "seccomp", "landlock;netns"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -135,6 +136,11 @@ def test_what_this_process_lacks_is_no_matter_at_level_service(service: Service,
     assert _runs(environment, tmp_path, first)
     ready, level = _doctor(environment, first)
     assert (ready, level["runs"], level["missing"]) == (True, True, "")
+
+
+def test_memory_that_a_limit_of_the_host_forbids_is_told_in_a_sentence(service: Service, tmp_path: Path) -> None:
+    done = _run(_environment(service.settings), tmp_path, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    assert "EnclaveLost: no enclave can be started here: File too large; `gotee doctor` says what is" in done.stderr
 
 
 def test_what_every_level_needs_is_the_cause_at_level_service_too(service: Service, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -73,6 +74,8 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def doctor(options: argparse.Namespace) -> int:
     """Look, try, print, and answer whether programs can run here."""
+    if os.name == "posix":
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who started us may ignore it: no child could be waited for
     needed = needs()
     checks = [*_interpreter(), *_modules(), *_machine(), *_needed(needed), *_settings(), *_packages()]
     chosen = _chosen()

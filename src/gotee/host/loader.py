@@ -176,14 +176,14 @@ def _go_on(begun: ahead.Begun) -> Started | None:
 def _start(image: Image, link: str) -> Started:
     """At the level that was chosen."""
     chosen = config.from_environment()
-    if chosen.level != "service":
-        try:
+    try:
+        if chosen.level != "service":
             return start(image, link)
-        except OSError as error:
-            raise _not_started(error.strerror or str(error)) from None
-    from gotee.host import service
+        from gotee.host import service
 
-    return service.start(image, link, chosen.platform, chosen.require)
+        return service.start(image, link, chosen.platform, chosen.require)
+    except OSError as error:
+        raise _not_started(error.strerror or str(error)) from None
 
 
 def _not_started(reason: str) -> EnclaveLost:

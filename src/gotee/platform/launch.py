@@ -37,7 +37,7 @@ class Begun:
 
 def main(control: int) -> None:
     """Run the platform process until the enclave or the host ends."""
-    _ignore_interrupts()  # the terminal's Ctrl-C is the host's business
+    _hear_signals()
     folder = directory(os.environ)
     begun = _begin(folder)
     from gotee.platform import development
@@ -70,7 +70,9 @@ def _begin(folder: str) -> Begun | None:
     return begun
 
 
-def _ignore_interrupts() -> None:
-    from _signal import SIG_IGN, SIGINT, signal  # type: ignore[import-not-found]  # `signal` would import `enum`
+def _hear_signals() -> None:
+    """The terminal's Ctrl-C is the host's business. A host that ignores SIGCHLD would have us wait for no child."""
+    from _signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGINT, signal  # type: ignore[import-not-found]  # no `enum`
 
     signal(SIGINT, SIG_IGN)
+    signal(SIGCHLD, SIG_DFL)
