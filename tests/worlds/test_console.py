@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
-from .program import lines_of, run, write_program
+import pytest
+
+from .program import SECONDS, environment_of_a_user, lines_of, run, write_program
 
 
 def test_prints_inside_and_outside_are_in_the_order_of_the_channel_operations(tmp_path: Path) -> None:
@@ -161,3 +165,24 @@ def test_what_is_printed_inside_when_nobody_reads_is_dropped_and_calls_go_on(tmp
         )
     )
     assert ended.errors.splitlines()[0] == "100 5 6"
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&-", ">&- 2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_program_that_is_started_with_standard_descriptors_closed_has_its_enclave(
+    tmp_path: Path, closed: str
+) -> None:
+    main = write_program(
+        tmp_path,
+        """
+        def double(number: int) -> int:
+            print("nobody reads this")
+            return 2 * number
+
+        def main() -> None:
+            with open("answer", "w") as answer:
+                answer.write(str(gosecure(double, 21).result()))
+        """,
+    )
+    words = ["/bin/sh", "-c", f'exec "$0" "$1" {closed}', sys.executable, str(main)]
+    subprocess.run(words, cwd=tmp_path, env=environment_of_a_user(), timeout=SECONDS, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "answer").read_text() == "42"

@@ -162,19 +162,41 @@ def launch() -> Platform:
     import _socket
 
     control, theirs = _socket.socketpair()
-    number = theirs.fileno()
+    before = theirs.fileno()
+    number = _above_standard(before)
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
         (os.POSIX_SPAWN_DUP2, number, number),  # it stays open over exec
     ]
+    if not _passed_on(2):
+        actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
     program = interpreter()
     words = [program, "-I", "-S", "-c", _BOOT, str(number), package()]
     try:
         pid = os.posix_spawn(program, words, environment(), file_actions=actions, setsid=True)
     finally:
         theirs.close()
+        if number != before:
+            os.close(number)
     return Platform(pid, control)
+
+
+def _above_standard(number: int) -> int:
+    """The same above 2. A program that is started with `>&-` has the next descriptors there, which a platform needs."""
+    if number > 2:
+        return number
+    import fcntl
+
+    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _passed_on(number: int) -> bool:
+    """Whether a child gets this descriptor: it is open, and not one of ours that took its place."""
+    try:
+        return os.get_inheritable(number)
+    except OSError:
+        return False
 
 
 def give(platform: Platform, stream: bytes, signature: bytes, places: bytes) -> None:
