@@ -186,8 +186,8 @@ def _known(name: str, value: str, choices: Sequence[str]) -> None:
     import difflib
 
     near = difflib.get_close_matches(value.lower(), choices, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"{_spelled(name, value)} is unknown; {hint}Choose one of {', '.join(choices)}")
+    hint = f"; did you mean {near[0]!r}? Choose" if near else ": choose"
+    raise UsageError(f"{_spelled(name, value)} is unknown{hint} one of {', '.join(choices)}")
 
 
 def _spelled(name: str, value: str) -> str:

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from gotee.cli import VERBS
+
 from .conftest import Gotee, environment
 
 
@@ -17,7 +19,7 @@ def test_gotee_alone_prints_help(gotee: Gotee) -> None:
     assert all(verb in done.stdout for verb in ("run", "desugar", "new", "doctor"))
 
 
-@pytest.mark.parametrize("verb", [[], ["run"], ["desugar"], ["new"], ["doctor"]], ids=str)
+@pytest.mark.parametrize("verb", [[], *([verb] for verb in VERBS)], ids=str)
 def test_every_verb_explains_itself(gotee: Gotee, verb: list[str]) -> None:
     done = gotee(*verb, "--help")
     assert done.returncode == 0
@@ -41,7 +43,14 @@ def test_version_is_one_line(gotee: Gotee) -> None:
         (["new"], "required: DIR"),
         (["doctor", "--jsno"], "--jsno"),
         (["run", "--te", "inline", "x.py"], "--te"),
-        (["--nonsense"], "--nonsense"),
+        (["--nonsense"], "See `gotee --help`"),
+        (["run", "--nonsense", "x.py"], "See `gotee run --help`"),
+        (["run", 300 * "x"], "File name too long"),
+        (["run", "/dev/null/x.py"], "no such file"),
+        (["run", "--trace", "/dev", "x.py"], "--trace /dev is a directory; name a file in it"),
+        (["run", "--trace", "no/folder", "x.py"], "there is no folder no; make it first"),
+        (["keys", "show", "/"], "the key / cannot be read: Is a directory\n"),
+        (["keys", "show", "/no.pem"], "`gotee keys new -o /no.pem` makes one"),
     ],
     ids=str,
 )
@@ -64,3 +73,25 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
             timeout=60,
         )
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("words", [["--version"], ["doctor"]], ids=str)
+def test_a_full_disk_is_told_in_a_sentence(words: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gotee", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            timeout=60,
+        )
+    cause = "gotee: error: standard output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, cause)
+
+
+def test_what_is_no_image_is_named(gotee: Gotee) -> None:
+    done = gotee("inspect", "--diff", "main.sgxs", "/dev/null")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "gotee: error: /dev/null is no image" in done.stderr

@@ -68,3 +68,15 @@ def test_a_file_in_the_way_is_refused(gotee: Gotee, tmp_path: Path) -> None:
     (tmp_path / "app").touch()
     done = gotee("new", "app")
     assert (done.returncode, done.stderr) == (2, "gotee: error: app is a file; name a directory\n")
+
+
+def test_on_a_full_disk_nothing_is_left(tmp_path: Path) -> None:
+    words = ["/bin/sh", "-c", 'ulimit -f 0; exec "$0" -m gotee "$@"', sys.executable]
+    for verb in (["new", "app"], ["keys", "new", "-o", "key.pem"]):
+        done = subprocess.run(
+            [*words, *verb], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("gotee: error: ")
+        assert "File too large" in done.stderr
+        assert list(tmp_path.iterdir()) == []

@@ -150,5 +150,5 @@ def test_wrong_wishes_are_refused_before_the_program_runs(folder: Path) -> None:
     assert (inline.returncode, inline.stdout) == (2, "")
     assert "inline has none" in inline.stderr
     nowhere = gotee(folder, "run", "--trace", "no/such/folder/trace.json", "main.py")
-    assert nowhere.returncode != 0
-    assert "the trace cannot be written" in nowhere.stderr
+    assert (nowhere.returncode, nowhere.stdout) == (2, "")
+    assert "there is no folder no/such/folder; make it first" in nowhere.stderr

@@ -495,3 +495,27 @@ def test_why_an_enclave_cannot_start_is_said_to_the_caller(tmp_path: Path) -> No
     )
     assert ended.lines == ["the enclave could not start: ValueError: invalid literal for int() with base 10: 'x'"]
     assert "LIMIT = int(" in ended.errors  # the traceback of the trusted module
+
+
+@pytest.mark.parametrize("name", ["my prog.py", "two  blanks.py", "no-suffix", "1st.v2.py"])
+def test_a_main_file_may_have_any_name_that_can_be_shown(tmp_path: Path, name: str) -> None:
+    main = write_program(
+        tmp_path,
+        """
+        def double(number: int) -> int:
+            return 2 * number
+
+        def main() -> None:
+            print(gosecure(double, 21).result())
+        """,
+    )
+    ended = run(main.rename(tmp_path / name), before=("-m", "gotee", "run"))
+    assert (ended.status, ended.output, ended.errors) == (0, "42\n", "")
+
+
+def test_a_main_file_whose_name_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    main = write_program(tmp_path, "def inside() -> None: ...\n\n\ndef main() -> None:\n    gosecure(inside).result()")
+    ended = run(main.rename(tmp_path / os.fsdecode(b"b\xff.py")), before=("-m", "gotee", "run"))
+    assert ended.status == 1
+    assert ended.errors.startswith("gotee: error: ImageError: the name of ")
+    assert ended.errors.endswith("rename it\n")

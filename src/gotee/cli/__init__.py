@@ -53,16 +53,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"gotee: error: {message}\nSee `{self.prog} --help`.\n")
 
 
-class _Version(argparse.Action):
-    """Prints the version, which takes long to find out."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> NoReturn:
-        from gotee.cli._version import version
-
-        print(f"gotee {version()}")
-        parser.exit()
-
-
 def build_parser(named: Iterable[str] = VERBS) -> argparse.ArgumentParser:
     """The command line with some verbs; each adds its own part."""
     parser = _Parser(
@@ -70,7 +60,7 @@ def build_parser(named: Iterable[str] = VERBS) -> argparse.ArgumentParser:
         description="Run, convert and start programs with secured routines.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
+    parser.add_argument("--version", action="store_true", help="show program's version number and exit")
     verbs = parser.add_subparsers(metavar="VERB", dest="verb")
     for name in named:
         importlib.import_module(f"gotee.cli.{name}").add_parser(verbs)
@@ -97,8 +87,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         words, own = run.split(arguments[1:])
         arguments = [arguments[0], *words]
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        verb = f" {options.verb}" if options.verb else ""
+        parser.exit(
+            EXIT_USAGE, f"gotee: error: unrecognized arguments: {' '.join(unknown)}\nSee `gotee{verb} --help`.\n"
+        )
     options.arguments = own
+    if options.version:
+        options.verb, options.action = None, _show_version
     return _perform(options)
 
 
@@ -133,6 +130,13 @@ def _perform(options: argparse.Namespace) -> int:
         _say(error)
         return EXIT_USAGE
     return status
+
+
+def _show_version(options: argparse.Namespace) -> int:
+    from gotee.cli._version import version  # which takes long to find out
+
+    print(f"gotee {version()}")
+    return 0
 
 
 def _refuse_unknown_verb(parser: argparse.ArgumentParser, word: str) -> None:

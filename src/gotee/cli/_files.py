@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from gotee.errors import UsageError
@@ -15,25 +17,29 @@ def require_file(name: str) -> Path:
     A pipe (`gotee run <(...)`) is let through: it can be read, once.
     """
     path = Path(name)
-    if path.is_dir():
-        inside = path / "main.py"
-        hint = f"; did you mean {inside}?" if inside.is_file() else "; name a file in it"
-        raise UsageError(f"{name} is a directory{hint}")
-    if not path.exists():
-        raise UsageError(f"{name}: no such file; the path is looked up from {Path.cwd()}")
     try:
-        path.open("rb").close() if path.is_file() else None
+        kind = path.stat().st_mode
+        if stat.S_ISREG(kind):
+            path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{name}: no such file; the path is looked up from {os.getcwd()}") from None
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{name!r} cannot be the name of a file") from None
+    if stat.S_ISDIR(kind):
+        inside = os.path.join(name, "main.py")
+        hint = f"; did you mean {inside}?" if os.path.isfile(inside) else "; name a file in it"
+        raise UsageError(f"{name} is a directory{hint}")
     return path
 
 
 def destination(option: str, name: str) -> Path:
     """A path where a file can be written, or UsageError: said before the work whose result goes there."""
     path = Path(name)
-    if path.is_dir() or not path.name:
+    if os.path.isdir(path) or not path.name:
         raise UsageError(f"{option} {name} is a directory; name a file in it")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise UsageError(f"{option} {name}: there is no folder {path.parent}; make it first")
     return path
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from gotee.cli._files import passphrase_of, require_file
+from gotee.cli.interface import NO_ENTRIES
 from gotee.compiler.remembered import partition
 from gotee.errors import UsageError
 from gotee.image import files, project, settings, sigstruct
@@ -48,6 +50,8 @@ def build(options: argparse.Namespace) -> int:
     else:
         files.write(path.with_suffix(".sig"), signature)
     print(f"{path}: {len(built.stream)} bytes, and {len(built.manifest.files)} files named by hash")
+    if not built.manifest.program["entries"]:
+        print(NO_ENTRIES, file=sys.stderr)
     print(f"measurement     {built.measurement.hex()}")
     print(f"program digest  {built.manifest.digest.hex()}")
     if signature is None:

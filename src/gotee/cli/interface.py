@@ -13,6 +13,7 @@ from gotee.compiler.remembered import partition
 OPENING = (
     "The host may call each of these at any time, with any arguments of its types, in any order, as often as it likes."
 )
+NO_ENTRIES = "no entries: the program has no gosecure call of a function that is known before it runs"
 
 
 def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -37,7 +38,7 @@ def interface(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"entries": [_plain(number, each) for number, each in enumerate(functions)]}, indent=2))
     elif not functions:
-        print("no entries: the program has no gosecure call of a function that is known before it runs")
+        print(NO_ENTRIES)
     else:
         print(OPENING)
         for number, function in enumerate(functions):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+from contextlib import suppress
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ def new(options: argparse.Namespace) -> int:
     name = project_name(directory)
     _require_empty(directory)
     templates = resources.files("gotee.cli") / "templates"
+    there = directory.exists()
     try:
         for template, place in FILES.items():
             target = directory / place
@@ -46,9 +49,28 @@ def new(options: argparse.Namespace) -> int:
             text = (templates / template).read_text(encoding="utf-8")
             target.write_text(text.replace("@NAME@", name), encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}; choose a place that can be written") from None
-    print(f"Made {directory}. Next:\n    cd {directory}\n    gotee run main.py\n    python -m pytest")
+        _take_away(directory, there)
+        raise UsageError(
+            f"{error.filename or directory}: {error.strerror}; choose a place that can be written, nothing was made"
+        ) from None
+    print(f"Made {directory}. Next:\n    cd {directory}\n    gotee run main.py")
+    if find_spec("pytest") is None:
+        print("    python -m pip install pytest")
+    print("    python -m pytest")
     return 0
+
+
+def _take_away(directory: Path, there: bool) -> None:
+    """Half a program is none: the directory was empty, or was not `there`."""
+    for place in FILES.values():
+        with suppress(OSError):
+            (directory / place).unlink()
+        if "/" in place:
+            with suppress(OSError):
+                (directory / place).parent.rmdir()
+    if not there:
+        with suppress(OSError):
+            directory.rmdir()
 
 
 def project_name(directory: Path) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gotee import config
-from gotee.cli._files import require_file
+from gotee.cli._files import destination, require_file
 from gotee.errors import CompileError, ImageError, UsageError
 from gotee.host import ahead
 from gotee.syntax.run import run_file
@@ -105,6 +105,10 @@ def _settle(chosen: argparse.Namespace) -> None:
         config.TRACE: None if chosen.trace is None else os.path.abspath(chosen.trace),
     }
     config.check(chosen.tee, chosen.level, chosen.image)
+    if chosen.trace is not None:
+        place = destination("--trace", chosen.trace)
+        if not os.access(place if place.exists() else place.parent, os.W_OK):
+            raise UsageError(f"--trace {chosen.trace} cannot be written: name another place")
     options = {name: value for name, value in stated.items() if value is not None}
     config.from_environment({**os.environ, **options})
     os.environ.update(options)

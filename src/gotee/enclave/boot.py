@@ -125,6 +125,9 @@ class Importer(_Loader):
             kind, _, rest = part.partition(" ")
             if kind in ("module", "package"):
                 name, _, path = rest.partition(" ")
+                if path[0] != "/":  # the main file's name may have blanks
+                    name, _, path = rest.partition(" /")
+                    path = "/" + path
                 modules = self._program if path.startswith(PROGRAM) else self._code
                 modules[name] = (block, part, path, kind == "package")
                 self._add_folders(name if kind == "package" else name.rpartition(".")[0], path.rpartition("/")[0])

@@ -29,5 +29,8 @@ def add(collector: Collector, path: str, contents: dict[str, bytes]) -> None:
     if cache.read(KIND, key) != data:
         cache.write(KIND, key, data)
         if cache.read(KIND, key) is None:
-            raise ImageError(f"an archive of the image could not be kept at {place}: make room, or set XDG_CACHE_HOME")
+            raise ImageError(
+                f"an archive of the image could not be kept at {place}: the folder cannot be written, or its disk is "
+                "full; mend that, or set XDG_CACHE_HOME to a folder that can be written"
+            )
     collector.name(path, place, data, ARCHIVE)

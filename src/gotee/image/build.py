@@ -81,8 +81,10 @@ def _program(partition: Partition, options: Options) -> tuple[dict[str, bytes], 
     for name, module in partition.modules.items():
         file = Path(module["file"])
         inside = PROGRAM + file.relative_to(root).as_posix()
-        if file.suffix != ".py":
+        if module["package"] and file.suffix != ".py":
             continue  # a package without __init__: a folder
+        if not inside.isprintable():
+            raise ImageError(f"the name of {str(file)!a} is not UTF-8, or has a letter that is not shown: rename it")
         source = module["source"].encode("utf-8", "surrogatepass")
         made = compiled(source, inside)
         contents[f"{'package' if module['package'] else 'module'} {name} {inside}"] = made.code

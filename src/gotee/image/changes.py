@@ -40,7 +40,8 @@ def _signed(line: str) -> str:
 def _sources(image: ImageFile) -> dict[str, tuple[str, str]]:
     """The trusted sources of the program: module and text by path."""
     _, block = contents(image)
-    names = {part.split(" ")[2]: part.split(" ")[1] for part in block if part.startswith(("module ", "package "))}
+    parts = [part.partition(" /") for part in block if part.startswith(("module ", "package "))]
+    names = {f"/{path}": named.partition(" ")[2] for named, _, path in parts}
     return {
         path: (names.get(path, path), text.decode("utf-8", "surrogatepass"))
         for part, text in block.items()

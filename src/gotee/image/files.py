@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gotee.errors import ImageError
-from gotee.image.sgxs import MOST_BYTES
+from gotee.image.sgxs import FIRST, MOST_BYTES
 
 
 class ImageFile(NamedTuple):
@@ -26,6 +26,8 @@ def read(path: Path) -> ImageFile:
         signature = signature_file.read_bytes() if signature_file.is_file() else None
     except OSError as error:
         raise ImageError(f"the image {path} cannot be read: {error.strerror}") from None
+    if not stream.startswith(FIRST):
+        raise ImageError(f"{path} is no image: it does not begin with ECREATE; `gotee build` writes images")
     return ImageFile(stream, signature)
 
 

@@ -81,6 +81,10 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise UsageError(f"the key {path} cannot be written: {error.strerror}") from None
     finally:
         os.unlink(temporary)
 
@@ -97,9 +101,7 @@ def load(path: Path, passphrase: bytes | None = None, *, exponent: int = EXPONEN
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(1 << 20)
     except OSError as error:
-        raise UsageError(
-            f"the key {path} cannot be read: {error.strerror}; `gotee keys new -o {path}` makes one"
-        ) from None
+        raise UsageError(f"the key {path} cannot be read: {error.strerror}{_cure(error, path, exponent)}") from None
     if b"PRIVATE KEY" not in data:
         kind = "a public key: name the private one" if b"PUBLIC KEY" in data else "no key in PEM"
         raise UsageError(f"{path} is {kind}")
@@ -117,6 +119,12 @@ def load(path: Path, passphrase: bytes | None = None, *, exponent: int = EXPONEN
         raise UsageError(f"{path} is no RSA key: `gotee keys new` makes one that can sign images")
     _check(key.public_key(), path, exponent)
     return key
+
+
+def _cure(error: OSError, path: Path, exponent: int) -> str:
+    if exponent == ERROR_EXPONENT:  # a new one reads no failure that there is
+        return "; name the private half of the image's error-key with --key"
+    return f"; `gotee keys new -o {path}` makes one" if isinstance(error, FileNotFoundError) else ""
 
 
 def _loaded(data: bytes, passphrase: bytes | None, exponent: int) -> object:

@@ -104,7 +104,7 @@ class _Reader:
         self._known("tool.gotee", self._table, KEYS)
         threads = self._number("threads", 1, 1 << 16)
         if threads != 1:
-            raise self._error("threads", "more than one thread is not built yet: leave it out")
+            raise self._error("threads", "has to be 1: more than one thread is not built yet")
         debug = self._table.get("debug")
         if debug is not None and not isinstance(debug, bool):
             raise self._error("debug", f"has to be true or false, not {_shown(debug)}")

@@ -23,6 +23,7 @@ TCS, REG = 0x100, 0x200  # page types, in bits 8 to 15 of SECINFO's flags
 FLAGS = frozenset((TCS, REG | R, REG | R | W, REG | R | X))
 MOST_BYTES = 1 << 30  # of a stream
 
+FIRST = b"ECREATE\0"  # what a stream begins with
 _ECREATE = struct.Struct("<8sIQ44s")
 _CHUNKS = PAGE // CHUNK
 _PAGE = struct.Struct("<8sQQ40s" + _CHUNKS * "8sQ48s256s")  # EADD, then sixteen times EEXTEND and what it measures
@@ -69,7 +70,7 @@ def read(data: bytes) -> Stream:
     """The stream that these bytes are. Everything but what `write` writes is refused with ImageError."""
     if len(data) > MOST_BYTES:
         raise ImageError(f"the image is larger than {MOST_BYTES} bytes")
-    if data[:8] != b"ECREATE\0":
+    if not data.startswith(FIRST):
         raise ImageError("this is no image: it does not begin with ECREATE")
     count, rest = divmod(len(data) - _RECORD, _PAGE_RECORDS)
     if len(data) < _RECORD or rest:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from gotee.errors import CompileError, GoteeError
 
+_ENCODING = "name the encoding of the file in its first line, as in `# coding: latin-1`, or save it as UTF-8"
+
 
 class SourceFile(NamedTuple):
     """The text of a file, line ends as they are, and its encoding (`utf-8-sig` for a byte-order mark)."""
@@ -43,7 +45,7 @@ def source_of(data: bytes, path: str) -> SourceFile:
     try:
         return decode(data)
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise CompileError("GT107", f"the file is not valid Python: {error}", filename=path) from None
+        raise CompileError("GT107", f"the file is not valid Python: {error}", filename=path, cure=_ENCODING) from None
 
 
 def decode(data: bytes) -> SourceFile:
