@@ -117,6 +117,21 @@ def test_what_everything_needs_is_named_as_the_cause_of_all_that_fails() -> None
     assert "no seccomp filter around gotee that refuses it" in development["cure"]
 
 
+@pytest.mark.parametrize(
+    ("away", "missing"),
+    [
+        ("sched_getaffinity=EPERM", "sched_getaffinity does not work here"),
+        ("prlimit64=EPERM", "the limit on open files cannot be read"),
+        ("pipe2=EMFILE", "pipe2 does not work here"),
+    ],
+)
+def test_the_doctor_answers_although_it_cannot_ask(away: str, missing: str) -> None:
+    """It said that its standard output could not be written."""
+    done = run([away], "doctor", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert missing in levels(done)[0]
+
+
 def test_without_unix_sockets_they_are_named_as_the_cause_by_both(program: str) -> None:
     away = ["socketpair=EPERM"]
     done = run(away, "run", program)

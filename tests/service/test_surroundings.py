@@ -63,6 +63,32 @@ def test_a_service_does_not_pass_on_what_it_was_started_with(
     assert service.nobody_left()
 
 
+def _drop(capability: int) -> Callable[[], object]:
+    return lambda: LIBC.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: exec takes it away
+
+
+def test_without_the_right_to_make_namespaces_the_service_runs_enclaves(
+    installation: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container that gives root no CAP_SYS_ADMIN: what an image does not do itself is not done, and told."""
+    service = Service(installation, tmp_path, _drop(21))
+    try:
+        assert _runs(_environment(installation), tmp_path)
+    finally:
+        service.stop()
+    assert service.nobody_left()
+    assert "without CAP_SYS_ADMIN enclaves get no namespaces but their own" in capfd.readouterr().err
+
+
+def test_without_the_right_to_end_enclaves_the_service_does_not_start(installation: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "platform.toml"
+    file.write_text(installation.text())
+    words = [*GOTEE, "platform", "run", "--config", str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, preexec_fn=_drop(5), timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the service lacks CAP_KILL: its container or unit has to leave that to it" in done.stderr
+
+
 def test_an_installation_has_no_library_that_only_builders_need(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     for name in ("libpython.a", "os.py"):

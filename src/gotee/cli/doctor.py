@@ -155,7 +155,10 @@ def _imports(name: str) -> bool:
 
 
 def _machine() -> Iterator[Check]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    except OSError:
+        cores = os.cpu_count()  # a line of its own says that it cannot be asked
     yield Check("cores", str(cores))
     limit, used = _count("/proc/sys/vm/max_map_count"), _lines("/proc/self/maps")
     if limit is not None and used is not None:

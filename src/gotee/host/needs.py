@@ -39,12 +39,14 @@ def needs() -> list[Need]:
         _call("memfd_create", lambda: os.memfd_create("gotee-doctor"), "3.17"),
         _call("eventfd", lambda: os.eventfd(0), "2.6.30"),
         _call("pidfd_open", lambda: os.pidfd_open(os.getpid()), "5.3"),
+        _call("pipe2", _pipe, "2.6.27"),
         _pair(),
         _executable(),
         _processes(),
     ]
     if hasattr(os, "memfd_create"):  # Linux: these limits are its own
         found += [
+            _call("sched_getaffinity", _affinity, "2.5.8"),
             _limit("open files", "RLIMIT_NOFILE", _OPEN_FILES, "ulimit -n 1024"),
             _limit("address space", "RLIMIT_AS", _ADDRESS_SPACE, "ulimit -v unlimited"),
             _limit("data segment", "RLIMIT_DATA", _DATA, "ulimit -d unlimited"),
@@ -62,6 +64,17 @@ def _call(name: str, attempt: Callable[[], int], since: str) -> Need:
     except OSError as error:
         return Need(name, "does not work", f"{name} does not work here: {error.strerror}", cure)
     return Need(name, "works")
+
+
+def _pipe() -> int:
+    read, write = os.pipe()
+    os.close(write)
+    return read
+
+
+def _affinity() -> int:
+    os.sched_getaffinity(0)
+    return os.open(os.devnull, os.O_RDONLY)
 
 
 def _pair() -> Need:
@@ -93,7 +106,10 @@ def _executable() -> Need:
 def _processes() -> Need:
     """Start as many as a small program does, at the same time."""
     children: list[int] = []
-    wait, go = os.pipe()
+    try:
+        wait, go = os.pipe()
+    except OSError as error:
+        return Need("processes", "not tried", f"no pipe can be made: {error.strerror}", "ulimit -n 1024")
     problem = ""
     try:
         while len(children) < _PROCESSES:
@@ -129,7 +145,11 @@ def _more_processes() -> str:
 def _limit(name: str, limit: str, least: int, cure: str) -> Need:
     import resource
 
-    most = resource.getrlimit(getattr(resource, limit))[0]
+    try:
+        most = resource.getrlimit(getattr(resource, limit))[0]
+    except OSError as error:
+        cure = "no seccomp filter around gotee that refuses prlimit64"
+        return Need(name, "not known", f"the limit on {name} cannot be read: {error.strerror}", cure)
     if most == resource.RLIM_INFINITY:
         return Need(name, "no limit")
     if most >= least:

@@ -28,7 +28,8 @@ from gotee.platform.service.spawner import STOPPED, Spawner
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 4, 24, 36, 38  # prctl(2)
-_KILL, _SETGID, _SETUID, _SYS_ADMIN = 5, 6, 7, 21  # capabilities(7)
+_NEEDED = {"CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}  # capabilities(7)
+_SYS_ADMIN = 21
 _CAPABILITIES = 64
 _GOODBYE = 5000  # milliseconds that the daemon has to end
 
@@ -53,6 +54,9 @@ def _require(settings: Settings, file: str) -> None:
     """Refuse to run where somebody else than root could change what runs."""
     if os.geteuid() != 0:
         raise UsageError("the service has to be started by root, since it runs enclaves as other users")
+    lacking = [name for name, number in _NEEDED.items() if not _permitted() >> number & 1]
+    if lacking:
+        raise UsageError(f"the service lacks {', '.join(lacking)}: its container or unit has to leave that to it")
     require_safe(settings.prefix)
     require_safe(settings.base)
     if os.path.exists(file):
@@ -157,13 +161,28 @@ def _daemon(settings: Settings, listener: socket.socket, master: socket.socket, 
         os._exit(status)
 
 
+def _permitted() -> int:
+    """The capabilities that this process may use, a bit for each."""
+    with open("/proc/self/status") as status:
+        return int(next(line.split()[1] for line in status if line.startswith("CapPrm:")), 16)
+
+
 class _Header(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
 
 
 def _keep_little() -> None:
     """The spawner can change users, kill, and make namespaces; it cannot read or write what is not its own."""
-    kept = (_KILL, _SETGID, _SETUID, _SYS_ADMIN)
+    kept = tuple(_NEEDED.values())
+    if _permitted() >> _SYS_ADMIN & 1:
+        kept += (_SYS_ADMIN,)
+    else:
+        print(
+            "gotee-platform: without CAP_SYS_ADMIN enclaves get no namespaces but their own: an image that does not "
+            "shut itself in sees this machine's files and network",
+            file=sys.stderr,
+            flush=True,
+        )
     for number in range(_CAPABILITIES):
         if number not in kept:
             _LIBC.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)
