@@ -19,27 +19,7 @@ from statistics import median
 
 from first_routine import BARE, used
 
-PROGRAM = """from gotee import Chan, go, gosecure
-
-
-def hello(done: Chan[bool]) -> None:
-    print("Hello World!")
-    done.send(True)
-
-
-def main() -> None:
-    done = Chan[bool]()
-    print("From an untrusted domain:")
-    go(hello, done)
-    done.recv()
-    print("From a trusted domain:")
-    gosecure(hello, done)
-    done.recv()
-
-
-if __name__ == "__main__":
-    main()
-"""
+PROGRAM = (Path(__file__).resolve().parents[1] / "examples" / "hello" / "hello.py").read_text(encoding="utf-8")
 
 
 def timed(command: list[str], **environment: str) -> tuple[float, float]:

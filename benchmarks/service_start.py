@@ -5,7 +5,8 @@
 The service lies in a temporary folder, under numbers of users that nobody has, and is taken away again. Cold is from
 exec of `python main.py` with a built image to the end of its first secured call. Warm is the first secured call alone,
 in a program that has imported gotee and done something else for half a second. Both are measured as a daemon serves
-them that keeps an interpreter for the next enclave (`kept` of its settings), and cold also without.
+them that keeps an interpreter for the next enclave (`kept` of its settings), and cold also without. In each round bare
+Python takes its turn too; what is measured with one daemon is divided by bare Python beside that one.
 
 The daemon starts the interpreter that it keeps a quarter of a second after the last was used; between two starts the
 script waits for that, so the figures are not those of many starts at once.
@@ -74,23 +75,29 @@ def settle(socket: str, kept: int) -> None:
     time.sleep(0.3)
 
 
-def measure(settings: Settings, folder: Path, rounds: int) -> dict[str, list[float]]:
-    """Times in ms, by what was measured: in turns, first with an interpreter kept and then without."""
+def measure(settings: Settings, folder: Path, rounds: int, kept: int) -> dict[str, list[float]]:
+    """Times in ms, by what was measured, in turns, with a daemon that keeps so many interpreters."""
     program, later = build(folder, "program", PROGRAM), build(folder, "later", STARTED)
     taken: dict[str, list[float]] = {}
-    for kept in (1, 0):
-        with running(replace(settings, kept=kept), folder) as socket:
-            variables = {"GOTEE_LEVEL": "service", "GOTEE_PLATFORM": socket}
-            first(program, **variables)  # remembers where the files lie
-            for _ in range(rounds):
+    with running(replace(settings, kept=kept), folder) as socket:
+        variables = {"GOTEE_LEVEL": "service", "GOTEE_PLATFORM": socket}
+        first(program, **variables)  # remembers where the files lie
+        for _ in range(rounds):
+            settle(socket, kept)
+            taken.setdefault("bare Python", []).append(bare()[0])
+            taken.setdefault("cold", []).append(first(program, **variables)[0])
+            if kept:
                 settle(socket, kept)
-                taken.setdefault("bare Python", []).append(bare()[0])
-                name = "cold" if kept else "cold, nothing kept"
-                taken.setdefault(name, []).append(first(program, **variables)[0])
-                if kept:
-                    settle(socket, kept)
-                    taken.setdefault("warm", []).append(printed(later, variables))
+                taken.setdefault("warm", []).append(printed(later, variables))
     return taken
+
+
+def tell(taken: dict[str, list[float]], kept: int) -> None:
+    """Medians, and their ratios to bare Python of the same rounds."""
+    print(f"{kept} kept")
+    plain = median(taken["bare Python"])
+    for what, times in taken.items():
+        print(f"  {what:18} {median(times):7.1f} ms: {median(times) / plain:5.2f} bare interpreters")
 
 
 def printed(program: Path, variables: dict[str, str]) -> float:
@@ -106,10 +113,8 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o755)
         with service(folder) as settings:
-            taken = measure(settings, folder, rounds)
-    plain = median(taken["bare Python"])
-    for what, times in taken.items():
-        print(f"{what:20} {median(times):7.1f} ms: {median(times) / plain:5.2f} bare interpreters")
+            for kept in (1, 0):
+                tell(measure(settings, folder, rounds, kept), kept)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors, {rounds} rounds")
 
 

@@ -1,8 +1,9 @@
-"""Run the tests; where GOTEE_ONCE_MORE is set, as in .ci/run, the few that failed once more, alone.
+"""Run the tests; where GOTEE_ONCE_MORE names a file, as in .ci/run, the few that failed once more, alone.
 
 Usage: tests.py [WORDS FOR PYTEST]; WORKERS is how many processes share the tests (2).
 A test that fails alone too fails the run. One that then passes hangs on what else the machine does: it is named at the
-end as unsteady, with what it printed above, and is to be mended; it does not hide what the other thousands say.
+end as unsteady, with what it printed above, and is to be mended; it does not hide what the other thousands say. The
+file collects the names, with the version of Python, over all runs.
 """
 
 from __future__ import annotations
@@ -37,12 +38,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gotee-tests-") as cache:
         status = pytest(cache, "-n", os.environ.get("WORKERS", "2"), *words)
         failed = last_failed(cache)
-        if status != SOME_FAILED or not os.environ.get("GOTEE_ONCE_MORE") or not 0 < len(failed) <= FEW:
+        record = os.environ.get("GOTEE_ONCE_MORE")
+        if status != SOME_FAILED or not record or not 0 < len(failed) <= FEW:
             return status
         print("once more, alone:", *failed, sep="\n  ", flush=True)
         status = pytest(cache, "-n", "0", "--last-failed", "--last-failed-no-failures", "none", *words)
         if status == 0:
             print("UNSTEADY, to be mended:", *failed, sep="\n  ", file=sys.stderr)
+            with open(record, "a", encoding="utf-8") as file:
+                file.writelines(f"{'.'.join(map(str, sys.version_info[:2]))}: {name}\n" for name in failed)
         return status
 
 

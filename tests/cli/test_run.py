@@ -164,6 +164,24 @@ def test_ctrl_c_can_be_handled_by_the_program(program: Program) -> None:
     assert send(signal.SIGINT, program(source + "    raise SystemExit(3)\n")) == (3, "")
 
 
+def test_ctrl_c_ends_other_verbs_so_too(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "gotee", "platform"]
+    variables = environment(XDG_STATE_HOME=str(tmp_path))
+    subprocess.run([*words, "show"], check=True, stdout=subprocess.DEVNULL, env=variables, timeout=60)
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*words, "reset"], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=variables) as process:
+        try:
+            assert process.stdout is not None
+            said = ""
+            while not said.endswith("to go on: ") and (letter := process.stdout.read(1)):
+                said += letter
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (130, "")
+
+
 def test_sigterm_ends_the_program_as_it_ends_python(program: Program) -> None:
     status, errors = send(signal.SIGTERM, program(WAITS["main in a C call"]))
     assert (status, errors) == (-signal.SIGTERM, "")

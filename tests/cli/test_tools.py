@@ -70,3 +70,73 @@ def test_pythons_says_what_it_found_and_what_is_absent(answer: str) -> None:
     )
     assert done.returncode == 0
     assert [line for line in done.stdout.splitlines() if line.startswith(answer)]
+
+
+# -- the few that failed, once more ---------------------------------------------------------------------
+
+UNSTEADY = """
+from pathlib import Path
+
+def test_fails_once():
+    met = Path("met")
+    if not met.exists():
+        met.touch()
+        raise AssertionError
+"""
+STEADY = "def test_passes():\n    with open('passed', 'a') as file:\n        file.write('x')\n"
+
+
+def run_tests(folder: Path, source: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """What tools/tests.py makes of a folder of tests."""
+    (folder / "test_them.py").write_text(source)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOTEE_", "PYTEST_"))}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "tests.py"), "test_them.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**kept, "WORKERS": "1", **settings},
+        timeout=120,
+    )
+
+
+def test_a_test_that_fails_once_runs_once_more_alone_and_is_named(tmp_path: Path) -> None:
+    done = run_tests(tmp_path, STEADY + UNSTEADY, GOTEE_ONCE_MORE=str(tmp_path / "unsteady"))
+    assert done.returncode == 0, done.stdout
+    assert "1 failed, 1 passed" in done.stdout and "1 passed" in done.stdout.splitlines()[-1]
+    assert done.stderr == "UNSTEADY, to be mended:\n  test_them.py::test_fails_once\n"
+    version = ".".join(map(str, sys.version_info[:2]))
+    assert (tmp_path / "unsteady").read_text() == f"{version}: test_them.py::test_fails_once\n"
+    assert (tmp_path / "passed").read_text() == "x"  # what passed does not run again
+
+
+@pytest.mark.parametrize(
+    "source", [UNSTEADY + "\ndef test_fails():\n    assert False\n", "raise RuntimeError\n"], ids=["test", "module"]
+)
+def test_what_fails_alone_too_fails_the_run(tmp_path: Path, source: str) -> None:
+    record = tmp_path / "unsteady"
+    done = run_tests(tmp_path, source, GOTEE_ONCE_MORE=str(record))
+    assert done.returncode != 0
+    assert "UNSTEADY" not in done.stderr
+    assert "once more, alone:" in done.stdout
+    assert not record.exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("".join(f"def test_{number}():\n    assert False\n" for number in range(6)), 1),  # too many to be chance
+        ("", 5),
+    ],
+    ids=["many", "no tests"],
+)
+def test_what_is_no_chance_does_not_run_again(tmp_path: Path, source: str, status: int) -> None:
+    done = run_tests(tmp_path, source, GOTEE_ONCE_MORE=str(tmp_path / "unsteady"))
+    assert done.returncode == status, done.stdout
+    assert "once more" not in done.stdout
+
+
+def test_without_the_setting_nothing_runs_again(tmp_path: Path) -> None:
+    done = run_tests(tmp_path, UNSTEADY)
+    assert done.returncode == 1
+    assert "once more" not in done.stdout

@@ -123,6 +123,10 @@ def _perform(options: argparse.Namespace) -> int:
         else:
             _say(f"{error.filename}: {error.strerror}")
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        from gotee.cli.run import interrupted
+
+        return interrupted()
     except (CompileError, ImageError) as error:
         _say(error)
         return EXIT_FAILED
