@@ -33,6 +33,7 @@ from libc.string cimport memcpy
 cdef extern from "Python.h":
     PyObject *PyList_GET_ITEM(list, Py_ssize_t)    # borrowed
 
+from gotee.boundary.copying cimport copy_from_peer, copy_to_peer
 from gotee.boundary.frames cimport BODY, FIRST, HEADER, MORE, WHOLE, Assembler, Gather, pack
 from gotee.boundary.spinning cimport Spins, begin_spins, learn_wait, spin_allowed, spin_took
 from gotee.boundary.system cimport (
@@ -257,7 +258,7 @@ cdef class Ring:
             return False
         store_relaxed(<shared_u64 *> (self.out + at), pack(WHOLE, 0, length))
         memcpy(self.out + at + HEADER, head, head_size)
-        memcpy(self.out + at + HEADER + head_size, data, size)
+        copy_to_peer(self.out + at + HEADER + head_size, data, size)
         self.publish(need)
         return True
 
@@ -298,8 +299,8 @@ cdef class Ring:
     cdef void write_at(self, uint64_t place, const unsigned char *source, size_t length) noexcept nogil:
         cdef uint64_t at = place & (self.capacity - 1)
         cdef size_t first = min(length, <size_t> (self.capacity - at))
-        memcpy(self.out + at, source, first)
-        memcpy(self.out, source + first, length - first)
+        copy_to_peer(self.out + at, source, first)
+        copy_to_peer(self.out, source + first, length - first)
 
     # ---- sending what is large, from where it lies
 
@@ -483,7 +484,7 @@ cdef class Ring:
         rest = PyBytes_FromStringAndSize(NULL, size - head_size)
         source = self.inward + (self.head & (self.capacity - 1)) + HEADER
         memcpy(head, source, head_size)
-        memcpy(PyBytes_AS_STRING(rest), source + head_size, size - head_size)
+        copy_from_peer(<unsigned char *> PyBytes_AS_STRING(rest), source + head_size, size - head_size)
         self.took(HEADER + ((size + 7) & ~7))
         return rest
 
@@ -525,8 +526,8 @@ cdef class Ring:
     cdef void read_at(self, uint64_t place, unsigned char *target, size_t length) noexcept nogil:
         cdef uint64_t at = place & (self.capacity - 1)
         cdef size_t first = min(length, <size_t> (self.capacity - at))
-        memcpy(target, self.inward + at, first)
-        memcpy(target + first, self.inward, length - first)
+        copy_from_peer(target, self.inward + at, first)
+        copy_from_peer(target + first, self.inward, length - first)
 
     # ---- waiting
 
