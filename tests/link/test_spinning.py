@@ -11,7 +11,7 @@ import pytest
 from gotee.boundary.ring import SpinBudget
 
 US, MS, SECOND = 1_000, 1_000_000, 1_000_000_000  # nanoseconds
-CHEAP, SOON, CREDIT, PART = 20 * US, 400 * US, 1 * MS, 8  # as in gotee.boundary.spinning
+CHEAP, SOON, CREDIT, PART = 60 * US, 400 * US, 1 * MS, 8  # as in gotee.boundary.spinning
 WAKE = 50 * US
 
 

@@ -93,8 +93,8 @@ cdef int64_t LEAVE_LAST = 64_000_000
 cdef int64_t BACKSTOP = 100_000_000
 cdef Py_ssize_t LARGE = 32 << 10           # bytes: copies from here on are made without the GIL
 cdef Py_ssize_t MOST_PIECE = 64 << 10      # bytes with its header: one is copied out while the next is copied in
-cdef int64_t ROOM_SPIN = 20_000            # of a large frame that is being sent: how long it spins for room, and then
-cdef int64_t ROOM_NAP = 50_000             # how long it sleeps between two looks
+cdef int64_t ROOM_SPIN = 60_000            # of a large frame that is being sent: how long it spins for room, what the
+cdef int64_t ROOM_NAP = 50_000             # peer takes to begin and to copy half of a ring; then sleeps between two looks
 cdef int64_t FOREVER = 0x7FFF_FFFF_FFFF_FFFF
 
 MIN_CAPACITY = 4096
@@ -357,7 +357,7 @@ cdef class Ring:
         self.copying += 1
         with nogil:
             while stay and not found and now - start < patience:
-                if now - start < ROOM_SPIN:
+                if now - start < ROOM_SPIN and self.spins.most and not self.crowds():
                     for i in range(16):
                         pause_cpu()
                 else:

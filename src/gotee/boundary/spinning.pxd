@@ -3,13 +3,14 @@
 from libc.stdint cimport int64_t
 
 # Two sides that both sleep answer each other in 50 to 300 us, of which the work is 5: a side that waits SOON spins to find
-# out. What a spin takes beyond CHEAP, and all of one that fails, comes out of a credit of an eighth of the time and a
-# millisecond beyond it. Another process that takes the processor in the middle of a spin uses up the credit as well.
+# out. What a spin takes beyond CHEAP, which a sleep and its wake would take too, and all of one that fails, comes out of a
+# credit of an eighth of the time and a millisecond beyond it. Another process that takes the processor in the middle of a
+# spin uses up the credit as well.
 cdef enum:
     SPIN_LEAST = 2_000
     SPIN_MOST = 400_000
     SOON = 400_000
-    CHEAP = 20_000
+    CHEAP = 60_000
     CREDIT_MOST = 1_000_000
     CREDIT_PART = 8
 
