@@ -44,6 +44,21 @@ def piece(kind, lane, size):
     return size | lane << 32 | kind << 40
 
 
+def test_contents_arrive_unchanged_whatever_their_size_and_wherever_the_ring_ends():
+    chance = random.Random(3)
+    sizes = [*range(4085, 4180), *(chance.randrange(4000, 40_000) for _ in range(100))]
+    link, descriptors = RingLink.create(1 << 16, max_frame=LIMIT)
+    with contextlib.closing(link), contextlib.closing(RingLink.attach(descriptors)) as peer:
+        for size in sizes:
+            frame = chance.randbytes(size)
+            offset = 0
+            if size <= link.piece:
+                assert link.try_send(frame)
+            while size > link.piece and offset < size:
+                offset = link.try_send_part(frame, offset, 0)
+            assert peer.try_recv() == frame
+
+
 @pytest.mark.parametrize("tail", [1, 4, CAPACITY + 8, 1 << 63, -8, -1])
 def test_impossible_tail_is_corrupt_for_good(tail):
     with hostile() as (link, region):

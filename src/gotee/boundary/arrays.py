@@ -29,7 +29,7 @@ _DTYPE = re.compile(
 _MOST_AXES = 32
 
 
-def _dtype_text(dtype: Any) -> str:
+def _spelled(dtype: Any) -> str:
     """The dtype's portable name, or a refusal."""
     name: str = dtype.str
     plain = not (dtype.metadata or dtype.hasobject or dtype.fields) and _DTYPE.fullmatch(name)
@@ -40,7 +40,19 @@ def _dtype_text(dtype: Any) -> str:
     return name
 
 
+# Most arrays are of one of NumPy's own dtype objects, which carry nothing but their letter.
+_NAMES = {letter: _spelled(np.dtype(letter)) for letter in "?bBhHiIlLqQefdFD"}
+_DTYPES = {name: np.dtype(name) for name in _NAMES.values()}
+
+
+def _dtype_text(dtype: Any) -> str:
+    name = _NAMES.get(dtype.char) if dtype.isbuiltin == 1 else None
+    return _spelled(dtype) if name is None else name
+
+
 def _dtype(plain: Any) -> Any:
+    if type(plain) is str and plain in _DTYPES:
+        return _DTYPES[plain]
     if type(plain) is not str or not _DTYPE.fullmatch(plain):
         raise expected("a NumPy dtype", plain)
     try:

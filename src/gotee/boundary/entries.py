@@ -50,6 +50,8 @@ class Signature:
     def bind(self, count: int, keywords: Sequence[str]) -> None:
         """BoundaryTypeError, worded as Python's own TypeError, unless a call with these arguments is right."""
         most = len(self.positional)
+        if not keywords and self.needed <= count <= most and not self.needed_keywords:
+            return
         if count > most and self.varargs is None:
             raise BoundaryTypeError(f"{self.name}() takes {most} positional arguments but {count} were given")
         by_name = self.positional[self.positional_only :]
@@ -172,8 +174,8 @@ class EntryCodec:
         if not good or len(plain[1]) % 2:
             raise BoundaryTypeError("Expected the arguments of a call")
         positional, named = plain
-        names = [untext(name) for name in named[::2]]
-        if len(set(names)) != len(names):
+        names = [untext(name) for name in named[::2]] if named else []
+        if names and len(set(names)) != len(names):
             raise BoundaryTypeError("Expected keyword arguments without repetitions")
         self._signature.bind(len(positional), names)
         args: list[Any] = []
