@@ -67,7 +67,7 @@ def main() -> None:
     for month in sys.argv[1:] or ["march", "april"]:
         count, total = gosecure(enter, month).result()
         print(f"{month}: {count} payments, {total} cents")
-    print(f"{gosecure(check).result()} lines were changed")
+    print(f"{gosecure(check).result()} lines were changed, or are of an earlier run")
 
 
 if __name__ == "__main__":
