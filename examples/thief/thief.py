@@ -549,6 +549,8 @@ def core(prey: Prey, pid: int) -> Found:
     time.sleep(0.3)
     for file in cores() - before:
         return Found(True, stolen(file.read_bytes(), prey.proof), "a core file was written")
+    if Path("/proc/sys/kernel/core_pattern").read_bytes().startswith(b"|"):
+        return Found(why="it was sent SIGABRT; a program takes core files here, and what that got is not seen")
     return Found(why="it was sent SIGABRT, and left no core file")
 
 

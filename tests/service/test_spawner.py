@@ -7,6 +7,8 @@ import os
 import select
 import signal
 import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -64,13 +66,13 @@ class Running:
         os.close(self._stop)
         self._stop = stop
 
-    def start(self) -> tuple[socket.socket, dict[str, object]]:
-        """A session that has asked for `sleep`, and its answer."""
+    def start(self, file: str = "/bin/sleep") -> tuple[socket.socket, dict[str, object]]:
+        """A session that has asked for `sleep`, or another program, and its answer."""
         near, far = wire.pair()
         with far:
             wire.send(self._daemon, {}, [far.fileno()])
         near.settimeout(SECONDS)
-        null, program = os.open(os.devnull, os.O_RDWR), os.open("/bin/sleep", os.O_RDONLY)
+        null, program = os.open(os.devnull, os.O_RDWR), os.open(file, os.O_RDONLY)
         request = {"program": f"/proc/self/fd/{FIRST}", "words": ["sleep", "1000"], "environment": {}}
         wire.send(near, request, [null, null, program])
         os.close(null)
@@ -104,6 +106,20 @@ def running(numbers: tuple[int, int]) -> Iterator[Running]:
     one.end()
 
 
+# An image that does not shut itself in makes brothers: children of the spawner, which it has never heard of.
+BROTHERS = """
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(void) {
+    for (int i = 0; i < 8; i++)
+        if (!syscall(SYS_clone, 0x8000 | SIGCHLD, 0, 0, 0, 0)) pause(); /* CLONE_PARENT */
+    pause();
+    return 0;
+}
+"""
+
+
 def trace(request: int, pid: int, data: int) -> None:
     assert LIBC.ptrace(request, pid, None, ctypes.c_void_p(data)) == 0, os.strerror(ctypes.get_errno())
 
@@ -115,6 +131,31 @@ def ended(peer: socket.socket) -> dict[str, object]:
         wire.receive(peer)
     peer.close()
     return found
+
+
+def test_brothers_that_an_enclave_makes_are_collected(running: Running, tmp_path: Path) -> None:
+    """As zombies they would count for the next enclave with that user number, until it could not start."""
+    source, program = tmp_path / "brothers.c", tmp_path / "brothers"
+    source.write_text(BROTHERS)
+    subprocess.run(["cc", "-o", str(program), str(source)], check=True, timeout=60)
+    peer, answer = running.start(str(program))
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    for _ in range(3000):
+        if len(children.read_text().split()) == 9:
+            break
+        time.sleep(0.02)
+    assert len(children.read_text().split()) == 9
+    assert str(answer["pid"]) in children.read_text().split()
+    peer.shutdown(socket.SHUT_WR)
+    assert ended(peer) == {"status": -signal.SIGKILL}
+    for _ in range(3000):
+        if not children.read_text():
+            return
+        near, far = wire.pair()  # the spawner collects when it has something to do
+        with near, far:
+            wire.send(running._daemon, {}, [far.fileno()])
+        time.sleep(0.02)
+    pytest.fail(f"left: {children.read_text()}")
 
 
 def test_an_enclave_that_does_not_end_holds_up_nobody_and_keeps_its_number(running: Running) -> None:

@@ -179,7 +179,7 @@ def _keep_little() -> None:
     else:
         print(
             "gotee-platform: without CAP_SYS_ADMIN enclaves get no namespaces but their own: an image that does not "
-            "shut itself in sees this machine's files and network",
+            "shut itself in sees this machine's files",
             file=sys.stderr,
             flush=True,
         )
