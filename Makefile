@@ -18,7 +18,7 @@ WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Where PYTHONDONTWRITEBYTECODE is set, each start of a program would compile the package anew.
 BYTECODE = $(BIN)/python -m compileall -q src/gotee
-COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
+COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd') src/gotee/platform/begin.c
 BUILT_FROM := pyproject.toml setup.py src/gotee/compiled.py $(COMPILED)
 
 .PHONY: help demo test lint types documentation docs tests packages random-programs every-bit fuzz soak bench bench-short wheels test-all clean preflight
@@ -126,6 +126,7 @@ test-all:
 clean:
 	rm -rf .venv .venv-3.* build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf src/*.egg-info
+	rm -f src/gotee/platform/begin
 	find src -name '*.so' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,11 +1,13 @@
-"""The compiled modules of gotee; everything else about the package is in pyproject.toml.
+"""The compiled modules of gotee, and one program; everything else about the package is in pyproject.toml.
 
-They are linked into one file for each side of the boundary: src/gotee/compiled.py says which, and why.
+The modules are linked into one file for each side of the boundary: src/gotee/compiled.py says which, and why. The
+program is what a platform process begins with, before there is Python: src/gotee/platform/begin.c.
 """
 
 import hashlib
 import os
 import runpy
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +23,7 @@ FLAGS = [
     "-g0",  # symbols for debuggers would be most of what is measured
     "-fexceptions",  # so that the scheduler sees a thread being unwound
 ]
+PROGRAM = "gotee/platform/begin"
 
 
 class Build(build_ext):
@@ -41,8 +44,17 @@ class Build(build_ext):
             with ThreadPoolExecutor(os.cpu_count()) as pool:
                 return list(pool.map(lambda source: compile_one(source, options), sources))
 
+        program = compile_one(f"{SOURCE}/{PROGRAM}.c", {"extra_postargs": [*FLAGS, "-Wall", "-Wextra"]})
+        self.compiler.link_executable([program], f"{self.build_lib}/{PROGRAM}", extra_postargs=["-pthread"])
         self.compiler.compile = compile_all
         super().build_extensions()
+
+    def copy_extensions_to_source(self):
+        super().copy_extensions_to_source()
+        shutil.copy(f"{self.build_lib}/{PROGRAM}", SOURCE / PROGRAM)
+
+    def get_source_files(self):
+        return [*super().get_source_files(), f"{SOURCE}/{PROGRAM}.c"]
 
 
 def linked(file, modules):

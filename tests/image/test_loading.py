@@ -18,6 +18,7 @@ from gotee.image import sigstruct
 from gotee.image import stamps as stamping
 from gotee.image.build import Built
 from gotee.image.load import Loaded, load
+from gotee.image.manifest import CHECKSUM
 from gotee.image.sign import for_development, signed, unsigned
 
 
@@ -145,7 +146,7 @@ def test_a_file_that_no_start_needs_stays_empty_until_it_is_asked_for(
     assert fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY  # an enclave has it by now
     for _ in range(2):
         loading.fill(place_of(loading.loaded, REST_FILE))
-        assert os.pread(number, 1 << 28, 0) == copy.read_bytes()[loading_module.CHECKSUM :]
+        assert os.pread(number, 1 << 28, 0) == copy.read_bytes()[CHECKSUM:]
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.write(number, b"x")
     assert number not in loading.empty

@@ -43,6 +43,11 @@ class Platform:
         self._pid = pid
         self._owner = os.getpid()
 
+    def end(self) -> None:
+        """Nothing is asked of it: it ends by that."""
+        self.control.close()
+        self.wait()
+
     def wait(self) -> None:
         """Return when it has ended, if it is our child."""
         if self._pid and self._owner == os.getpid():
@@ -79,8 +84,7 @@ class Begun:
             give(platform, self.stream, self.signature, self.places)
             self.link = offer(platform.control, self.kind)
         except BaseException:
-            platform.control.close()
-            platform.wait()
+            platform.end()
             raise
 
     def still_right(self) -> bool:
@@ -94,9 +98,8 @@ class Begun:
 
     def end(self) -> None:
         """It is not wanted."""
-        self.platform.control.close()
         self.link.close()
-        self.platform.wait()
+        self.platform.end()
 
 
 _begun: Begun | None = None
@@ -109,12 +112,14 @@ def begin() -> None:
     level = os.environ.get("GOTEE_LEVEL") or "development"
     if not image.endswith(".sgxs") or any("multiprocessing" in word for word in sys.orig_argv):
         return
+    platform = None
     try:
         with open(image, "rb") as file:
             found = remembered(file.fileno())
             if found is None:
                 return
-            platform = launch() if level == "development" else None
+            if level == "development":
+                platform = launch()
             stream = file.read()
         with open(f"{image.removesuffix('.sgxs')}.sig", "rb") as file:
             begun = Begun(image, stream, file.read(), *found)
@@ -127,8 +132,9 @@ def begin() -> None:
         else:
             return
         _begun = begun
-    except OSError:
-        pass  # the usual way says what is the matter
+    except OSError:  # the usual way says what is the matter
+        if platform is not None:
+            platform.end()
 
 
 def prepare() -> None:
@@ -171,10 +177,15 @@ def launch() -> Platform:
     ]
     if not _passed_on(2):
         actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
-    program = interpreter()
-    words = [program, "-I", "-S", "-c", _BOOT, str(number), package()]
+    folder, python = package(), interpreter()
+    begin = f"{folder}/platform/begin"
     try:
-        pid = os.posix_spawn(program, words, environment(), file_actions=actions, setsid=True)
+        try:
+            words = [begin, str(number), python, folder, _BOOT]
+            pid = os.posix_spawn(begin, words, environment(), file_actions=actions, setsid=True)
+        except (FileNotFoundError, PermissionError):  # was unpacked by what forgets that it can be executed
+            words = [python, "-I", "-S", "-c", _BOOT, str(number), folder]
+            pid = os.posix_spawn(python, words, environment(), file_actions=actions, setsid=True)
     finally:
         theirs.close()
         if number != before:

@@ -12,6 +12,7 @@ from gotee.boundary import plain_json
 from gotee.errors import ImageError
 from gotee.image import parts as blocks
 from gotee.image.hashing import digest
+from gotee.image.manifest import ARCHIVE, SOURCE, Listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 PYTHON, LOADER = "/base/python", "/base/loader"
 _FILES, _BOOT, _EARLY = "files", "boot", "early "
-_ARCHIVE = "archive"
 
 
 class Ground:
@@ -32,8 +32,8 @@ class Ground:
         self.parts = dict(parts)
         described: dict[str, Any] = plain_json.loads(self.parts[_FILES])
         self.magic: str = described["python"]["magic"]
-        rows = described["files"]
-        self.rows: list[list[Any]] = sorted(rows, key=lambda row: (row[3] != _ARCHIVE, row[0]))  # archives first
+        rows = [Listed(*row) for row in described["files"]]
+        self.files = sorted(rows, key=lambda file: (file.role != ARCHIVE, file.path))  # archives first
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ground) and other.parts == self.parts
@@ -48,7 +48,7 @@ class Ground:
     @property
     def paths(self) -> list[str]:
         """The files, in the order in which an enclave knows them."""
-        return [row[0] for row in self.rows]
+        return [file.path for file in self.files]
 
     @property
     def first(self) -> set[str]:
@@ -58,7 +58,7 @@ class Ground:
     @property
     def libraries(self) -> list[str]:
         """The libraries that the interpreter is linked to."""
-        return [path for row in self.rows if row[0] == PYTHON for path in row[5]]
+        return [path for file in self.files if file.path == PYTHON for path in file.needs]
 
     @property
     def name(self) -> bytes:
@@ -71,24 +71,21 @@ class Ground:
 
     def block(self) -> tuple[bytes, int, int]:
         """What the enclave reads of it, and where its first code lies there: offset and size."""
-        natives = [row[0] for row in self.rows if row[3] != _ARCHIVE]
+        natives = [file.path for file in self.files if file.role != ARCHIVE]
         number = {path: place for place, path in enumerate(natives)}
-        lines = [" ".join((_loaded_as(row), *(str(number[path]) for path in row[5]))) for row in self.rows]
+        lines = [" ".join((_loaded_as(file), *(str(number[path]) for path in file.needs))) for file in self.files]
         boot, loading = self.parts[_BOOT], "\n".join(lines).encode()
         data = blocks.pack({_BOOT: boot, "loading": loading})
         return data, len(data) - len(loading) - len(boot), len(boot)
 
 
-def _loaded_as(row: list[Any]) -> str:
+def _loaded_as(file: Listed) -> str:
     """As in an image's own list: see gotee.image.around."""
-    path, role, module = row[0], row[3], row[4]
-    return str(module or (path if role != _ARCHIVE and path.startswith("/packages/") else "-"))
+    return file.module or (file.path if file.role != ARCHIVE and file.path.startswith("/packages/") else "-")
 
 
 def of_image(manifest: Manifest, block: Mapping[str, memoryview | bytes]) -> Ground:
     """The ground of an image, whose `block` has its parts. Raises ImageError if it names less than is needed."""
-    from gotee.image.manifest import ARCHIVE, SOURCE
-
     files = sorted((file.role != ARCHIVE, file.path, file) for file in manifest.files if file.role != SOURCE)
     lines = bytes(block["loading"]).split(b"\n")
     first = {PYTHON, LOADER, *manifest.one(PYTHON).needs}

@@ -39,7 +39,6 @@ else:
     from gotee.records import Record as NamedTuple
 
 STAGES = FIRST, START, REST, NAMED = range(4)
-CHECKSUM = 32  # bytes, see gotee.image.cache
 _PIECE = 256 << 10  # bytes read, hashed and written at a time: they stay in the processor's cache
 
 
@@ -310,8 +309,7 @@ def _copy(file: Listed, place: str, number: int, buffer: bytearray) -> Any:
     """
     source = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        start = CHECKSUM if file.role == ARCHIVE else 0  # the cache keeps it before the data
-        size, wanted = (file.loaded, file.loaded_sha256) if file.role == NATIVE else (file.size, file.sha256)
+        start, size, wanted = file.copied
         if not file.size or os.fstat(source).st_size != start + file.size:
             raise _changed(file, place)
         if start:

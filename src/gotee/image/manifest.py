@@ -22,6 +22,7 @@ PYTHON = frozenset(("implementation", "version", "magic", "machine"))
 ERROR_KEY = 768  # hexadecimal digits of a modulus of 3072 bits
 MOST_FILES = 200_000
 MOST_BYTES = 4 << 30  # of one file
+CHECKSUM = 32  # bytes before an archive where it lies, see gotee.image.cache
 
 
 class Listed(NamedTuple):
@@ -42,6 +43,13 @@ class Listed(NamedTuple):
     needs: tuple[str, ...] = ()
     loaded: int = 0
     loaded_sha256: str = ""
+
+    @property
+    def copied(self) -> tuple[int, int, str]:
+        """What is loaded of it: where that begins in the file at its place, its size, and its hash."""
+        if self.role == NATIVE:
+            return 0, self.loaded, self.loaded_sha256
+        return (CHECKSUM if self.role == ARCHIVE else 0), self.size, self.sha256
 
 
 class Manifest(NamedTuple):

@@ -11,6 +11,7 @@ import marshal
 import sys
 
 from gotee.image.ground import LOADER, PYTHON
+from gotee.image.manifest import ARCHIVE
 from gotee.image.memory import memory
 from gotee.platform import early
 from gotee.platform.footing import Footing
@@ -28,7 +29,7 @@ else:
 MORE, LAST = b"+", b"="  # what a packet begins with: see gotee.enclave.handed
 FIRST = 3  # what a spawner gives a process is numbered from here
 _MOST_DESCRIPTORS = 200  # of a packet; the kernel takes 253
-_BOOT = (
+BOOT = (
     b"import marshal,posix,sys\n"
     b"n={'__name__':'gotee.enclave.boot'}\n"
     b"exec(marshal.loads(posix.pread(int(sys.argv[1]),int(sys.argv[7]),int(sys.argv[6]))),n)\n"
@@ -46,7 +47,7 @@ class Birth(NamedTuple):
 
 def script() -> int:
     """The first lines of an enclave, sealed: newer versions import several modules for the sake of `-c`."""
-    return memory("gotee-boot", _BOOT)
+    return memory("gotee-boot", BOOT)
 
 
 def plan(footing: Footing, numbers: Sequence[int], first: int, gate: int, image: Sequence[int] = ()) -> Birth:
@@ -58,7 +59,7 @@ def plan(footing: Footing, numbers: Sequence[int], first: int, gate: int, image:
     ground = footing.ground
     block, modules, *rest = numbers
     files = dict(zip(ground.paths, rest, strict=True))
-    archives = sum(row[3] == "archive" for row in ground.rows)
+    archives = sum(file.role == ARCHIVE for file in ground.files)
     program = f"/proc/self/fd/{files[LOADER]}"
     preload = ":".join(f"/proc/self/fd/{files[path]}" for path in ground.libraries)
     return Birth(

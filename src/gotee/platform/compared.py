@@ -11,20 +11,18 @@ from __future__ import annotations
 import os
 import sys
 
-from gotee.boundary import plain_json
-from gotee.errors import ImageError
 from gotee.image import ground as grounds
-from gotee.image import parts
-from gotee.image.ground import Ground
-from gotee.platform.found import Found
+from gotee.platform import recipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gotee.image.ground import Ground
+
 _MOST = 1 << 26  # bytes
-_IMAGES = 64  # that are remembered
-_FOLDER = "compared"
+_MOST_KEPT = 64  # images that are remembered, and recipes
+_FOLDER, _RECIPE = "compared", "recipe-"
 
 
 def recall(folder: str, measurement: bytes) -> dict[str, str]:
@@ -43,33 +41,30 @@ def keep(folder: str, measurement: bytes, stamps: Mapping[str, str]) -> None:
     try:
         os.makedirs(folder, 0o700, exist_ok=True)  # it will hold keys
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        others = os.scandir(os.path.dirname(path))
-        ages = sorted((entry.stat().st_mtime_ns, entry.path) for entry in others if entry.path != path)
-        for _, old in ages[: max(len(ages) - _IMAGES + 1, 0)]:
-            os.unlink(old)
+        _forget_oldest(path, recipes=False)
     except OSError:
         return
     _write(path, "".join(f"{inside}\0{stamp}\n" for inside, stamp in stamps.items()).encode())
 
 
-def recall_ground(folder: str) -> Found | None:
-    """The ground of the last image that this interpreter and this gotee have verified, if there is one."""
-    try:
-        with open(_ground(folder), "rb") as file:
-            kept = parts.unpack(file.read(_MOST))
-        found = plain_json.loads(bytes(kept.pop("found")))
-        ground = Ground({name: bytes(part) for name, part in kept.items()})
-        places, stamps = ({path: found[path][at] for path in ground.paths} for at in (0, 1))
-        return Found(ground, places, stamps)
-    except (OSError, ImageError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-
-
-def keep_ground(folder: str, ground: Ground, places: Mapping[str, str], stamps: Mapping[str, str]) -> None:
-    """Remember a ground, all of whose files were verified and have these stamps."""
+def keep_recipe(folder: str, ground: Ground, places: Mapping[str, str], stamps: Mapping[str, str]) -> None:
+    """Remember how an interpreter is started on a ground, all of whose files were verified and have these stamps."""
     if stamps.keys() >= set(ground.paths):
-        found = {path: [places[path], stamps[path]] for path in ground.paths}
-        _write(_ground(folder), parts.pack({**ground.parts, "found": plain_json.dumps(found)}))
+        path = _recipe(folder)
+        try:
+            _forget_oldest(path, recipes=True)
+        except OSError:
+            return
+        _write(path, recipe.encode(ground, places, stamps))
+
+
+def _forget_oldest(path: str, *, recipes: bool) -> None:
+    """Have room for a file of this path among those of its kind: what is not used any more goes. Raises OSError."""
+    others = os.scandir(os.path.dirname(path))
+    kind = (entry for entry in others if entry.name.startswith(_RECIPE) == recipes and entry.path != path)
+    ages = sorted((entry.stat().st_mtime_ns, entry.path) for entry in kind)
+    for _, old in ages[: max(len(ages) - _MOST_KEPT + 1, 0)]:
+        os.unlink(old)
 
 
 def _write(path: str, data: bytes) -> None:
@@ -85,9 +80,10 @@ def _write(path: str, data: bytes) -> None:
             pass
 
 
-def _ground(folder: str) -> str:
+def _recipe(folder: str) -> str:
+    """Where gotee.platform.begin looks for it."""
     python, here = os.stat(sys.executable), os.stat(os.path.dirname(grounds.__file__))
-    return f"{folder}/{_FOLDER}/ground-{python.st_dev:x}-{python.st_ino:x}-{here.st_dev:x}-{here.st_ino:x}"
+    return f"{folder}/{_FOLDER}/{_RECIPE}{python.st_dev:x}-{python.st_ino:x}-{here.st_dev:x}-{here.st_ino:x}"
 
 
 def _path(folder: str, measurement: bytes) -> str:

@@ -19,8 +19,8 @@ from gotee.platform import birth, compared, sandbox
 from gotee.platform.answers import Answers
 from gotee.platform.footing import Footing
 from gotee.platform.identity import einit
-from gotee.platform.launch import Begun
 from gotee.platform.news import drain, tell, watch
+from gotee.platform.recipe import Begun
 from gotee.platform.spawn import Child, spawn
 from gotee.platform.words import Words
 
@@ -34,24 +34,32 @@ _MOST_SENT = 8  # descriptors at a time
 
 def run(control: int, folder: str, begun: Begun | None) -> None:
     """Serve one image. `begun` is an interpreter that was started before anything was known of it."""
+    footing = None
     try:
         image, signed, listed = _sent(control)
         stream, signature, places = _taken(image, MOST_BYTES), _taken(signed, 1 << 16), _places(listed)
         verified = verify(stream, signature)
         identity = einit(verified.signature.enclave_hash, verified.signature, LEVEL)
-        if begun is not None and begun.footing.ground != verified.ground:
-            begun.end()
-            begun = None
+        if begun is not None:
+            footing = begun.footing(verified.ground)
+            if footing is None:
+                begun.end()
+                begun = None
         loading = Loading(
             stream,
             signature,
             places,
             recall=lambda image: compared.recall(folder, image),
             verified=verified,
-            there=begun.footing.files if begun is not None else None,
+            there=footing.files if footing is not None else None,
         )
         answers = Answers(identity, folder, loading.fill)
-        enclave, footing = _started(loading, begun)
+        if begun is None or footing is None:
+            enclave, footing = _started(loading)
+        else:
+            loading.finish(FIRST)
+            loading.finish(START)
+            enclave = begun.enclave
     except _REFUSALS as error:
         if begun is not None:
             begun.enclave.end()
@@ -66,7 +74,7 @@ def run(control: int, folder: str, begun: Begun | None) -> None:
     if loading.changed:
         compared.keep(folder, loading.loaded.measurement, loading.stamps)
     if begun is None:
-        compared.keep_ground(folder, verified.ground, places, loading.ground_stamps)
+        compared.keep_recipe(folder, verified.ground, places, loading.ground_stamps)
     return _watch(control, enclave, process, answers, debug=verified.signature.debug)
 
 
@@ -74,12 +82,9 @@ def _refuse(control: int, error: BaseException) -> None:
     tell(control, {"refused": str(error) or "the platform has no more memory: see `gotee doctor`"})
 
 
-def _started(loading: Loading, begun: Begun | None) -> tuple[Child, Footing]:
-    """The interpreter that runs already, if its ground is the image's, or one of the image's own ground."""
+def _started(loading: Loading) -> tuple[Child, Footing]:
+    """An interpreter on the image's own ground."""
     loading.finish(FIRST)
-    if begun is not None:
-        loading.finish(START)
-        return begun.enclave, begun.footing
     footing = Footing(loading.ground, {**loading.loaded.archives, **loading.loaded.natives})
     enclave = spawn(footing)
     try:
@@ -98,7 +103,7 @@ def _hand_over(enclave: Child, footing: Footing, loading: Loading, answers: Answ
     try:
         given = birth.of_image(footing.ground.paths, loaded, answers.inside.fileno(), link)
         birth.hand_over(enclave.gate, footing.ground.paths, loaded, given, plan)
-    except OSError:
+    except (BrokenPipeError, ConnectionResetError):
         pass  # it has ended: whoever watches it will see
     answers.inside.close()
     footing.close()

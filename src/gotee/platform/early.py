@@ -32,9 +32,14 @@ def home(descriptor: int) -> str:
 
 def archive(modules: Mapping[str, bytes], magic: str) -> int:
     """The modules, by their paths, as a zip archive, sealed; its descriptor. `magic` is that of their bytecode."""
+    return memory("gotee-early", zipped(files(modules, magic)))
+
+
+def files(modules: Mapping[str, bytes], magic: str) -> dict[str, bytes]:
+    """The files of that archive."""
     library = "lib/python{}{}.zip".format(*sys.version_info[:2])
     header = bytes.fromhex(magic) + bytes(12)
-    return memory("gotee-early", zipped({f"{library}/{path}": header + code for path, code in modules.items()}))
+    return {f"{library}/{path}": header + code for path, code in modules.items()}
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

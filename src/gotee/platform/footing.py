@@ -10,18 +10,30 @@ from gotee.platform import early
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Footing:
     """The `files` of a ground by path, what an enclave reads of it (`block`), and the interpreter's own modules."""
 
     def __init__(self, ground: Ground, files: Mapping[str, int]) -> None:
+        data = self._begin(ground, files)
+        self.block = memory("gotee-ground", data)
+        self.modules = early.archive(ground.early, ground.magic)
+
+    @classmethod
+    def given(cls, ground: Ground, numbers: Sequence[int]) -> Footing:
+        """One whose descriptors are there, in their order."""
+        footing = cls.__new__(cls)
+        footing.block, footing.modules, *files = numbers
+        footing._begin(ground, dict(zip(ground.paths, files, strict=True)))
+        return footing
+
+    def _begin(self, ground: Ground, files: Mapping[str, int]) -> bytes:
         self.ground = ground
         self.files = {path: files[path] for path in ground.paths}
         data, *self.boot = ground.block()
-        self.block = memory("gotee-ground", data)
-        self.modules = early.archive(ground.early, ground.magic)
+        return data
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -69,20 +69,21 @@ def contents(ceilings: Ceilings = DEFAULT_CEILINGS, require: str = "") -> dict[s
 
 def beginning() -> int:
     """The descriptor (close-on-exec) of what an enclave has to know before it is handed an image. Raises OSError."""
-    return _written(_beginning())
+    return _written(at_first())
 
 
 def write_beginning(descriptor: int) -> None:
     """Write that where an enclave will read it. Raises OSError."""
-    os.write(descriptor, marshal.dumps(_beginning()))
+    os.write(descriptor, marshal.dumps(at_first()))
 
 
 def plan() -> int:
     """The descriptor (close-on-exec) of all of it, with ceilings as they are by default. Raises OSError."""
-    return _written({**_beginning(), **contents()})
+    return _written({**at_first(), **contents()})
 
 
-def _beginning() -> dict[str, Any]:
+def at_first() -> dict[str, Any]:
+    """What an enclave has to know before it is handed an image. Raises OSError for a machine that has no filter."""
     return {"waiter": build(_machine(), allowed=rules.WAITER, others=False), "own_pid": rules.OWN_PID}
 
 

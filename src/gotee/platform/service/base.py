@@ -11,7 +11,6 @@ import os
 from gotee.errors import ImageError
 from gotee.image.ground import Ground
 from gotee.image.hashing import sha256
-from gotee.image.load import CHECKSUM
 from gotee.image.memory import copy
 from gotee.image.parts import unpack
 from gotee.platform.footing import Footing
@@ -58,18 +57,18 @@ class Base:
     def _seen(self) -> list[tuple[int, ...]]:
         paths = [f"{self._settings.prefix}/{GROUND}", self._settings.base]
         if self.footing is not None:
-            paths += [f"{self._settings.base}/{row[2]}" for row in self.footing.ground.rows]
+            paths += [f"{self._settings.base}/{listed.sha256}" for listed in self.footing.ground.files]
         return [_stamp(path) for path in paths]
 
     def _copied(self, ground: Ground) -> dict[str, int]:
         """Sealed copies of the files; each is hashed as it was copied. Raises ImageError."""
         found: dict[str, int] = {}
         try:
-            for path, size, digest, role, _, _, loaded, loaded_digest in ground.rows:
-                start = CHECKSUM if role == "archive" else 0
-                found[path] = copy(f"{self._settings.base}/{digest}", loaded or size, start)
-                if _digest(found[path]) != (loaded_digest or digest):
-                    raise ImageError(f"{path} of the installed base was changed")
+            for listed in ground.files:
+                start, size, digest = listed.copied
+                found[listed.path] = copy(f"{self._settings.base}/{listed.sha256}", size, start)
+                if _digest(found[listed.path]) != digest:
+                    raise ImageError(f"{listed.path} of the installed base was changed")
         except BaseException:
             for number in found.values():
                 os.close(number)

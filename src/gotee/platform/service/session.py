@@ -260,7 +260,7 @@ class Session:
         birth.go_on(gate)
         try:
             birth.hand_over(gate, loading.ground.paths, loading.loaded, given, plan, numbers)
-        except OSError:
+        except (BrokenPipeError, ConnectionResetError):
             pass  # it has ended: whoever watches it will see
         return Waiting(self._spawner, gate, last_words)
 
