@@ -45,7 +45,7 @@ class Build(build_ext):
                 return list(pool.map(lambda source: compile_one(source, options), sources))
 
         program = compile_one(f"{SOURCE}/{PROGRAM}.c", {"extra_postargs": [*FLAGS, "-Wall", "-Wextra"]})
-        self.compiler.link_executable([program], f"{self.build_lib}/{PROGRAM}", extra_postargs=["-pthread"])
+        self.compiler.link_executable([program], f"{self.build_lib}/{PROGRAM}")
         self.compiler.compile = compile_all
         super().build_extensions()
 

@@ -79,7 +79,8 @@ class Loading:
     """An image that is being verified, by the thread that calls `finish` and by a helper of its own.
 
     Stream, signature and manifest are verified when it is made; the descriptors of `loaded` are there from the start,
-    and each is filled and sealed in its stage. After an ImageError all of them are closed.
+    and each is filled and sealed in its stage. After an ImageError all of them are closed. The helper begins at once
+    if an enclave waits for something that it can do, and else when REST is to be finished.
     """
 
     def __init__(
@@ -133,7 +134,9 @@ class Loading:
         self._lock = _thread.allocate_lock()
         self._finished = [_taken_lock() for _ in self._tasks]
         self._helped = _taken_lock()
-        _thread.start_new_thread(self._help, ())
+        self._helping = False
+        if self._tasks[FIRST] or self._tasks[START]:
+            self._have_help()
 
     @property
     def changed(self) -> bool:
@@ -156,6 +159,8 @@ class Loading:
 
     def finish(self, stage: int) -> None:
         """Return when a stage is done; stages are finished in their order. Raises ImageError."""
+        if stage >= REST and not self._helping:  # an enclave could be handed its image at once
+            self._have_help()
         self._work(stage)
         if self._left[stage]:
             self._finished[stage].acquire()
@@ -164,6 +169,10 @@ class Loading:
         if self._problem is not None:
             _close(self.loaded.descriptors)
             raise self._problem
+
+    def _have_help(self) -> None:
+        self._helping = True
+        _thread.start_new_thread(self._help, ())
 
     def _help(self) -> None:
         for stage in STAGES:

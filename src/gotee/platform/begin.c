@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -247,32 +246,13 @@ static int copy(const struct file *file)
     return done;
 }
 
-/* -- two threads copy what is mapped first ------------------------------------------------------------- */
-
-struct work {
-    const struct recipe *recipe;
-    int first, next, failed;
-};
-
-static void *copy_some(void *given)
-{
-    struct work *work = given;
-    int i;
-    while ((i = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < work->recipe->count)
-        if (work->recipe->files[i].first == work->first && copy(work->recipe->files + i))
-            __atomic_store_n(&work->failed, 1, __ATOMIC_RELAXED);
-    return NULL;
-}
-
+/* What is mapped before the interpreter starts, or the rest. */
 static int copy_all(const struct recipe *recipe, int first)
 {
-    struct work work = {recipe, first, 0, 0};
-    pthread_t helper;
-    int helped = getenv("TWO") && !pthread_create(&helper, NULL, copy_some, &work);
-    copy_some(&work);
-    if (helped)
-        pthread_join(helper, NULL);
-    return work.failed ? -1 : 0;
+    for (int i = 0; i < recipe->count; i++)
+        if (recipe->files[i].first == first && copy(recipe->files + i))
+            return -1;
+    return 0;
 }
 
 /* -- an interpreter ------------------------------------------------------------------------------------- */
