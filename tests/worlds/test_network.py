@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -97,21 +99,33 @@ def test_a_rule_with_a_name_allows_the_addresses_that_it_got_and_no_others(tmp_p
     assert lines == ["refused", "HELLO", "HELLO", "refused"]
 
 
-def test_https_with_a_private_authority(tmp_path: Path) -> None:
+TRUST = """\
+import pkgutil, ssl
+
+def trusted() -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=pkgutil.get_data("trust", "ca.pem").decode())
+"""
+
+
+@contextmanager
+def private_pages(folder: Path) -> Iterator[int]:
+    """The port of a server whose authority the program's package `trust` knows, and nobody else."""
     authority = Authority()
-    certificate = authority.issue(tmp_path / "server.pem", "localhost")
-    (tmp_path / "trust").mkdir()
-    (tmp_path / "trust" / "__init__.py").touch()
-    authority.write(tmp_path / "trust" / "ca.pem")
+    certificate = authority.issue(folder / "server.pem", "localhost")
+    (folder / "trust").mkdir()
+    (folder / "trust" / "__init__.py").write_text(TRUST)
+    authority.write(folder / "trust" / "ca.pem")
     with servers.pages(certificate) as port:
-        policy(tmp_path, f"connect:tcp:localhost:{port}")
+        policy(folder, f"connect:tcp:localhost:{port}")
+        yield port
+
+
+def test_https_with_a_private_authority(tmp_path: Path) -> None:
+    with private_pages(tmp_path) as port:
         lines = program(
             tmp_path,
             """
-            import pkgutil
-
-            def trusted() -> ssl.SSLContext:
-                return ssl.create_default_context(cadata=pkgutil.get_data("trust", "ca.pem").decode())
+            from trust import trusted
 
             def over_client(port: int) -> str:
                 connection = http.client.HTTPSConnection("localhost", port, context=trusted(), timeout=20)
@@ -165,21 +179,12 @@ def test_https_with_a_private_authority(tmp_path: Path) -> None:
 
 def test_httpx_works_inside(tmp_path: Path) -> None:
     pytest.importorskip("httpx")
-    authority = Authority()
-    certificate = authority.issue(tmp_path / "server.pem", "localhost")
-    (tmp_path / "trust").mkdir()
-    (tmp_path / "trust" / "__init__.py").touch()
-    authority.write(tmp_path / "trust" / "ca.pem")
-    with servers.pages(certificate) as port:
-        policy(tmp_path, f"connect:tcp:localhost:{port}")
+    with private_pages(tmp_path) as port:
         lines = program(
             tmp_path,
             """
-            import pkgutil
             import httpx
-
-            def trusted() -> ssl.SSLContext:
-                return ssl.create_default_context(cadata=pkgutil.get_data("trust", "ca.pem").decode())
+            from trust import trusted
 
             def plainly(url: str) -> str:
                 with httpx.Client(verify=trusted(), trust_env=False) as client:
