@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from .program import PRELUDE, lines_of, run, write_program
+from .program import PRELUDE, SECONDS, environment_of_a_user, lines_of, run, write_program
 
 GOTEE_RUN = ("-m", "gotee", "run")
 
@@ -519,3 +520,19 @@ def test_a_main_file_whose_name_cannot_be_told_is_refused(tmp_path: Path) -> Non
     assert ended.status == 1
     assert ended.errors.startswith("gotee: error: ImageError: the name of ")
     assert ended.errors.endswith("rename it\n")
+
+
+def test_a_program_from_a_pipe_is_refused_in_one_line(tmp_path: Path) -> None:
+    main = write_program(tmp_path, "def inside() -> None: ...\n\n\ndef main() -> None:\n    gosecure(inside).result()")
+    done = subprocess.run(
+        [sys.executable, "-m", "gotee", "run", "/dev/stdin"],
+        input=main.read_text(),
+        capture_output=True,
+        text=True,
+        env=environment_of_a_user(),
+        timeout=SECONDS,
+    )
+    cause = (
+        "gotee: error: ImageError: the program came from /dev/stdin, which cannot be read again: run it from a file\n"
+    )
+    assert (done.returncode, done.stderr) == (1, cause)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 
-from gotee.errors import CompileError, SecuredRoutineError
+from gotee.errors import CompileError, ImageError, SecuredRoutineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def partition_of(function: Callable[..., Any]) -> tuple[Path, Partition]:
 
     main, module = main_file(), _module(function)
     if main is not None and (module == "__main__" or not _is_installed(main)):
+        if not os.path.isfile(main):  # a pipe, which has been read; or it has been removed
+            raise ImageError(f"the program came from {main}, which cannot be read again: run it from a file")
         return Path(main), partition(Path(main), "program")
     imported = _imported(module)
     if imported is not None:
