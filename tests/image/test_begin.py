@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import marshal
@@ -32,6 +33,7 @@ from .conftest import PROGRAM
 SAYS = """
 import fcntl, hashlib, json, os, signal, sys
 told = {"open": sorted(map(int, os.listdir("/proc/self/fd")))[:-1], "words": sys.argv[1:]}
+told["personality"] = open("/proc/self/personality").read().strip()
 told["ignored"] = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 if len(sys.argv) > 3:
     pid, kept, gate, last_words, count = map(int, sys.argv[3].split(","))
@@ -59,16 +61,15 @@ class Kept:
         self.loader = loader
         (self.path,) = (state / "gotee" / "platform" / "compared").glob("recipe-*")
 
-    def begin(self) -> dict[str, Any]:
-        """What SAYS says when `begin` has done its work."""
+    def begin(self, first: Callable[[], object] | None = None) -> dict[str, Any]:
+        """What SAYS says when `begin` has done its work; `first` is called in its process, before it."""
         ours, theirs = socket.socketpair()
         python, package = ahead.interpreter(), ahead.package()
         words = [f"{package}/platform/begin", str(theirs.fileno()), python, package, SAYS]
         with ours:
             with theirs:
-                subprocess.run(
-                    words, check=True, env={"XDG_STATE_HOME": str(self.state)}, pass_fds=[theirs.fileno()], timeout=60
-                )
+                own = {"XDG_STATE_HOME": str(self.state)}
+                subprocess.run(words, check=True, env=own, pass_fds=[theirs.fileno()], timeout=60, preexec_fn=first)
             told = b"".join(iter(lambda: ours.recv(1 << 16), b""))
         found: dict[str, Any] = json.loads(told)
         return found
@@ -123,6 +124,12 @@ def begins_nothing(kept: Kept) -> None:
     assert said["words"] == ["3", ahead.package()]
     assert said["children"] == 0
     assert said["open"] == [0, 1, 2, 3]
+
+
+def test_addresses_are_random_although_the_hosts_are_not(kept: Kept) -> None:
+    """As under `setarch -R` or a debugger: what begins here would have them too, and inherits what this process has."""
+    libc = ctypes.CDLL(None)
+    assert kept.begin(lambda: libc.personality(0x40000))["personality"] == "00000000"  # ADDR_NO_RANDOMIZE
 
 
 def test_a_file_that_has_changed_since_is_not_taken_unverified(kept: Kept) -> None:

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -322,8 +323,9 @@ int main(int argc, char **argv)
     char told[80];
     if (argc != 5)
         return 2;
-    signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is the host's business */
+    signal(SIGINT, SIG_IGN);  /* the terminal's Ctrl-C is the host's business */
     signal(SIGCHLD, SIG_DFL); /* a host that ignores it would have us wait for no child */
+    personality(PER_LINUX);   /* nor are the addresses of what we execute random if those of a host are not */
     int control = atoi(argv[1]);
     if (control != CONTROL && dup2(control, CONTROL) < 0)
         return 2;
