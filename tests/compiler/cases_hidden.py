@@ -165,7 +165,7 @@ def entry(): return Plain.v, Sub.v
 === m.py
 class Plain: v = 1
 class Sub(dict): v = 1
-class planted: pass
+def planted(): pass
 === patch.py
 for c in object.__subclasses__():
     if c.__name__ == "Plain": c.v = 2

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cases_asked import CASES as ASKED
+from cases_asked import MAY_REFUSE as ASKED_MAY_REFUSE
 from cases_combined import CASES as COMBINED
 from cases_dynamic import CASES as DYNAMIC
 from cases_dynamic import MAY_REFUSE
@@ -33,6 +35,7 @@ from gotee.compiler.verify import verify, write_tree
 from gotee.errors import CompileError
 
 CASES = {
+    **ASKED,
     **COMBINED,
     **HIDDEN,
     **LIBRARY,
@@ -49,7 +52,9 @@ CASES = {
     **TEXTS,
     **FILES,
 }
-REFUSABLE = MAY_REFUSE | TEXTS_MAY_REFUSE | FILES_MAY_REFUSE | HIDDEN_MAY_REFUSE | IMPLICIT_MAY_REFUSE
+REFUSABLE = (
+    ASKED_MAY_REFUSE | MAY_REFUSE | TEXTS_MAY_REFUSE | FILES_MAY_REFUSE | HIDDEN_MAY_REFUSE | IMPLICIT_MAY_REFUSE
+)
 # Runs the program of each folder in a process of its own; its exit status follows what it prints.
 RUN = """
 import os, sys

@@ -9,14 +9,15 @@ import ast
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from gotee.compiler import known
+from gotee.compiler.asked import Question
 from gotee.compiler.dynamic import DYNAMIC, NAMESPACE_WRITES
 from gotee.compiler.imports import MODULE_ATTRIBUTES, External, Value, imported_by_call
 from gotee.compiler.names import Ref, Step, chain_of
 from gotee.compiler.parameters import Wanted
 from gotee.compiler.prefixes import Prefixes
 from gotee.compiler.program import Module, absolute, parents
-from gotee.compiler.running import Running, has_argument
-from gotee.compiler.scopes import constant_text
+from gotee.compiler.running import Running, has_argument, spelled_out
+from gotee.compiler.scopes import bindings_of, constant_text
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts
 from gotee.compiler.values import OBJECT, UNKNOWN
@@ -57,6 +58,8 @@ class Strings(Running):
         if name is not None:
             inner = Ref(name, after, ref.node, ref.store, ref.immediate, in_function=ref.in_function)
             graph.reference(module, unit, node, inner)
+        elif isinstance(first, ast.Subscript) and not ref.store and not isinstance(first.slice, ast.Slice):
+            graph.asked.later(Question(node, module, unit, ref, module, first.slice))
         elif ref.store and len(rest) == 1:
             graph.writes(node, module)
         else:
@@ -69,9 +72,15 @@ class Strings(Running):
             return True
         return self._own_namespace(module, unit, node, ref, steps)
 
-    def _import_by_name(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+    def _import_top(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`__import__("a.b")` gives `a`."""
+        return self._import_by_name(module, unit, node, ref, steps, top_only=True)
+
+    def _import_by_name(
+        self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...], top_only: bool = False
+    ) -> bool:
         """`importlib.import_module` and `__import__`, with a name that is known or begins with a package's."""
-        call = steps[0] if steps else None
+        call = spelled_out(steps[0], "name") if steps else None
         if not steps and (mapped := self._mapped(module, unit, ref)) is not None:
             call, steps = mapped, (mapped,)
         if not isinstance(call, ast.Call) or not call.args:
@@ -79,7 +88,7 @@ class Strings(Running):
         names = self._module_names(module, unit, node, ref, call)
         if names is not None:
             for name in names:
-                self.imported(module, unit, node, ref, name, steps[1:], ref.base == "__import__")
+                self.imported(module, unit, node, ref, name, steps[1:], top_only)
             return True
         package = self._package(module, unit, node, ref, call)
         if package is None:
@@ -93,7 +102,7 @@ class Strings(Running):
 
     def _looked_for(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`find_spec("package.module")` imports the package, and sees whether the module is there."""
-        call = steps[0] if steps else None
+        call = spelled_out(steps[0], "name", "fullname", "module_or_name") if steps else None
         if not has_argument(call):
             return False
         names = self._module_names(module, unit, node, ref, call)
@@ -106,6 +115,41 @@ class Strings(Running):
             own = self._graph.program.find(name) is not None
             self._graph.need(node, ("exists", name) if own else ("ext", known.top(name)))
         return True
+
+    def _from_spec(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
+        """`module_from_spec(find_spec("module"))`: all of the module's text may run once more."""
+        call = spelled_out(steps[0], "spec") if steps else None
+        found = self._spec(module, unit, node, ref, call.args[0]) if has_argument(call) else None
+        if found is None:
+            return False
+        owner, where, looked = found
+        names = self._module_names(owner, where, node, ref, looked)
+        if names is None:
+            return self._parameter(owner, where, node, ref, looked.args[0], (), "importlib.util.module_from_spec")
+        for name in names:
+            self.imported(module, unit, node, ref, name, ())
+            self.again(unit, node, name)
+        return True
+
+    def _spec(
+        self, module: Module, unit: Unit, node: Node, ref: Ref, given: ast.expr
+    ) -> tuple[Module, Unit, ast.Call] | None:
+        """The call of `find_spec` that an expression, or the variable that it is, comes from."""
+        if isinstance(given, ast.Call):
+            found = self._graph.purity.dotted(module, given.func) == "importlib.util.find_spec"
+            looked = spelled_out(given, "name", "fullname")
+            return (module, unit, looked) if found and has_argument(looked) else None
+        if not isinstance(given, ast.Name):
+            return None
+        bound = sum(1 for _ in bindings_of(unit.node, given.id))
+        values = [one.value for one in ast.walk(unit.node) if isinstance(one, ast.Assign) and _is_target(one, given.id)]
+        if bound:
+            return self._spec(module, unit, node, ref, values[0]) if bound == len(values) == 1 else None
+        holder = self._graph.purity.in_program(module, given)
+        if holder is None or not isinstance(holder[1].node, ast.Assign) or not _is_target(holder[1].node, given.id):
+            return None
+        self._graph.parameters.rely(node, ref, [("set", holder[0].name, given.id)])
+        return self._spec(*holder, node, ref, holder[1].node.value)
 
     def _mapped(self, module: Module, unit: Unit, ref: Ref) -> ast.Call | None:
         """`map(import_module, names)`, and `partial(import_module, name)`, as the call that it makes."""
@@ -164,7 +208,7 @@ class Strings(Running):
     def _parameter(
         self, module: Module, unit: Unit, node: Node, ref: Ref, key: ast.expr, rest: tuple[Step, ...], used: str
     ) -> bool:
-        if ref.store:
+        if ref.store and used != "sys.modules":
             return False
         return self._graph.parameters.wait(Wanted(node, module, unit, ref, key, rest, *DYNAMIC[used]))
 
@@ -214,7 +258,7 @@ class Strings(Running):
 
     def _resolved(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`pkgutil.resolve_name("module:attribute")`, or with dots only."""
-        call = steps[0] if steps else None
+        call = spelled_out(steps[0], "name", "path") if steps else None
         names = self.texts(module, unit, node, ref, call.args[0]) if has_argument(call) else None
         for name in names or ():
             holder, colon, rest = name.partition(":")
@@ -300,6 +344,11 @@ class Strings(Running):
             self.imported(module, unit, node, ref, name, rest)
 
 
+def _is_target(assignment: ast.Assign, name: str) -> bool:
+    """Whether an assignment gives one name a value, and nothing else."""
+    return [getattr(target, "id", "") for target in assignment.targets] == [name]
+
+
 def _names_its_classes(configuration: object) -> bool:
     """Whether the classes and factories of a logging configuration are known."""
     if not isinstance(configuration, dict):
@@ -320,6 +369,7 @@ _SPECIAL = {
     "importlib.util.find_spec": Strings._looked_for,
     "pkgutil.find_loader": Strings._looked_for,
     "pkgutil.get_loader": Strings._looked_for,
+    "importlib.util.module_from_spec": Strings._from_spec,
     "inspect.getmodule": Strings._module_of,
     "runpy.run_module": Strings._run,
     "logging.config.dictConfig": Strings._configured,
@@ -334,8 +384,8 @@ _SPECIAL = {
     "builtins.dir": Strings._local_namespace,
     "builtins.eval": Strings._code,
     "builtins.exec": Strings._code,
-    "builtins.__import__": Strings._import_by_name,
-    "importlib.__import__": Strings._import_by_name,
+    "builtins.__import__": Strings._import_top,
+    "importlib.__import__": Strings._import_top,
     "importlib.import_module": Strings._import_by_name,
     "sys.modules": Strings._loaded_modules,
 }

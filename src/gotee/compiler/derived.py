@@ -23,6 +23,7 @@ def derives(graph: Graph, module: Module, definition: ast.ClassDef, node: Node) 
         graph.classes[module.name].append(node)
     else:
         graph.reach(("derived", "builtins.object"), node)
+        graph.without_bases.append(node)
     for base in definition.bases:
         if (outside := graph.purity.dotted(module, base)) is not None:
             graph.reach(node, ("derived", outside))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gotee.compiler import known
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 Node = tuple[Any, ...]
 _ALWAYS: Node = ("always",)
 _WATCHING = ("sys.meta_path", "sys.path_hooks", "builtins.__import__", "sys.addaudithook")
+_SEES_ALL = {f"{module}.{name}" for module in ("sys", "threading") for name in ("settrace", "setprofile")} | {
+    "threading.settrace_all_threads", "threading.setprofile_all_threads", "sys.monitoring.register_callback",
+}  # fmt: skip
 _UNKNOWN_GLOBALS = "it reaches the globals of a module that is not known"
 _FILE_CHANGES = {"write_text", "write_bytes", "mkdir", "touch", "unlink", "rename", "symlink_to", "rmdir", "chmod"}
 
@@ -45,10 +49,13 @@ class Externals:
             if asked == "builtins.type" and steps and isinstance(steps[0], ast.Call) and steps[0].args:
                 asked = self._graph.purity.dotted(module, steps[0].args[0]) or ""
             self._graph.link(node, ("derived", asked))
+            self._graph.need(node, ("asked", asked))
         if dotted.startswith(_WATCHING) and (steps or ref.store):
             self._graph.need(node, ("watched",))
         if ref.store and dotted == "typing.TYPE_CHECKING":
             self._graph.dynamic(node, "GT305", ref.node, "it makes what `if TYPE_CHECKING` guards run")
+        if dotted in _SEES_ALL and not _is_reset(steps):
+            self._graph.dynamic(node, "GT305", ref.node, "it sees all code that runs, of which less runs inside")
         if dotted.rpartition(".")[2] in ANNOTATION_READERS:
             self._graph.need(node, ("annotations",))
         if dotted in DYNAMIC and not self._harmless(module, unit, dotted, ref, steps):
@@ -83,6 +90,26 @@ class Externals:
         self._graph.data_users[node].add(module.name)
         if not only_folder(unit.node):
             self._graph.need(node, ("text", module.name))
+
+    def named_files(self) -> None:
+        """`HERE / "other.py"`: the file of a module, which is looked at or read; it keeps its text."""
+        graph = self._graph
+        owners = {owner for owners in graph.data_users.values() for owner in owners}
+        folders = sorted({graph.program.modules[owner].file.parent for owner in owners})
+        for module in list(graph.program.modules.values()) if folders else ():
+            for unit in graph.resolver.table(module).statements.units:
+                node: Node = ("unit", module.name, unit.index)
+                for text in sorted(text for text in unit.uses.mentions if text.endswith(".py")):
+                    for file in (file for folder in folders for file in self._files_named(folder, text, unit.uses)):
+                        named = graph.program.name_of(file)
+                        if named is not None and graph.program.find(named) is not None:
+                            graph.need(node, ("exists", named))
+                            graph.need(node, ("text", named))
+
+    def _files_named(self, folder: Path, text: str, uses: Uses) -> list[Path]:
+        disk = self._graph.program.disk
+        direct = [folder / text] if disk.is_file(folder / text) else []
+        return direct + [f for f in disk.modules_named(folder, uses.mentions) if f.as_posix().endswith(f"/{text}")]
 
     def _state(self, module: Module, unit: Unit, node: Node, ref: Ref, dotted: str, steps: tuple[Step, ...]) -> None:
         graph = self._graph
@@ -151,6 +178,12 @@ class Externals:
         if not isinstance(made, ast.Call) or not isinstance(made.func, (ast.Name, ast.Attribute)):
             return False
         return self._graph.purity.dotted(module, made.func) == "pickle.dumps"
+
+
+def _is_reset(steps: tuple[Step, ...]) -> bool:
+    """`sys.settrace(None)`."""
+    given = steps[0].args[:1] if steps and isinstance(steps[0], ast.Call) else []
+    return bool(given) and isinstance(given[0], ast.Constant) and given[0].value is None
 
 
 def distribution_needs(package: str) -> set[str]:

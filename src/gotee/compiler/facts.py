@@ -200,6 +200,24 @@ class Facts(ABC):
             )
         return False
 
+    def setters(self, attribute: str) -> list[tuple[Module, Unit, ast.AST | None]]:
+        """Every statement that sets an attribute of a name; None for what is no plain assignment to one."""
+        found: list[tuple[Module, Unit, ast.AST | None]] = []
+        for module in self._resolver.program.modules.values():
+            for unit in self._resolver.table(module).statements.units:
+                bodies = [c for c in ast.walk(unit.node) if isinstance(c, ast.ClassDef)]
+                if any(name == attribute for body in bodies for name in bound_names(body.body)):
+                    found.append((module, unit, None))
+                if attribute not in unit.uses.sets:
+                    continue
+                stores = [c for c in ast.walk(unit.node) if _sets(c, attribute)]
+                holders = [c for c in ast.walk(unit.node) if any(_sets(t, attribute) for t in ast.iter_child_nodes(c))]
+                simple = [c for c in holders if isinstance(c, (ast.Assign, ast.AnnAssign))]
+                found += [(module, unit, holder) for holder in simple]
+                if len(simple) != len(stores) or not stores:
+                    found.append((module, unit, None))
+        return found
+
     def plain_class(self, module: Module, node: ast.expr) -> bool:
         """Whether deriving from a class has no effect."""
         if isinstance(node, ast.Subscript):
@@ -246,6 +264,10 @@ class Facts(ABC):
             if keyword.arg != "metaclass" or not known.plain_metaclass(self.dotted(module, keyword.value) or ""):
                 return False
         return all(self.plain_class(module, base) for base in node.bases)
+
+
+def _sets(node: ast.AST, attribute: str) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == attribute and not isinstance(node.ctx, ast.Load)
 
 
 def _makes_iterator(node: ast.expr) -> bool:

@@ -90,6 +90,9 @@ class Fixpoint:
         elif kind == "annotations":
             for soft in self._soft:
                 self._keep(soft, node)
+        elif node == ("asked", "builtins.object"):
+            for unit in self.graph.without_bases:
+                self._keep_when_live(unit, node)
         elif kind == "subclasses":
             for unit, target in self._classes:
                 self._keep_when_live(unit, target)

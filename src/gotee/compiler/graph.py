@@ -11,6 +11,7 @@ Nodes are tuples whose first word says the kind:
   always        state of the whole process           text M        M's file has its own text
   written M     what sets globals of M by computed names     watched   that something is imported is seen
   derived D     classes of the program that derive from D, which is outside of it
+  asked D       somebody asks D, which is outside, for its subclasses
   exposed M     what M as an object leads to         reached M     the same of M as an attribute of such an object
 `needs` says what a kept node keeps; `touchers` says who may change it: (by reverse reachability) a statement that
 reaches something kept.
@@ -24,6 +25,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from gotee.compiler import known
+from gotee.compiler.asked import Asked
 from gotee.compiler.bystring import Strings
 from gotee.compiler.derived import decorated_outside, derives
 from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, NAMESPACE_WRITES, SOURCE_READERS, overridden
@@ -75,6 +77,7 @@ class Graph:
         self.host_only: dict[Node, Reason] = {}
         self.dynamics: dict[Node, list[Dynamic]] = defaultdict(list)
         self.classes: dict[str, list[Node]] = defaultdict(list)
+        self.without_bases: list[Node] = []  # classes, of which `object.__subclasses__()` tells
         self.star_names: dict[tuple[str, int], list[str]] = defaultdict(list)  # star import -> names asked of it
         self.data_users: dict[Node, set[str]] = defaultdict(set)  # who reads files of which modules
         self._names: set[Node] = set()
@@ -88,6 +91,7 @@ class Graph:
         self.loading = Loading(self)
         self.stars = Stars(self)
         self.parameters = Parameters()
+        self.asked = Asked(self)
 
     # -- edges -------------------------------------------------------------------------------------------
 
@@ -122,12 +126,14 @@ class Graph:
                 self._built.add(module.name)
                 self._module(module)
             if len(self._built) == len(self.program.modules):
+                self.asked.resolve()
                 self.parameters.resolve(self)
         for module in self.program.modules.values():
             if module.parent != module.name or "." in module.name:
                 self._inside_package(module)
         for node, called in self._tried:
             self.loading.trying(node, called.module, called.name)
+        self.externals.named_files()
         expose(self, self._valued)
         self.stars.brought(self._names)
         for node, target in self._constant_reads:
@@ -312,7 +318,8 @@ class Graph:
             if (ref.guarded or unit.uses.tries) and any(isinstance(step, ast.Call) for step in event.steps):
                 self._tried.append((node, event))
         elif isinstance(event, Value):
-            self.value(unit, node, event.module)
+            if event.steps or ref.steps or not self.asked.understood(module, unit, node, ref, event.module):
+                self.value(unit, node, event.module)
             if NAMESPACE_WRITES.intersection(step for step in event.steps if isinstance(step, str)):
                 self.writes(node, event.module)
         elif isinstance(event, Submodule):

@@ -19,6 +19,7 @@ HOOKS = {
 }  # fmt: skip
 _REDIRECTS = ("contextlib.redirect_stdout", "contextlib.redirect_stderr", "os.dup2")
 _PRINTING = {"builtins.print", "pprint.*", "dis.*", "traceback.*"}
+_FLAGS = {"flags", "clear_flags"}  # of decimal's context: arithmetic sets them
 _LISTING = {"loggerDict", "getChildren"}
 
 
@@ -36,14 +37,18 @@ class Marks:
         self.written: set[str] = set()  # modules some global of which is set by a computed name
         self.valued: set[str] = set()  # modules that are used as objects
         self.calls: dict[str, list[Node]] = defaultdict(list)  # names outside of the program -> who calls them
+        self.namespaces = False  # whether it uses `__dict__` of something
         self._is_replaced: dict[str, bool] = {}
 
     def uses(self, uses: Uses) -> None:
         """Note what a piece of code sets."""
         self.attributes |= uses.sets
+        self.namespaces = self.namespaces or "__dict__" in uses.mentions
         self.descriptors = self.descriptors or "__get__" in uses.mentions
         if not _LISTING.isdisjoint(uses.mentions):
             self._replace("logging.getLogger")  # that a logger exists is seen
+        if not _FLAGS.isdisjoint(uses.mentions):
+            self._replace("decimal.*")
 
     def name(self, target: Node, ref: Ref, last: bool) -> None:
         """Note one use of a global of the program."""
@@ -84,6 +89,8 @@ class Marks:
     def holds(self, relied: Collection[str]) -> bool:
         """Whether what `texts` relied on is so."""
         kind, *rest = relied
+        if kind == "stored":
+            return "*" not in self.attributes and not self.namespaces
         if kind == "attribute":
             return not {rest[0], "*"} & self.attributes
         target: Node = ("name", *rest)

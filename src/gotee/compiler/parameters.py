@@ -74,6 +74,9 @@ class Parameters:
     def wait(self, wanted: Wanted) -> bool:
         """Take a name that parameters of a top-level function make; False if it is not such."""
         function = wanted.unit.node
+        if isinstance(function, ast.ClassDef) and any(isinstance(c, ast.Attribute) for c in ast.walk(wanted.name)):
+            self._wanted.append(wanted)
+            return True
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or function.decorator_list:
             return False
         names = {argument.arg for argument in arguments_of(function.args)}
@@ -88,36 +91,37 @@ class Parameters:
         """Add the edges of all that wait; what some call leaves open is a dynamic feature."""
         for wanted in self._wanted:
             relied: set[tuple[str, ...]] = set()
-            texts = Texts(graph.purity, relied, partial(self._values, graph, relied))
+            texts = Texts(graph.purity, relied, partial(self.values, graph, relied))
             names = texts.known(wanted.module, wanted.unit, wanted.name)
             if names is None or any(name.startswith(".") for name in names):
                 graph.dynamic(wanted.node, wanted.code, wanted.ref.node, wanted.message)
                 continue
             self.rely(wanted.node, wanted.ref, relied)
             graph.dynamic(wanted.node, wanted.code, wanted.ref.node, wanted.message, ("whole", wanted.module.name))
-            for name in names:
+            for name in names if wanted.rest or not wanted.ref.store else ():
                 graph.strings.imported(wanted.module, wanted.unit, wanted.node, wanted.ref, name, wanted.rest)
         for node, ref, each in self._relied:
             if not graph.marks.holds(each):
                 message = f"the text in {':'.join(each[1:])} is not known, for other code may set or change it"
                 graph.dynamic(node, "GT301", ref.node, message)
 
-    def _values(
-        self, graph: Graph, relied: set[tuple[str, ...]], module: Module, unit: Unit, name: str
-    ) -> list[object]:
+    def values(self, graph: Graph, relied: set[tuple[str, ...]], module: Module, unit: Unit, name: str) -> list[object]:
         """What all calls of a function give one of its parameters."""
-        function = unit.node
-        assert isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        key = (module.name, function.name)
-        if isinstance(function, ast.ClassDef) or function.decorator_list or key in self._escaped:
+        holder = unit.node
+        assert isinstance(holder, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        key = (module.name, holder.name)
+        function = _initializer(holder, name) if isinstance(holder, ast.ClassDef) else holder
+        if function is None or function.decorator_list or key in self._escaped:
             return [UNKNOWN]
-        everywhere = [child.arg for child in ast.walk(function) if isinstance(child, ast.arg)]
+        everywhere = [child.arg for child in ast.walk(holder) if isinstance(child, ast.arg)]
         if everywhere.count(name) != 1 or not self._calls[key] or (*key, name) in self._busy:
             return [UNKNOWN]
         self._busy.add((*key, name))
-        texts = Texts(graph.purity, relied, partial(self._values, graph, relied))
+        texts = Texts(graph.purity, relied, partial(self.values, graph, relied))
         found: list[object] = []
         for caller, where, call in self._calls[key]:
+            if function is not holder:
+                call = ast.Call(call.func, [ast.Constant(None), *call.args], call.keywords)
             given = argument_of(function, call, name)
             if given is None:
                 found.append(UNKNOWN)
@@ -127,3 +131,13 @@ class Parameters:
                 found += Texts(graph.purity, relied).values(module, unit, given)
         self._busy.discard((*key, name))
         return found
+
+
+def _initializer(definition: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    """The `__init__` of a class that only its own calls reach, if it has a parameter of a name."""
+    methods = [child for child in definition.body if isinstance(child, ast.FunctionDef)]
+    found = [method for method in methods if method.name == "__init__"]
+    others = definition.bases or definition.keywords or definition.decorator_list
+    if len(found) != 1 or others or any(method.name == "__new__" for method in methods):
+        return None
+    return found[0] if name in [argument.arg for argument in arguments_of(found[0].args)] else None

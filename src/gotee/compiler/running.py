@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from gotee.compiler.collect import uses_of_code
 from gotee.compiler.names import Ref, Step, Uses
-from gotee.compiler.program import Module
+from gotee.compiler.program import Module, absolute
 from gotee.compiler.scopes import constant_text
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts
@@ -69,6 +69,10 @@ class Running(ABC):
                 used._replace(base=what) for used in uses.refs for name, what in imported if used.base == name
             ]
             self._graph.uses(module, unit, node, uses, only_immediate_reach=False)
+            for use in uses.imports:
+                target = self._graph.program.find(absolute(module, use.imported.level, use.imported.module))
+                if use.name == "*" and target is not None:
+                    self._graph.value(unit, node, target)  # into whatever table the text runs in
 
     def _timed(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`timeit.timeit(statement, setup)` and `cProfile.run(statement)` run texts; a function may stand for one."""
@@ -101,14 +105,40 @@ class Running(ABC):
 
     def _run(self, module: Module, unit: Unit, node: Node, ref: Ref, steps: tuple[Step, ...]) -> bool:
         """`runpy.run_module("module")` runs all of its text."""
-        call = steps[0] if steps else None
+        call = spelled_out(steps[0], "mod_name") if steps else None
         names = self.texts(module, unit, node, ref, call.args[0]) if has_argument(call) else None
         for name in names or ():
             self.imported(module, unit, node, ref, name, ())
-            if (run := self._graph.program.find(name)) is not None:
-                self._graph.value(unit, node, run)
-                self._graph.need(node, ("text", name))
+            self.again(unit, node, name)
         return names is not None
+
+    def again(self, unit: Unit, node: Node, name: str) -> None:
+        """All of a module's text runs, whether it has run before or not."""
+        if (run := self._graph.program.find(name)) is not None:
+            self._graph.value(unit, node, run)
+            self._graph.need(node, ("text", name))
+
+
+def spelled_out(step: Step, *names: str) -> Step:
+    """A call with its first argument in its place, however it is given: `f(name="m")`, `f(*["m"])`, `f(**{...})`."""
+    if not isinstance(step, ast.Call):
+        return step
+    given: list[ast.expr] = []
+    for argument in step.args:
+        inner = argument.value if isinstance(argument, ast.Starred) else None
+        given += inner.elts if isinstance(inner, (ast.List, ast.Tuple)) else [argument]
+    words: list[ast.keyword] = []
+    for word in step.keywords:
+        table = word.value if word.arg is None and isinstance(word.value, ast.Dict) else None
+        keys = [constant_text(key) for key in table.keys] if table is not None else [None]
+        if table is None or None in keys:
+            words.append(word)
+        else:
+            words += [ast.keyword(key, value) for key, value in zip(keys, table.values, strict=True)]
+    if not given:
+        given = [word.value for word in words if word.arg in names][:1]
+        words = [word for word in words if word.arg not in names]
+    return ast.copy_location(ast.Call(step.func, given, words), step)
 
 
 def has_argument(step: Step | None) -> TypeGuard[ast.Call]:

@@ -69,7 +69,7 @@ def _codecs(graph: Graph) -> None:
 
 
 def _spread_host_only(graph: Graph) -> None:
-    """A statement that reads, when it runs, what only host-only statements bind is host-only itgraph."""
+    """A statement that reads, when it runs, what only host-only statements bind is host-only itself."""
     readers: dict[Node, list[Node]] = defaultdict(list)
     for node in graph.impure:
         _, unit = graph.unit_of(node)

@@ -28,7 +28,8 @@ class Texts(NamedTuple):
     ("set", module, name): no other code sets this global;
     ("name", module, name): nor changes its object;
     ("nested", module, name): nor gets its elements;
-    ("attribute", name): no other code sets an attribute of this name.
+    ("attribute", name): no other code sets an attribute of this name;
+    ("stored", name): none sets it by a computed name, or through `__dict__`.
     """
 
     facts: Facts
@@ -56,7 +57,7 @@ class Texts(NamedTuple):
             return dotted.removeprefix("builtins.") if dotted is not None and dotted.startswith("builtins.") else None
 
         outer = Outer(
-            name=lambda node: self._deeper()._global(module, node),
+            name=lambda node: self._deeper()._global(module, unit, node),
             builtin=builtin,
             call=lambda node: self._deeper()._result(module, unit, within, node),
             parameter=lambda name: self.parameter(module, unit, name),
@@ -66,11 +67,13 @@ class Texts(NamedTuple):
     def _deeper(self) -> Texts:
         return self._replace(depth=self.depth + 1)
 
-    def _global(self, module: Module, node: ast.expr) -> list[object]:
+    def _global(self, module: Module, within: Unit, node: ast.expr) -> list[object]:
         if self.depth > _DEPTH:
             return [UNKNOWN]
         if isinstance(node, ast.Name) and node.id == "__name__":
             return [module.name]
+        if self.parameter is not _not_followed and isinstance(node, ast.Attribute) and _of_self(within.node, node):
+            return self._instance_attribute(node.attr)
         if self.facts.dotted(module, node) is not None:
             return [OBJECT]
         if isinstance(node, ast.Attribute) and node.attr == "__module__":
@@ -103,6 +106,19 @@ class Texts(NamedTuple):
             return None
         self.relied.update({("attribute", "__module__"), ("set", found[0].name, found[1].node.name)})
         return found[0].name
+
+    def _instance_attribute(self, name: str) -> list[object]:
+        """`self.backend`: all that the program's code gives attributes of this name. Asked when all of it is read."""
+        found: list[object] = []
+        for owner, unit, holder in self.facts.setters(name):
+            if not isinstance(holder, (ast.Assign, ast.AnnAssign)) or holder.value is None:
+                return [UNKNOWN]
+            targets = holder.targets if isinstance(holder, ast.Assign) else [holder.target]
+            if any(not isinstance(target, (ast.Attribute, ast.Name)) for target in targets):
+                return [UNKNOWN]
+            found += self._evaluator(owner, unit, unit.node).values(holder.value)
+        self.relied.add(("stored", name))
+        return found or [UNKNOWN]
 
     def _class_attribute(self, module: Module, node: ast.Attribute) -> list[object]:
         """`Config.backend`, which the class's body gives a value once."""
@@ -139,6 +155,17 @@ class Texts(NamedTuple):
         evaluator = self._evaluator(owner, definition, function, outer)
         returns = [child for child in inside if isinstance(child, ast.Return)]
         return [value for child in returns for value in evaluator.values(child.value)]
+
+
+def _of_self(definition: ast.AST, node: ast.Attribute) -> bool:
+    """Whether an expression is an attribute that only methods of a plain class give its instances: `self.backend`."""
+    owner = node.value
+    if not isinstance(definition, ast.ClassDef) or definition.bases or definition.keywords or definition.decorator_list:
+        return False
+    methods = [c for c in definition.body if isinstance(c, _FUNCTIONS) and not c.decorator_list and c.args.args]
+    return isinstance(owner, ast.Name) and any(
+        method.args.args[0].arg == owner.id and any(child is node for child in ast.walk(method)) for method in methods
+    )
 
 
 def _arguments(call: ast.Call) -> list[ast.expr]:
