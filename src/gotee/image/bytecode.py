@@ -1,7 +1,8 @@
 """Source to bytecode, the same bytes on every run: what is measured in place of `.pyc` files. Host world.
 
 `marshal` of version 2 writes no references, which would depend on how often an object happens to be used; sets of
-constants it writes in a fixed order. The name of the file inside the code is one of the image, not of this machine.
+constants it writes in a fixed order. References that depend on nothing are added (gotee.image.dense). The name of the
+file inside the code is one of the image, not of this machine.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from types import CodeType
 from typing import NamedTuple
 
 from gotee.image import cache
+from gotee.image.dense import dense
 
 _WITHOUT_REFERENCES = 2
 _IMPORTS = re.compile(
@@ -52,7 +54,7 @@ def compiled(source: bytes, label: str) -> Compiled:
         head, _, code = stored.partition(b"\n")
         return Compiled(code, tuple(json.loads(head)))
     made = _compiled(source, label)
-    found = Compiled(marshal.dumps(made, _WITHOUT_REFERENCES), tuple(sorted(set(imported(source)))))
+    found = Compiled(dense(marshal.dumps(made, _WITHOUT_REFERENCES)), tuple(sorted(set(imported(source)))))
     cache.write("compiled", key, json.dumps(found.imports).encode() + b"\n" + found.code)
     return found
 
@@ -100,7 +102,7 @@ def _names(text: bytes) -> list[str]:
 
 def stamp() -> bytes:
     """What else the bytecode depends on."""
-    columns = b"3 " if has_columns() else b"2 "
+    columns = b"5 " if has_columns() else b"4 "
     return columns + sys.implementation.name.encode() + b" " + sys.version.encode() + importlib.util.MAGIC_NUMBER
 
 
