@@ -5,7 +5,7 @@ change a block at any moment: whoever needs to know what it holds copies it out 
 a view of it exists, so a late system call never hits memory that is something else by then.
 """
 
-from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
 
@@ -69,13 +69,19 @@ cdef class Gathered:
     def __init__(self, Py_ssize_t size):
         self.data = PyBytes_FromStringAndSize(NULL, size)
 
-    def put(self, Py_ssize_t at, const unsigned char[::1] piece):
+    def put(self, Py_ssize_t at, piece):
         """A piece, `at` bytes from the beginning. What comes after `taken` is dropped."""
-        if self.data is None or not piece.shape[0]:
+        cdef Py_buffer view    # a typed view would bring Cython's own classes for all kinds of arrays with it
+        if self.data is None:
             return
-        if not 0 <= at <= len(self.data) - piece.shape[0]:
-            raise ValueError(f"{piece.shape[0]} bytes at {at} of {len(self.data)}")
-        memcpy(PyBytes_AS_STRING(self.data) + at, &piece[0], piece.shape[0])
+        PyObject_GetBuffer(piece, &view, PyBUF_SIMPLE)
+        try:
+            if view.len:
+                if not 0 <= at <= len(self.data) - view.len:
+                    raise ValueError(f"{view.len} bytes at {at} of {len(self.data)}")
+                memcpy(PyBytes_AS_STRING(self.data) + at, view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
 
     def taken(self, Py_ssize_t size):
         """The first `size` bytes, all of which have been put there."""

@@ -13,7 +13,7 @@ from gotee.runtime.channel cimport Encoded, encoded
 
 import builtins
 import struct
-import types
+from _collections_abc import FunctionType
 
 from gotee.boundary.lane import FastLane as Lane
 from gotee.boundary.limits import in_force
@@ -215,7 +215,7 @@ cdef tuple _scalar_lanes(function):
 
     None for any other. Most entries are such, and reading annotations takes longer to import than starting Python.
     """
-    if type(function) is not types.FunctionType or hasattr(function, "__wrapped__"):
+    if type(function) is not FunctionType or hasattr(function, "__wrapped__"):
         return None
     code, hints = function.__code__, function.__annotations__
     if code.co_flags & CO_VARIABLE or code.co_kwonlyargcount or getattr(function, "__type_params__", ()):

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 
 from gotee.errors import GoteeError, Overloaded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import NamedTuple
 else:
     from gotee.records import Record as NamedTuple

@@ -11,7 +11,7 @@ room also empties its inbound.
 
 from __future__ import annotations
 
-from collections import deque
+import _thread
 
 from gotee.boundary.blocks import Blocks
 from gotee.boundary.frames import Buffer, Headed, LinkCorrupt
@@ -19,10 +19,14 @@ from gotee.errors import Overloaded, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from typing import Protocol
 else:
+    from _collections import deque
+
     Protocol = object  # the real one is slow to import, and means nothing at run time
 
+ThreadLock = _thread.RLock  # the thread's, also where the routines of an enclave get another by that name
 MAX_FRAME_BYTES = 512 << 20
 LANES = 16
 QUEUE_BYTES = 4 << 20

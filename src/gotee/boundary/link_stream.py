@@ -11,7 +11,6 @@ import math
 import select
 import socket
 import time
-from _thread import RLock
 
 # By name: inside, `os` loses what leads out of the enclave, and the link is what leads there.
 from os import EFD_CLOEXEC, EFD_NONBLOCK, close, eventfd, eventfd_read, eventfd_write
@@ -28,7 +27,7 @@ from gotee.boundary.frames import (
     LinkError,
     header,
 )
-from gotee.boundary.link import LANES, MAX_FRAME_BYTES, flat
+from gotee.boundary.link import LANES, MAX_FRAME_BYTES, ThreadLock, flat
 from gotee.errors import Overloaded, UsageError
 
 PIECE_BYTES = 64 << 10
@@ -67,7 +66,7 @@ class StreamLink:
         self.waiting = False  # a thread is in `wait`
         # For wake, close and the end of a wait, which may meet: a descriptor must not be used once it is closed. Not
         # threading's, which parks routines; reentrant, because a signal handler may close the link within wake.
-        self._guard = RLock()
+        self._guard = ThreadLock()
         self._trouble: LinkError | None = None
 
     # ---- sending
@@ -314,7 +313,7 @@ class StreamLink:
 
     def poison(self) -> None:
         """In the child of a fork: let go of the descriptors; every later use raises LinkError."""
-        self._guard = RLock()  # another thread of the parent may hold the old one
+        self._guard = ThreadLock()  # another thread of the parent may hold the old one
         if not self._poller.closed:
             self._trouble = LinkError("the link belongs to the parent process")
             self._release()

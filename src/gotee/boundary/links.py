@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.link import Link
@@ -11,6 +10,7 @@ from gotee.boundary.link_ring import RingDescriptors, RingLink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Final
 
 RING: Final = "ring"

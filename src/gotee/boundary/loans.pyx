@@ -11,7 +11,7 @@ word can keep them from it or give them to others too, as it can with any value 
 number beyond what it lent, nor one that falls.
 """
 
-from collections import deque
+from _collections import deque
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint32_t, uint64_t

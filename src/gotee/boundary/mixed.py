@@ -8,7 +8,6 @@ answer is acted on where it is delivered (rule 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import monotonic
 
 from gotee.boundary.frames import LinkCorrupt
@@ -30,6 +29,7 @@ from gotee.runtime.selecting import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     Cases = tuple[Recv[Any] | Send[Any], ...]

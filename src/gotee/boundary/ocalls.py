@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from enum import IntEnum
     from typing import Final
 else:

@@ -11,7 +11,7 @@ cdef class OutsideChannels:
     cdef object room
     cdef dict questions          # by number
     cdef uint64_t last_question
-    cdef object ends             # by number, weakly: the channels
+    cdef object ends             # by number, weakly once there are any: the channels
     cdef list untold             # ends that have taken lent values of which their home does not know
     cpdef on_answer(self, Message message)
     cpdef on_lend(self, Message message)

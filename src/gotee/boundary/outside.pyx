@@ -5,7 +5,6 @@ Nothing is taken until it is granted. Timeout and cancel ask CANCEL and wait for
 way wins, so that no value is lost. An answer that nobody asked for is an attack and ends the enclave.
 """
 
-import weakref
 
 from libc.stdint cimport uint64_t
 
@@ -25,6 +24,7 @@ from gotee.boundary.limits import in_force
 from gotee.boundary.messages import pack_cases, unpack_capacity, unpack_error
 from gotee.boundary.mixed import MixedSelect
 from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, Overloaded, UsageError
+from gotee.runtime.scheduler import library
 from gotee.runtime.selecting import Recv, Selected, Send
 
 
@@ -148,7 +148,7 @@ cdef class OutsideChannels:
         self.room = room
         self.questions = {}
         self.untold = []
-        self.ends = weakref.WeakValueDictionary()
+        self.ends = {}
 
     # -- handles ------------------------------------------------------------------------------------
 
@@ -163,6 +163,9 @@ cdef class OutsideChannels:
         cdef Chan channel = self.ends.get(number)
         cdef End end
         if channel is None:
+            weakref = library("weakref")
+            if type(self.ends) is dict:
+                self.ends = weakref.WeakValueDictionary()
             if len(self.ends) >= in_force().channels:
                 raise Overloaded(f"more than {in_force().channels} channels of the host are in use inside")
             end = End.__new__(End)

@@ -6,14 +6,12 @@ trusted code *asks*; what a hostile host does with a request, or answers, no pol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache
-
 from gotee.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
+    from collections.abc import Iterable, Mapping
     from typing import Any, Final, NamedTuple
 
     from gotee.boundary.network_rules import NetworkRule
@@ -131,13 +129,19 @@ def _closed(parts: tuple[str, ...], positions: Iterable[int]) -> set[int]:
     return found
 
 
-@cache
+_patterns: dict[str, re.Pattern[str]] = {}
+
+
 def _pattern(part: str) -> re.Pattern[str]:
     """`*` and `?` within one name; everything else stands for itself."""
-    import re
+    found = _patterns.get(part)
+    if found is None:
+        import re
 
-    pieces = {"*": ".*", "?": "."}
-    return re.compile("".join(pieces.get(char, re.escape(char)) for char in part), re.DOTALL)
+        pieces = {"*": ".*", "?": "."}
+        found = re.compile("".join(pieces.get(char, re.escape(char)) for char in part), re.DOTALL)
+        _patterns[part] = found
+    return found
 
 
 def _malformed(text: str, place: int, what: str, cure: str) -> UsageError:

@@ -7,17 +7,19 @@ up among the classes that its own copy of the program has marked; nothing is imp
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from types import FunctionType
 
 from gotee.boundary.limits import FrameError, in_force
 from gotee.errors import BoundaryTypeError, GoteeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FunctionType
     from typing import Any, TypeVar
 
     E = TypeVar("E", bound=BaseException)
+else:
+    from _collections_abc import FunctionType  # `types` takes long to import
 
 _VARARGS, _VARKEYWORDS = 0x04, 0x08  # inspect.CO_VARARGS, CO_VARKEYWORDS
 _NAME = 2  # bytes that say how long a class's name is

@@ -4,7 +4,7 @@ A link has one owner at a time, and senders never wait for it: a frame is queued
 gets it, sends what is queued. One thread, the receiver, calls receive, wait and drain.
 """
 
-from collections import deque
+from _collections import deque
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.pythread cimport (

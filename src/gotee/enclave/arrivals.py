@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable
 
 from gotee.boundary.ocalls import Ocall
 from gotee.enclave.ocalls import Ocalls
 from gotee.runtime.parking import Ticket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
+else:
+    from _collections import deque
 
 
 class Arrivals:

@@ -7,11 +7,12 @@ by hash, and from native files that the platform has verified and sealed. Nothin
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import gc
 import marshal
 import posix
 import sys
-from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec
+from _frozen_importlib import BuiltinImporter, FrozenImporter, ModuleSpec, module_from_spec
 from _frozen_importlib_external import ExtensionFileLoader
 from _imp import extension_suffixes
 
@@ -26,6 +27,7 @@ else:
 
 # The real ones: modules of the program get others (gotee.enclave.system).
 _pread, _kernel_read, _exit = posix.pread, posix.read, posix._exit
+_NEVER_HIDDEN = frozenset((*sys.builtin_module_names, "encodings"))
 PROGRAM, PACKAGES, STANDARD, OWN = "/program/", "/packages/", "/standard/", "/gotee/"
 if TYPE_CHECKING:
     Natives = dict[str, tuple[int, tuple[int, ...]]]
@@ -94,6 +96,7 @@ class Importer(_Loader):
         self._open: set[int] = set()
         self._archives: Sequence[int] = ()
         self._require: Callable[[int], None] = _filled
+        self.beforehand: dict[str, Callable[[], None]] = {}  # what is to be done before a module is run
         self.afterwards: dict[str, Callable[[], None]] = {}  # what completes a module, right behind its import
         for block in blocks:
             self._add(block)
@@ -156,12 +159,16 @@ class Importer(_Loader):
 
     def begin(self) -> None:
         """Find the program's own modules from now on, and before others of their names, as outside."""
+        names = sys.stdlib_module_names.intersection(self._program).difference(_NEVER_HIDDEN)
+        self._hidden = {name for name in names if FrozenImporter.find_spec(name) is None}
+        if self._hidden:
+            from gotee.runtime.scheduler import keep_library
+
+            keep_library()
         self._own = self._program
         for name, (_, _, path, package) in self._own.items():
             if package:
                 self._folders[name] = path.rpartition("/")[0]
-        names = sys.stdlib_module_names.intersection(self._own).difference(sys.builtin_module_names, ("encodings",))
-        self._hidden = {name for name in names if FrozenImporter.find_spec(name) is None}
         self._exchange()
 
     def _exchange(self) -> None:
@@ -247,7 +254,11 @@ class Importer(_Loader):
             self._execute(module)
 
     def _execute(self, module: ModuleType) -> None:
-        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - measured bytecode
+        code = self.get_code(module.__name__)
+        before = None if module.__name__ in self._own else self.beforehand.pop(module.__name__, None)
+        if before is not None:
+            before()
+        exec(code, module.__dict__)  # noqa: S102 - measured bytecode
         if module.__name__ not in self._own:
             self.complete(module.__name__)
 
@@ -256,6 +267,15 @@ class Importer(_Loader):
         action = self.afterwards.pop(name, None)
         if action is not None:
             action()
+
+    def begun(self, name: str, contents: dict[str, Any]) -> ModuleType:
+        """A module that need not be run to be there: these are its contents, or it is run later."""
+        spec = self.find_spec(name)
+        if spec is None:
+            raise ImportError(f"the image has no module {name}", name=name)
+        module = sys.modules[name] = module_from_spec(spec)
+        vars(module).update({key: value for key, value in contents.items() if not key.startswith("__")})
+        return module
 
     def get_code(self, fullname: str) -> CodeType:
         block, part, _, _ = self._found(fullname)
@@ -403,22 +423,33 @@ def start(argv: Sequence[str]) -> None:
     """Begin: GROUND ARCHIVES NATIVES GATE IMAGE.
 
     All are descriptors, `-` for none, `,` between them: what every enclave of this base begins with, and
-    nothing of a program. At GATE it waits until these are verified, imports gotee's own rooms, and is handed an image
-    (see gotee.enclave.handed). It can be handed one only: it serves it and ends. IMAGE are the first and the last of
-    the image's descriptors, if it has them already.
+    nothing of a program. At GATE it waits until these are verified, shuts itself in, imports gotee's own rooms, and is
+    handed an image (see gotee.enclave.handed). What shuts it in comes first and alone: the process that goes on behind
+    that is a copy, and every page is copied that it writes. It can be handed one image only: it serves it and ends.
+    IMAGE are the first and the last of the image's descriptors, if it has them already.
     """
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # `signal` imports `enum` to name these
     gc.disable()  # until the program's own code: what is imported until then stays
     gate = int(argv[3])
     archives, opened = numbers(argv[1]), numbers(argv[2])
     files = (*archives, *opened)
-    lines = Block(int(argv[0])).read("loading").decode().splitlines()
+    ground = (int(argv[0]), *files)
+    first, last = numbers(argv[4]) or (0, -1)
+    image = range(first, last + 1)
+    lines = Block(ground[0]).read("loading").decode().splitlines()
     wait_at(gate)
     importer = Importer([Block(number) for number in archives], modules_of(lines, files, opened))
     importer.install()
+    package = importer.begun("gotee", {})
+    importer.begun(__name__, globals())
+    # If the platform has ended before the sandbox binds this process to it, `gate` has ended too.
+    from gotee.enclave import sandbox
+
+    tried = sandbox.begin((*ground, gate, *image))
+    importer.exec_module(package)
     from gotee.enclave.main import main
 
-    first, last = numbers(argv[4]) or (0, -1)
-    main(importer, (int(argv[0]), *files), gate, range(first, last + 1))
+    main(importer, ground, gate, image, tried)
 
 
 def modules_of(lines: Iterable[str], files: Iterable[int], natives: Sequence[int]) -> Natives:

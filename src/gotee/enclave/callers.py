@@ -8,7 +8,10 @@ the clock; of variables they ask for many that nobody has set (NumPy for OPENBLA
 from __future__ import annotations
 
 import sys
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 _LIBRARY = ("/standard/", "<frozen ")
 _ASKING_ON = ("os", "_collections_abc", "posixpath", "genericpath", "glob", "fnmatch", "contextlib")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
 
 from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Policy
@@ -22,6 +21,7 @@ from gotee.errors import OcallRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _SECOND = 1_000_000_000  # ns

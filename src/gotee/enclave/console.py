@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
 
 from gotee.boundary.messages import Kind, pack
 from gotee.boundary.wire import Wire
@@ -15,6 +14,7 @@ from gotee.errors import OcallRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 OUT, ERR = 1, 2

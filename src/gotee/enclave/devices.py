@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
 
 from gotee.boundary.policy import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gotee.boundary.filestat import Stat
 
 MADE: dict[str, Callable[[int], bytes]] = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from types import GenericAlias, TracebackType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import GenericAlias, TracebackType
     from typing import Any
+else:
+    from _collections_abc import GenericAlias  # `types` takes long to import
 
 
 class DirEntry:

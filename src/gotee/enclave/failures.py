@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from collections.abc import Callable
-from types import TracebackType
 
 from gotee.boundary.messages import Kind, pack, pack_error
 from gotee.boundary.public_errors import encode_public
@@ -19,6 +16,8 @@ from gotee.runtime import lifecycle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
     from typing import Any
 
 CALL, START, ROUTINE = 0, 1, 2  # what a HIDDEN message is about; the call's number is its id
@@ -106,4 +105,6 @@ def hide_reports(failures: Failures, send: Callable[[bytes], Any]) -> None:
     lifecycle.reporter = lambda routine: report(routine.failure(), str(routine))
     sys.unraisablehook = unraisable
     sys.excepthook = uncaught
+    import threading
+
     threading.excepthook = in_thread

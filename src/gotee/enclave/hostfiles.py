@@ -9,8 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections import deque
-from collections.abc import Callable, Iterator
 
 from gotee.boundary.blocks import BLOCK_BYTES, Gathered
 from gotee.boundary.ocalls import HEAD, MOST_NAMES, MOST_PATH, NOWHERE, PIECE_BYTES, Ocall, encode
@@ -22,11 +20,15 @@ from gotee.errors import OcallRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Iterator
     from typing import Any, TypeVar
 
     from gotee.boundary.filestat import Stat
 
     T = TypeVar("T")
+else:
+    from _collections import deque
 
 BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
 _AT_ONCE = 3  # pieces of one read or write that are on their way at the same time

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 
 from gotee.enclave import accounts, looking, numpyfiles
 from gotee.enclave.clock import Clock, set_datetime
@@ -18,6 +17,7 @@ from gotee.errors import NotInside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from gotee.enclave.boot import Importer

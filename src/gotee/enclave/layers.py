@@ -10,12 +10,12 @@ import errno
 import os
 import resource
 from _signal import SIGKILL  # type: ignore[import-not-found]  # `signal` imports `enum` to name it
-from collections.abc import Callable
 
 from gotee.enclave import confine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NamedTuple
 else:
     from gotee.records import Record as NamedTuple

@@ -5,11 +5,13 @@ one thread: nothing here is touched by two.
 """
 
 import sys
-from collections import deque
+from _collections import deque
 from time import monotonic
 
 from gotee.errors import UsageError
 from gotee.runtime.parking import Ticket
+
+from gotee.runtime.scheduler cimport G, Scheduler, current_scheduler
 
 
 cdef bint importing():
@@ -100,3 +102,71 @@ cdef class Lock:
 
     def __reduce__(self):
         raise TypeError("cannot pickle 'Lock' object")
+
+
+cdef class RLock:
+    """`threading.RLock`: the routine that holds it may take it again."""
+
+    cdef Lock lock
+    cdef G owner
+    cdef Py_ssize_t count
+    cdef object __weakref__
+
+    def __cinit__(self):
+        self.lock = Lock()
+
+    def acquire(self, bint blocking=True, double timeout=-1):
+        """Take the lock; False if it was not free at once, or within `timeout` seconds."""
+        cdef G current = current_scheduler().current
+        if self.count == 0 or self.owner is not current:    # None: the thread's own stack
+            if not self.lock.acquire(blocking, timeout):
+                return False
+            self.owner = current
+        self.count += 1
+        return True
+
+    def release(self):
+        """Give it up as often as it was taken."""
+        if not self._is_owned():
+            raise RuntimeError("cannot release un-acquired lock")
+        self.count -= 1
+        if self.count == 0:
+            self.owner = None
+            self.lock.release()
+
+    def __enter__(self):
+        return self.acquire()
+
+    def __exit__(self, *_):
+        self.release()
+
+    # What threading.Condition asks for.
+
+    def _is_owned(self):
+        return self.count != 0 and self.owner is current_scheduler().current
+
+    def _recursion_count(self):
+        return self.count if self._is_owned() else 0
+
+    def _release_save(self):
+        if self.count == 0:
+            raise RuntimeError("cannot release un-acquired lock")
+        state = self.count, self.owner
+        self.count, self.owner = 0, None
+        self.lock.release()
+        return state
+
+    def _acquire_restore(self, state):
+        self.lock.acquire()
+        self.count, self.owner = state
+
+    def _at_fork_reinit(self):
+        self.lock._at_fork_reinit()
+        self.count, self.owner = 0, None
+
+    def __repr__(self):
+        held = "locked" if self.count else "unlocked"
+        return f"<{held} {type(self).__module__}.RLock object count={self.count} at {id(self):#x}>"
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle 'RLock' object")

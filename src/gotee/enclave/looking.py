@@ -10,13 +10,13 @@ import genericpath
 import os
 import posixpath
 import sys
-from collections.abc import Callable
 
 from gotee.enclave.callers import library_asks
 from gotee.errors import OcallRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from gotee.enclave.system import System

@@ -5,11 +5,9 @@ Everything comes from the image (see gotee.enclave.boot), in memory that the pla
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import gc
 import os
 import sys
-from collections.abc import Sequence
 
 from gotee.boundary import links, plain_json
 from gotee.boundary.limits import put_in_force
@@ -21,26 +19,26 @@ from gotee.enclave.boot import Importer, wait_at
 from gotee.enclave.failures import Failures, hide_reports
 from gotee.enclave.handed import take
 from gotee.enclave.outside import install
-from gotee.enclave.replacing import look
 from gotee.enclave.server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
+    from gotee.enclave.layers import Layer
 
-def main(importer: Importer, ground: Sequence[int], gate: int, inherited: Sequence[int]) -> None:
+
+def main(importer: Importer, ground: Sequence[int], gate: int, inherited: Sequence[int], tried: list[Layer]) -> None:
     """Run the enclave until its link ends.
 
     `ground` are the descriptors that it began with, `inherited` those of its image where it may receive none. At `gate`
     it is handed that image, and waits until everything that this names is verified; the platform keeps the other end
-    open that long.
+    open that long. `tried` are the layers of the sandbox, in which this runs already.
     """
-    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # `signal` imports `enum` to name these
     os.putenv("OPENSSL_CONF", "/dev/null")  # OpenSSL would load what a file of the host's names, even libraries
-    look()
-    # If the platform has ended before the sandbox binds this process to it, `gate` has ended too.
-    tried = sandbox.begin((*ground, gate, *inherited))
+    threads.install(importer)
+    plain_json.loads(b"{}")  # imports what the manifest is read with
     pages, link, platform_fd, debug, plan = take(gate, ground, importer, inherited)
     lacking = sandbox.complete(tried, plan)
     program = plain_json.loads(pages.read("manifest"))["program"]
@@ -48,7 +46,6 @@ def main(importer: Importer, ground: Sequence[int], gate: int, inherited: Sequen
     wire = Wire(links.attach(link))
     if lacking:
         wire.post(Kind.CONSOLE, 2, 0, f"gotee: {lacking}\n".encode())  # the way that every level has to its host
-    threads.install()
     sys.argv = [program["main"]]
     put_in_force(program["limits"])
     failures = Failures(debug, program["error_key"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 
 from gotee.errors import NotInside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
 _PROCESSES = "an enclave is one process that runs what was measured: run the program outside, and send what it gives in"

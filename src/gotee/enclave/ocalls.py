@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import deque
-from collections.abc import Callable
 
 from gotee.boundary.blocks import BLOCKS, Blocks
 from gotee.boundary.frames import LinkCorrupt
@@ -24,10 +22,14 @@ from gotee.runtime.scheduler import check_routine, on_own_stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable
     from typing import Any, Generic, Protocol, TypeVar
 
     T = TypeVar("T")
 else:
+    from _collections import deque
+
     Protocol, T = object, None  # typing is slow to import, and means nothing at run time
     Generic = {T: object}
 

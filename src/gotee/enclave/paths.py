@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 
 from gotee.boundary.ocalls import MOST_PATH
 from gotee.boundary.policy import Place
@@ -19,6 +18,7 @@ from gotee.enclave.memoryfiles import MemoryFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
     Area = Literal["image", "memory", "device", "host"]

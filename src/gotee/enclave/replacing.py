@@ -12,7 +12,6 @@ import io
 import os
 import posix
 import sys
-from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from gotee.enclave import looking, streams
 from gotee.enclave.entries import DirEntry
@@ -21,7 +20,10 @@ from gotee.enclave.system import System
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FunctionType, ModuleType
     from typing import Any
+else:
+    from _collections_abc import FunctionType  # `types` takes long to import
 
 _OWN = ("gotee.", "_frozen_importlib", "importlib._bootstrap", "greenlet")
 _FUNCTIONS = (
@@ -30,12 +32,11 @@ _FUNCTIONS = (
     *("stat", "lstat", "access", "listdir", "scandir", "mkdir", "rmdir", "remove", "rename", "utime", "chmod"),
     *("truncate", "readlink", "getcwd", "getcwdb", "chdir", "umask"),
 )
-_KINDS = frozenset((BuiltinFunctionType, FunctionType, type))  # of what is replaced
 _SAME = {"unlink": "remove", "replace": "rename", "fdatasync": "fsync"}
 
 
-_held: dict[int, list[tuple[ModuleType, str, Any]]] = {}
-"""Where modules hold functions and classes, by their identity; the values are kept, so that no identity comes again."""
+_held: dict[str, tuple[ModuleType, frozenset[int]]] = {}
+"""What modules held when they were looked at: its identities, which only say where to look again."""
 _looked_at: set[str] = set()
 
 
@@ -45,26 +46,24 @@ def replace(replaced: dict[Any, Any]) -> None:
     A function becomes a staticmethod, which a class that keeps it does not bind (logging.Formatter.converter), as it
     would not bind the C function.
     """
-    look()
-    for value, other in replaced.items():
-        for module, attribute, held in _held.get(id(value), ()):
-            if held is value and vars(module).get(attribute) is value:
-                setattr(module, attribute, staticmethod(other) if isinstance(other, FunctionType) else other)
+    _look()
+    others = {id(value): other for value, other in replaced.items()}
+    for module, held in _held.values():
+        if not held.isdisjoint(others):
+            for attribute, value in list(vars(module).items()):
+                other = others.get(id(value))
+                if other is not None:
+                    setattr(module, attribute, staticmethod(other) if isinstance(other, FunctionType) else other)
 
 
-def look() -> None:
-    """See what modules hold that were imported since the last look: to look at all again takes milliseconds.
-
-    A process that has been forked looks longer: a page of which it takes one object is copied. So `main` looks before.
-    """
+def _look() -> None:
+    """See what modules hold that were imported since the last look: to look at all again takes a while."""
     for name, module in list(sys.modules.items()):
         if name in _looked_at or name.startswith(_OWN) or module is None:
             continue
         if not getattr(getattr(module, "__spec__", None), "_initializing", False):
             _looked_at.add(name)
-        for attribute, value in vars(module).items():
-            if type(value) in _KINDS:
-                _held.setdefault(id(value), []).append((module, attribute, value))
+        _held[name] = module, frozenset(map(id, vars(module).values()))
 
 
 def replace_files(system: System) -> None:

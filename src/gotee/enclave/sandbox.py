@@ -13,13 +13,13 @@ import os
 import resource
 import struct
 from _signal import SIGKILL  # type: ignore[import-not-found]  # `signal` imports `enum` to name these
-from collections.abc import Callable, Iterable
 
 from gotee.enclave import confine, layers, vault
 from gotee.enclave.layers import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
 PLAN_FD = 0  # standard input, which an enclave has no other use for

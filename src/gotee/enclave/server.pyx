@@ -5,7 +5,7 @@ arrives is an attack or a defect of the host, and ends the enclave.
 """
 
 import os
-from collections import deque
+from _collections import deque
 from errno import EAGAIN
 
 from cpython.bytes cimport PyBytes_FromStringAndSize

@@ -14,13 +14,13 @@ import _pyio  # type: ignore[import-not-found]  # in Python, and in no type stub
 import errno
 import io
 import os
-import threading
-from collections.abc import Iterable
 
+from gotee.enclave.locks import RLock
 from gotee.runtime.routine import go
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from gotee.enclave.system import System
@@ -240,7 +240,7 @@ class TextIOWrapper(io.TextIOWrapper):
     """io.TextIOWrapper, one routine at a time."""
 
     def __init__(self, buffer: Any, *args: Any, **kwargs: Any) -> None:
-        self._turn = threading.RLock()
+        self._turn = RLock()
         super().__init__(buffer, *args, **kwargs)
 
     def __del__(self) -> None:

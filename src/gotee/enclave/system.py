@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
-from operator import index
+from _operator import index
 
 from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Place, Policy
@@ -24,6 +23,7 @@ from gotee.errors import NotInside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from gotee.boundary.filestat import Stat

@@ -11,49 +11,88 @@ from __future__ import annotations
 
 import _thread
 import sys
-import threading
 import time
-import weakref
-from collections.abc import Callable
 
-from gotee.enclave.locks import Lock
+from gotee.enclave.locks import Lock, RLock
 from gotee.enclave.replacing import replace
 from gotee.errors import UsageError
 from gotee.runtime.routine import Routine, go
-from gotee.runtime.scheduler import G, check_routine, scheduler_of_this_thread
+from gotee.runtime.scheduler import check_routine, scheduler_of_this_thread
 from gotee.runtime.scheduler import sleep as park_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
+    import weakref
+    from collections.abc import Callable
     from typing import Any
+
+    from gotee.enclave.boot import Importer
+    from gotee.runtime.scheduler import G
 
 _IDENTS = 1 << 62  # no real thread has such a number: Linux's are addresses
 _real_ident = _thread.get_ident
 _real_sleep = time.sleep
-_main = threading.main_thread()
-_threads: weakref.WeakKeyDictionary[G, threading.Thread] = weakref.WeakKeyDictionary()
+_real_local = _thread._local
+_threading: Any = None  # the module, once it is there
+_threads: weakref.WeakKeyDictionary[G, threading.Thread]
 
 
-def install() -> None:
-    """Replace the primitives, also where modules that are imported already hold them by name."""
+def install(importer: Importer) -> None:
+    """Replace the primitives, also where modules that are imported already hold them by name.
+
+    `threading` follows when it is imported, which takes long and brings much with it. It brings what stands for
+    `_thread._local`: who asks for that imports it.
+    """
     scheduler_of_this_thread()
-    replaced: dict[Any, Any] = {
-        _thread.allocate_lock: Lock,
-        _thread.LockType: Lock,  # what threading.Lock is from 3.13 on
-        _thread.get_ident: get_ident,
-        _thread.start_new_thread: start_new_thread,
-        threading.current_thread: current_thread,
-        time.sleep: sleep,
-    }
-    pure_rlock: Any = threading._PyRLock  # type: ignore[attr-defined]  # of Lock and get_ident, by the names in its module
-    replaced[_thread.RLock] = pure_rlock
+    replace(
+        {
+            _thread.allocate_lock: Lock,
+            _thread.LockType: Lock,  # what threading.Lock is from 3.13 on
+            _thread.RLock: RLock,
+            _thread.get_ident: get_ident,
+            _thread.start_new_thread: start_new_thread,
+            time.sleep: sleep,
+        }
+    )
+    if "threading" in sys.modules:
+        _complete()
+        return
+    importer.beforehand["threading"] = _give_back
+    importer.afterwards["threading"] = _complete
+    del _thread._local
+    _thread.__dict__["__getattr__"] = _later
+
+
+def _later(name: str) -> Any:
+    if name != "_local":
+        raise AttributeError(f"module '_thread' has no attribute {name!r}", name=name, obj=_thread)
+    import threading
+
+    return threading.local
+
+
+def _give_back() -> None:
+    """`threading` finds all that it takes from `_thread`."""
+    _thread.__dict__.pop("__getattr__", None)
+    _thread._local = _real_local  # type: ignore[misc]
+
+
+def _complete() -> None:
+    """Change `threading`."""
+    global _threading, _threads
+    import _threading_local
+    import threading
+    import weakref
+
+    _threading, _threads = threading, weakref.WeakKeyDictionary()
     for name, method in (("start", _start), ("join", _join), ("is_alive", _is_alive)):
         setattr(threading.Thread, name, method)
-    replace(replaced)
-    threading._CRLock = None  # type: ignore[attr-defined]
-    import _threading_local
-
-    replace({_thread._local: _threading_local.local})
+    main: Any = threading.main_thread()
+    del threading._active[main._ident]  # type: ignore[attr-defined]  # the number of a routine that imported it
+    main._ident = _real_ident()
+    threading._active[main._ident] = main  # type: ignore[attr-defined]
+    replace({_real_local: _threading_local.local, threading.current_thread: current_thread})
 
 
 def _routine() -> Routine[Any] | None:
@@ -72,12 +111,13 @@ def current_thread() -> threading.Thread:
     """The Thread whose routine runs; any other routine has one of its own, too, as foreign threads have."""
     routine = _routine()
     if routine is None:
-        return _main
+        main: threading.Thread = _threading.main_thread()
+        return main
     thread = _threads.get(routine)
     if thread is None:
-        thread = _threads[routine] = threading.Thread(name=str(routine), daemon=True)
-        thread._started.set()  # type: ignore[attr-defined]
-        thread._ident = get_ident()  # type: ignore[attr-defined]
+        thread = _threads[routine] = _threading.Thread(name=str(routine), daemon=True)
+        thread._started.set()
+        thread._ident = get_ident()
     return thread
 
 
@@ -106,7 +146,7 @@ def _start(self: Any) -> None:
         raise RuntimeError("thread.__init__() not called")
     if self._started.is_set():
         raise RuntimeError("threads can only be started once")
-    self._ended = threading.Event()
+    self._ended = _threading.Event()
     self._started.set()
     routine = go(_run, self)
     self._ident = self._native_id = _IDENTS + routine.number
@@ -114,15 +154,15 @@ def _start(self: Any) -> None:
 
 
 def _run(self: Any) -> None:
-    threading._active[self._ident] = self  # type: ignore[attr-defined]
+    _threading._active[self._ident] = self
     try:
         self.run()
     except SystemExit:
         pass
     except Exception:
-        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
+        _threading.excepthook(_threading.ExceptHookArgs((*sys.exc_info(), self)))
     finally:
-        threading._active.pop(self._ident, None)  # type: ignore[attr-defined]
+        _threading._active.pop(self._ident, None)
         self._ended.set()
 
 

@@ -5,13 +5,12 @@ Here its modules, which do not import each other in circles, are told of each ot
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-
 from gotee.boundary.channelkind import register_channel_type
-from gotee.runtime import channel, deadlock, elements, lifecycle, routine, scheduler
+from gotee.runtime import channel, deadlock, elements, lifecycle, routine, scheduler, worlds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from typing import Any
 
 
@@ -31,3 +30,5 @@ scheduler.set_hooks(deadlock.judge, lifecycle.on_first_use)
 routine.set_hooks(lifecycle.report_failure, _run_coroutine)
 channel.set_hooks(elements.element_check)
 register_channel_type(channel.Chan, _element)
+if not worlds.inside():
+    scheduler.keep_library()

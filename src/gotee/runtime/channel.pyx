@@ -9,8 +9,8 @@ atomic (see gotee.runtime.scheduler). Whatever allocates runs before the last at
 """
 
 import sys
-import types
-from collections import deque
+from _collections import deque
+from _collections_abc import GenericAlias
 
 from gotee.errors import ChannelClosed, EnclaveLost, UsageError
 
@@ -98,7 +98,7 @@ cdef class Chan:
     """
 
     def __class_getitem__(cls, item):
-        return types.GenericAlias(cls, item)
+        return GenericAlias(cls, item)
 
     def __init__(self, capacity=0):
         global _number

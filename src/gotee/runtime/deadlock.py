@@ -11,18 +11,16 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `enum` to name these
 import _thread
 import sys
-import threading
-from collections import Counter
-from types import FrameType
 
 from gotee.errors import Deadlock
 from gotee.runtime.channel import Chan
 from gotee.runtime.routine import Routine
-from gotee.runtime.scheduler import G, Scheduler, movement, schedulers, thread_states
+from gotee.runtime.scheduler import G, Scheduler, library, movement, schedulers, thread_states
 from gotee.runtime.selecting import Recv, Send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Protocol
 else:
     Protocol = object  # the real one is slow to import, and means nothing at run time
@@ -86,6 +84,7 @@ def _rows_of_remotes() -> list[str] | None:
 
 
 def _everybody_sleeps() -> bool:
+    threading = library("threading")
     parked: set[int | None] = set(service_threads)
     for scheduler in list(schedulers):
         if scheduler.thread.is_alive():
@@ -112,6 +111,7 @@ def _handler(number: int) -> object:
 
 def _victims() -> list[Scheduler]:
     """The main thread's scheduler; when its code has ended, those of the threads it waits for."""
+    threading = library("threading")
     main = threading.main_thread()
     if main.is_alive():
         return [scheduler for scheduler in schedulers if scheduler.thread is main]
@@ -128,12 +128,13 @@ def after_fork_in_child() -> None:
 
 def waiting_table() -> list[str]:
     """One line for each group of routines that wait at the same place, the most numerous last."""
-    rows: Counter[str] = Counter()
+    rows: dict[str, int] = {}
     for scheduler in list(schedulers):
-        if not scheduler.thread.is_alive():
+        if not scheduler.alive:
             continue
         for routine in [scheduler.main, *list(scheduler.live)]:
-            rows[_row(scheduler, routine)] += 1
+            row = _row(scheduler, routine)
+            rows[row] = rows.get(row, 0) + 1
     ordered = sorted(rows.items(), key=lambda item: (item[1], item[0]))
     lines = [f"  {row}" if count == 1 else f"  {count} times: {row}" for row, count in ordered[:ROWS]]
     if len(ordered) > ROWS:
@@ -144,7 +145,7 @@ def waiting_table() -> list[str]:
 def _row(scheduler: Scheduler, routine: G) -> str:
     name = routine.name if isinstance(routine, Routine) else "main"
     where = _place(routine)
-    thread = "" if scheduler.thread is threading.main_thread() else f" [thread {scheduler.thread.name}]"
+    thread = "" if scheduler.of_main else f" [thread {scheduler.thread.name}]"
     return f"{name}{thread}: {_what(routine)}{where}"
 
 

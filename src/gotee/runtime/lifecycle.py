@@ -9,11 +9,14 @@ import _signal as signal  # type: ignore[import-not-found]  # `signal` imports `
 import atexit
 import os
 import sys
-from collections.abc import Callable
-from types import FrameType
 
 from gotee.runtime import deadlock, scheduler
 from gotee.runtime.routine import Unasked, failed, keep_interrupts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 _write = os.write  # inside, os.write is another
 _registered = False

@@ -4,10 +4,10 @@ Both worlds. `spawn` is called by `go`, by the tee that runs secured routines, a
 """
 
 import sys
-import types
-import weakref
+from _collections_abc import GenericAlias, coroutine
 from _signal import SIGINT, getsignal
 from _thread import interrupt_main
+from _weakref import ref
 
 from gotee.errors import Cancelled
 
@@ -33,8 +33,7 @@ import_greenlet()
 cdef Py_ssize_t _number = 0
 cdef object _report = None
 cdef object _run_coroutine = None
-cdef object _reference = weakref.ref
-cdef object _Coroutine = types.CoroutineType
+cdef object _Coroutine = coroutine
 failed = {}    # by number, a weak reference to the Unasked of each routine that has one
 
 
@@ -86,7 +85,7 @@ cdef class Routine(G):
     """
 
     def __class_getitem__(cls, item):
-        return types.GenericAlias(cls, item)
+        return GenericAlias(cls, item)
 
     def __init__(self):
         raise TypeError("routines are made by go() and gosecure()")
@@ -151,7 +150,7 @@ cdef class Routine(G):
         unasked.name, unasked.number = self.name, self.number
         unasked.exception, unasked.translate = self.exception, self.translate
         self.unasked = unasked
-        failed[self.number] = _reference(unasked)
+        failed[self.number] = ref(unasked)
         return 0
 
     cpdef bint watch(self, Waiter waiter) except -1:

@@ -43,7 +43,7 @@ cdef class Timer:
 
 
 cdef class Scheduler:
-    cdef readonly object thread
+    cdef object own_thread       # None: the main one
     cdef object ident
     cdef readonly G main
     cdef readonly G current

@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from gotee.runtime.waiting import Waiter
 
@@ -21,6 +22,8 @@ class Sleeper:
 
 class Scheduler:
     thread: threading.Thread
+    of_main: bool
+    alive: bool
     main: G
     current: G | None
     idle: bool
@@ -44,6 +47,8 @@ class Scheduler:
     def forget(self) -> None: ...
     def keep_for_exit(self) -> None: ...
 
+def library(name: str) -> Any: ...
+def keep_library() -> None: ...
 def set_hooks(judge: Callable[[Scheduler], None], on_first_use: Callable[[bool], None]) -> None: ...
 def scheduler_of_this_thread() -> Scheduler: ...
 def scheduler_of_this_thread_or_none() -> Scheduler | None: ...

@@ -16,9 +16,8 @@ threads and for signal handlers. Queues are therefore changed without locks, and
 
 import _thread
 import sys
-import threading
 from _thread import get_ident    # the thread's, also where an enclave tells routines apart by it
-from heapq import heapify, heappop, heappush
+from posix import getpid
 from time import monotonic
 
 from greenlet import GreenletExit, greenlet
@@ -74,7 +73,9 @@ cdef double LAST_JUDGEMENT = 0.5
 schedulers = set()                # of every thread that is alive and has used gotee
 _judge = None                     # set by gotee.runtime.deadlock: called by a thread that goes idle
 _on_first_use = None              # set by gotee.runtime.lifecycle: called for each new scheduler
-_local = threading.local()
+_local = _thread._local()
+cdef dict _library = {}
+cdef object heapify = None, heappop = None, heappush = None    # imported with the first timer
 
 
 def set_hooks(judge, on_first_use):
@@ -107,8 +108,43 @@ cdef Scheduler _new_scheduler():
     schedulers.add(scheduler)
     gotee_scheduler = <void *>scheduler
     if _on_first_use is not None:
-        _on_first_use(threading.current_thread() is threading.main_thread())
+        _on_first_use(scheduler.of_main)
     return scheduler
+
+
+def library(name):
+    """A module of the standard library that takes long to import: where nobody needs it, it is not imported.
+
+    It is the library's also where the program hides it by a module of its own: see `keep_library`.
+    """
+    module = _library.get(name)
+    if module is None:
+        module = _library[name] = __import__(name)
+    return module
+
+
+def keep_library():
+    """Import all of them now, before what is beside the program can be found."""
+    for name in ("threading", "heapq", "weakref"):
+        library(name)
+
+
+cdef object _thread_that_runs():
+    """Its Thread; None for the main one while nobody has imported `threading`."""
+    if "threading" not in _library and "threading" not in sys.modules and _thread.get_native_id() == getpid():
+        return None                # so Linux numbers a process's main thread
+    return library("threading").current_thread()
+
+
+cdef object _main_thread():
+    return library("threading").main_thread()
+
+
+cdef int _import_heap() except -1:
+    global heapify, heappop, heappush
+    heapq = library("heapq")
+    heapify, heappop, heappush = heapq.heapify, heapq.heappop, heapq.heappush
+    return 0
 
 
 def scheduler_of_this_thread():
@@ -329,7 +365,7 @@ cdef class Timer:
 
 cdef class Scheduler:
     def __cinit__(self):
-        self.thread = threading.current_thread()
+        self.own_thread = _thread_that_runs()
         self.ident = get_ident()
         self.main = G.__new__(G)
         self.main.scheduler = self
@@ -348,6 +384,23 @@ cdef class Scheduler:
         self.base = self.hub
 
     # -- its routines ------------------------------------------------------------------------------
+
+    @property
+    def thread(self):
+        """The Thread whose scheduler it is."""
+        return _main_thread() if self.own_thread is None else self.own_thread
+
+    @property
+    def of_main(self):
+        """Whether that is the main thread."""
+        return self.own_thread is None or self.own_thread is _main_thread()
+
+    @property
+    def alive(self):
+        """Whether its thread has not ended; the main thread does not before somebody imports `threading`."""
+        if self.own_thread is None and "threading" not in sys.modules:
+            return True
+        return self.thread.is_alive()
 
     @property
     def live(self):
@@ -617,7 +670,10 @@ cdef class Scheduler:
     # -- timers: a heap that only its own thread touches ---------------------------------------------
 
     cdef Timer add_timer(self, Waiter waiter, double deadline):
-        cdef Timer timer = Timer.__new__(Timer)
+        cdef Timer timer
+        if heappush is None:
+            _import_heap()
+        timer = Timer.__new__(Timer)
         timer.deadline = deadline
         timer.waiter = waiter
         self.timer_sequence += 1

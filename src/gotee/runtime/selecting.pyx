@@ -5,8 +5,8 @@ random; if none is, stand in all queues at once and let the first partner decide
 """
 
 import os
-import types
-from collections import namedtuple
+from _collections import _tuplegetter
+from _collections_abc import GenericAlias
 
 from gotee.errors import ChannelClosed, UsageError
 
@@ -18,12 +18,42 @@ from gotee.runtime.scheduler cimport (
 )
 from gotee.runtime.waiting cimport Node, Waiter
 
-Selected = namedtuple("Selected", ["index", "channel", "value", "ok"])
-Selected.__doc__ = """What `select` chose.
 
-`index` is the case's position, -1 for the default; `value` what a receive got; `ok` is False when a receive
-found its channel closed and drained, and for the default.
-"""
+class Selected(tuple):    # as `namedtuple` makes it, which comes with much that nothing else here needs
+    """What `select` chose.
+
+    `index` is the case's position, -1 for the default; `value` what a receive got; `ok` is False when a receive
+    found its channel closed and drained, and for the default.
+    """
+
+    __slots__ = ()
+    _fields = __match_args__ = ("index", "channel", "value", "ok")
+    _field_defaults = {}
+    index = _tuplegetter(0, "Alias for field number 0")
+    channel = _tuplegetter(1, "Alias for field number 1")
+    value = _tuplegetter(2, "Alias for field number 2")
+    ok = _tuplegetter(3, "Alias for field number 3")
+
+    def __new__(cls, index, channel, value, ok):
+        return tuple.__new__(cls, (index, channel, value, ok))
+
+    @classmethod
+    def _make(cls, iterable):
+        return cls(*iterable)
+
+    def _replace(self, **fields):
+        return type(self)(**{**self._asdict(), **fields})
+
+    def _asdict(self):
+        return dict(zip(self._fields, self))
+
+    def __getnewargs__(self):
+        return tuple(self)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(index={self[0]!r}, channel={self[1]!r}, value={self[2]!r}, ok={self[3]!r})"
+
+
 Selected.__module__ = "gotee"
 
 cdef uint64_t _seed = int.from_bytes(os.urandom(8), "little") | 1
@@ -46,7 +76,7 @@ cdef class Case:
     cdef Chan target
 
     def __class_getitem__(cls, item):
-        return types.GenericAlias(cls, item)
+        return GenericAlias(cls, item)
 
     cdef int aim(self, object channel) except -1:
         if channel is not None and not isinstance(channel, Chan):
