@@ -49,7 +49,7 @@ FILES = {
         "gotee.runtime.selecting",
         "gotee.runtime.waiting",
     ),
-    HOST: ("gotee.host.calls", "gotee.host.lead"),
+    HOST: ("gotee.host.calls", "gotee.host.lead", "gotee.host.prompt"),
 }
 _FILE_OF = {module: file for file, modules in FILES.items() for module in modules}
 

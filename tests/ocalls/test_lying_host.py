@@ -47,6 +47,12 @@ class Host:
     def wait_alone(self, ticket: Any) -> None:
         raise AssertionError("nothing here waits alone")
 
+    def briefly(self, *asked: object) -> None:
+        """Everything is asked the long way."""
+
+    def brief_over(self) -> None:
+        raise AssertionError("nothing was asked briefly")
+
     def say(self, payload: bytes, *, error: int = 0, number: int | None = None) -> None:
         """Answer the last question, or another."""
         number = self.asked[-1][1] if number is None else number

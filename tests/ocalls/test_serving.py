@@ -13,7 +13,7 @@ from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import FROM_ENCLAVE, Kind, Message, pack, unpack
 from gotee.boundary.ocalls import HEAD, Ocall, encode
 from gotee.boundary.policy import Policy
-from gotee.host import files, mounts
+from gotee.host import mounts
 from gotee.host.ocalls import Service
 
 
@@ -46,7 +46,7 @@ class Host:
         """The answer, if it came at once."""
         self._last += 1
         before = len(self.wire.answers)
-        self.service.on_ocall(message(self._last, kind, payload))
+        self.service.prompt.on_ocall(message(self._last, kind, payload))
         return self.wire.answers[-1] if len(self.wire.answers) > before else None
 
     def run_pooled(self) -> tuple[int, bytes]:
@@ -90,17 +90,15 @@ def test_a_write_that_may_take_long_is_left_to_a_thread(
 ) -> None:
     monkeypatch.setattr(mounts, "is_local", lambda device: why != "remote")
     opened(host, tmp_path / "x", os.O_RDWR | os.O_CREAT | (os.O_SYNC if why == "synchronous" else 0))
-    data = bytes(files._AT_ONCE + 1) if why == "large" else b"abc"
+    data = bytes((64 << 10) + 1) if why == "large" else b"abc"
     assert host.ask(Ocall.WRITE, HEAD.pack(1, 0, len(data)) + data) is None
     assert host.run_pooled() == (0, encode(len(data)))
     assert (tmp_path / "x").read_bytes() == data
 
 
-def test_a_file_that_once_was_slow_is_left_to_threads(
-    host: Host, tmp_path: Path, local: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_once_was_slow_is_left_to_threads(host: Host, tmp_path: Path, local: None) -> None:
     opened(host, tmp_path / "x")
-    monkeypatch.setattr(files, "_SLOW", -1.0)
+    host.service.prompt.slow = -1
     assert host.ask(Ocall.WRITE, HEAD.pack(1, 0, 1) + b"a") == (0, encode(1))
     assert host.ask(Ocall.WRITE, HEAD.pack(1, 1, 1) + b"b") is None
     assert host.run_pooled() == (0, encode(1))

@@ -40,6 +40,12 @@ class Host:
     def wait_alone(self, ticket: Any) -> None:
         raise AssertionError("everything is answered at once")
 
+    def briefly(self, *asked: object) -> None:
+        """Everything is asked the long way."""
+
+    def brief_over(self) -> None:
+        raise AssertionError("nothing was asked briefly")
+
 
 def opened(payload: bytes, kind: int = TCP) -> HostSocket:
     return HostSocket(Host(payload).ocalls, V4, kind, 0, handle=1)

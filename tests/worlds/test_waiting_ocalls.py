@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from .program import lines_of, run, write_program
 from .test_files import policy
 
@@ -194,28 +196,77 @@ def test_a_write_that_fails_behind_is_told_at_the_next_use(tmp_path: Path) -> No
     ) == ["No space left on device", "done", "the host wrote less than it was given"]
 
 
-def test_a_lying_host_ends_the_enclave(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "lie", "cause"),
+    [
+        ("READ", b"more than four", "READ cannot be: 14 bytes where 4 were asked for"),
+        ("WRITE", b"\x05", "WRITE cannot be: 5 bytes where 1 to 4 can be"),
+        ("WRITE", b"\xa1x", "WRITE cannot be"),
+    ],
+)
+def test_a_lying_host_ends_the_enclave(tmp_path: Path, kind: str, lie: bytes, cause: str) -> None:
     policy(tmp_path, 'files = ["x:rw"]')
     ended = run(
         write_program(
             tmp_path,
-            """
-            def read() -> bytes:
-                with open("x", "rb", buffering=0) as file:
-                    return file.read(4)
+            f"""
+            def use() -> int:
+                with open("x", "r+b", buffering=0) as file:
+                    try:
+                        return len(file.read(4)) + file.write(b"more")
+                    except Exception:  # trusted code does not get to decide what a lie means
+                        return -1
 
             def main() -> None:
-                from gotee.host.files import Files
+                from gotee.boundary.messages import Kind
+                from gotee.boundary.ocalls import Ocall
+                from gotee.host import loader
                 open("x", "w").write("some text")
-                print(gosecure(read).result())
-                lie = lambda self, request, handle, direction: request.answer(b"more than four")
-                Files._moved_at_once = Files._move = lie
+                print(gosecure(use).result())
+                enclave = loader.load(use).enclave
+                honest = enclave._ocalls.prompt.on_ocall
+
+                def answer(message):
+                    if message.argument == Ocall.{kind}:
+                        enclave._wire.post(Kind.ANSWER, message.id, 0, {lie!r})
+                    else:
+                        honest(message)
+
+                enclave._lead.on(Kind.OCALL, answer)
                 try:
-                    gosecure(read).result()
+                    gosecure(use).result()
                 except EnclaveLost as error:
                     print("lost")
             """,
         )
     )
-    assert (ended.status, ended.output) == (0, "b'some'\nlost\n")
-    assert "READ cannot be: 14 bytes where 4 were asked for" in ended.errors
+    assert (ended.status, ended.output) == (0, "8\nlost\n")
+    assert cause in ended.errors
+
+
+def test_a_routine_that_always_writes_lets_others_run_and_can_be_cancelled(tmp_path: Path) -> None:
+    policy(tmp_path, 'files = ["x:rw"]')
+    assert lines_of(
+        tmp_path,
+        """
+        def write(begun: Chan[int]) -> None:
+            descriptor = os.open("x", os.O_WRONLY | os.O_CREAT)
+            begun.send(1)
+            while True:
+                os.pwrite(descriptor, b"abcd", 0)
+
+        def twice(number: int) -> int:
+            return 2 * number
+
+        def main() -> None:
+            begun = Chan[int]()
+            writer = gosecure(write, begun)
+            begun.recv()
+            print([gosecure(twice, number).result() for number in range(100)] == list(range(0, 200, 2)))
+            writer.cancel()
+            try:
+                writer.result()
+            except Cancelled:
+                print(open("x").read())
+        """,
+    ) == ["True", "abcd"]

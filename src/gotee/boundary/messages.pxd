@@ -32,6 +32,7 @@ cdef enum Code:      # of the kinds that compiled code acts on; the others are i
     CODE_LEN = 41
     CODE_RELEASE = 42
     CODE_PASSIVE = 45
+    CODE_OCALL = 48
     CODE_TOOK = 51
 
 

@@ -55,7 +55,7 @@ class Kind(Number):
     OBSERVED = 50  # payload: what the enclave did
     PUBLIC_FAILED = 56  # id of the call; payload: a marked exception, see gotee.boundary.public_errors
     HIDDEN = 57  # id of the call, what it is about; payload: an id, and details for the developer
-    OCALL = 48  # id of the ocall, its kind; payload: see gotee.boundary.ocalls
+    OCALL = CODE_OCALL  # id of the ocall, its kind; payload: see gotee.boundary.ocalls
     ABANDON = 49  # id of an ocall whose answer nobody waits for any more
     PASSIVE = CODE_PASSIVE  # epoch of the probe; payload: the table of who waits for what
 

@@ -42,6 +42,7 @@ cdef class Wire:
     cdef bint put_pieces(self, Gather frame) except -1
     cdef bint post_small(self, int kind, uint64_t id, uint64_t argument, const unsigned char *data, Py_ssize_t size) except -1
     cdef bint still(self) noexcept
+    cdef bint post_parts(self, const unsigned char *head, Py_ssize_t head_size, const unsigned char *data, Py_ssize_t size) except -1
     cdef Py_ssize_t take_small(self, unsigned char *frame) except -2
     cdef Message next(self, int sender)
     cdef Message take(self, int sender)

@@ -97,16 +97,24 @@ cdef class Wire:
                 return 0
         return self.push(pack(kind, id, argument, payload))
 
-    cdef bint post_small(self, int kind, uint64_t id, uint64_t argument, const unsigned char *data, Py_ssize_t size) except -1:
+    cdef bint post_small(
+        self, int kind, uint64_t id, uint64_t argument, const unsigned char *data, Py_ssize_t size
+    ) except -1:
         """`post` of a payload that is not an object, if it can go at once; False, with nothing done, if not."""
         cdef unsigned char head[HEAD]
+        write_head(head, kind, id, argument)
+        return self.post_parts(head, HEAD, data, size)
+
+    cdef bint post_parts(
+        self, const unsigned char *head, Py_ssize_t head_size, const unsigned char *data, Py_ssize_t size
+    ) except -1:
+        """The same, with the message's header and the beginning of its payload in `head`."""
         if self.ring is None or self.queued or self.pending or self.owned or self.tap is not None:
             return False
         if self.ahead is not None:
             self.go_ahead()
             return False
-        write_head(head, kind, id, argument)
-        return self.ring.put_parts(head, HEAD, data, size)
+        return self.ring.put_parts(head, head_size, data, size)
 
     cpdef int post_gather(self, int kind, uint64_t id, uint64_t argument, Gather payload) except -1:
         """`post`, of a payload whose parts others may change as soon as this returns."""

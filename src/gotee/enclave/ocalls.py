@@ -14,7 +14,7 @@ import os
 import sys
 
 from gotee.boundary.blocks import BLOCKS, Blocks
-from gotee.boundary.frames import LinkCorrupt
+from gotee.boundary.frames import Buffer, LinkCorrupt
 from gotee.boundary.messages import Kind, Message
 from gotee.boundary.ocalls import KNOWN_ERRORS, Ocall
 from gotee.runtime.parking import Ticket
@@ -45,6 +45,8 @@ class Door(Protocol):
     def post(self, kind: int, id: int, argument: int, payload: bytes) -> None: ...
     def room(self) -> None: ...  # parks while too much waits to be sent, where `may_park` says so
     def wait_alone(self, ticket: Ticket[Any]) -> None: ...
+    def briefly(self, number: int, kind: int, handle: int, offset: int, size: int, data: Buffer) -> Any: ...
+    def brief_over(self) -> None: ...
 
 
 class Pending(Generic[T]):
@@ -102,6 +104,28 @@ class Ocalls:
         """Ask, wait, and return the checked answer. Raises OSError, naming `names`, if the host says so."""
         answer: T = self.finish(self.begin(kind, request, check, unwanted=unwanted), names)
         return answer
+
+    def briefly(
+        self,
+        kind: Ocall,
+        handle: int,
+        offset: int,
+        size: int,
+        data: Buffer,
+        check: Callable[[int], Callable[[bytes], T]],
+    ) -> T | None:
+        """READ or WRITE of a little, whose answer mostly comes at once: then nobody has to park for it.
+
+        None if something else has to be done first: then `begin` is to ask.
+        """
+        self._last += 1
+        number = self._last
+        answer = self._door.briefly(number, kind, handle, offset, size, data)
+        if answer is False:
+            self._pending[number] = Pending(kind, check(size), None, 0, None)
+            self._door.brief_over()
+            answer = self.finish(number)
+        return answer  # type: ignore[no-any-return]
 
     def begin(
         self,

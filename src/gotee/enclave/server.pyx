@@ -8,20 +8,22 @@ import os
 from _collections import deque
 from errno import EAGAIN
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint64_t
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
 
 from gotee.boundary.crossing cimport CallCodec
 from gotee.boundary.messages cimport (
-    CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, CODE_SPACE, Message,
+    CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_OCALL, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, CODE_SPACE, Message,
     HEAD, OF_HOST, argument_of, id_of, pack,
-    payload_size, read_small,
+    payload_size, read_small, write_head,
 )
 from gotee.boundary.outside cimport OutsideChannels
-from gotee.boundary.scalars cimport ROOM, UNUSUAL
+from gotee.boundary.scalars cimport ROOM, UNUSUAL, code_of, read_scalars
 from gotee.boundary.wire cimport SMALL, Wire
 from gotee.runtime.routine cimport Routine, next_number
-from gotee.runtime.scheduler cimport G, Scheduler, Sleeper
+from gotee.runtime.scheduler cimport G, Scheduler, Sleeper, current_scheduler
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
@@ -38,6 +40,8 @@ from gotee.runtime.scheduler import scheduler_of_this_thread, thread_states
 
 cdef enum:
     MOST_TABLE = 64 << 10    # bytes of the table of who waits for what
+    ASKED = 24               # bytes of gotee.boundary.ocalls.HEAD
+    READ = 3                 # gotee.boundary.ocalls.Ocall
 
 
 cdef class _Entry:
@@ -97,6 +101,9 @@ cdef class Server(Sleeper):
     cdef Py_ssize_t deferred_bytes
     cdef bint probed
     cdef uint64_t epoch          # of the probe that is held
+    cdef uint64_t brief          # the ocall of `briefly` whose answer has not come, or 0
+    cdef Message brief_answer    # of that ocall, before anybody has looked at it
+    cdef int integer
 
     def __init__(self, Wire wire, failures, console=True):
         self.wire = wire
@@ -109,6 +116,7 @@ cdef class Server(Sleeper):
         self.calls = {}
         self.most_calls = in_force().routines
         self.ended = Ticket()
+        self.integer = code_of(int)
 
     def serve(self, table):
         """Answer the host until the link ends; `table` is the image's fixed table of entries."""
@@ -279,14 +287,101 @@ cdef class Server(Sleeper):
                 if self.wire.ended:
                     os._exit(0)    # the program has ended, and this enclave with it
                 self.wire.wait_for(-1.0)
-            elif message.code == CODE_ANSWER:
-                self.ocalls.on_answer(message)
             else:
-                self.deferred.append(message)
-                self.deferring = True
-                self.deferred_bytes += payload_size(message)
-                if self.deferred_bytes > INBOX_BYTES:
-                    raise LinkCorrupt(f"the host sent {self.deferred_bytes} bytes and answers no ocall")
+                self.act_alone(message)
+
+    cdef int act_alone(self, Message message) except -1:
+        """While nothing else may run: answers only."""
+        if message.code == CODE_ANSWER:
+            return self.on_answer(message)
+        self.deferred.append(message)
+        self.deferring = True
+        self.deferred_bytes += payload_size(message)
+        if self.deferred_bytes > INBOX_BYTES:
+            raise LinkCorrupt(f"the host sent {self.deferred_bytes} bytes and answers no ocall")
+        return 0
+
+    cdef int on_answer(self, Message message) except -1:
+        if self.brief and message.id == self.brief:
+            self.brief = 0
+            self.brief_answer = message
+        else:
+            self.ocalls.on_answer(message)
+        return 0
+
+    def briefly(self, uint64_t number, int kind, uint64_t handle, int64_t offset, uint64_t size, data):
+        """Ask READ or WRITE, with `data` behind its head, and look for the answer for a moment on the caller's stack.
+
+        None if nothing was asked: something else has to be done first. False if there is no answer yet, or none as usual:
+        whoever has registered the question calls `brief_over`. Else the answer: bytes, or the number of those written.
+        As in `wait_alone` nothing runs meanwhile; so it is no matter whether the caller could park.
+        """
+        cdef unsigned char head[HEAD + ASKED]
+        cdef Py_buffer piece
+        cdef Scheduler scheduler = self.scheduler
+        cdef bint sent
+        if self.brief or self.brief_answer is not None or self.deferring or self.channels.untold or scheduler is None:
+            return None
+        if current_scheduler() is not scheduler:
+            return None                # a thread of its own, which does not have the link
+        if scheduler.first_ready is not None or scheduler.live_timers or scheduler.own_tasks:
+            return None                # they get their turn
+        if scheduler.current is None or scheduler.current.cancel_pending or self.wire.ended:
+            return None
+        write_head(head, CODE_OCALL, number, kind)
+        memcpy(head + HEAD, &handle, 8)
+        memcpy(head + HEAD + 8, &offset, 8)
+        memcpy(head + HEAD + 16, &size, 8)
+        self.brief = number
+        PyObject_GetBuffer(data, &piece, PyBUF_SIMPLE)
+        try:
+            sent = self.wire.post_parts(head, HEAD + ASKED, <const unsigned char *> piece.buf, piece.len)
+        finally:
+            PyBuffer_Release(&piece)
+        if not sent:
+            self.brief = 0
+            return None
+        try:
+            return self.look_for_answer(kind, size)
+        except BaseException as error:     # no trusted code decides what to do with a host that lies
+            scheduler.interrupt_main(error)
+            return False
+
+    cdef object look_for_answer(self, int kind, uint64_t size):
+        cdef Message message
+        cdef int one = self.integer
+        while self.brief_answer is None:
+            message = self.wire.next(OF_HOST)
+            if message is not None:
+                self.act_alone(message)
+            elif self.wire.ended or not self.wire.spin_briefly():
+                return False
+        message = self.brief_answer
+        if message.argument or message.body is not None:
+            return False
+        if kind == READ:
+            if <uint64_t> PyBytes_GET_SIZE(message.payload) > size:
+                return False
+            self.brief_answer = None
+            return message.payload
+        count = read_scalars(
+            <const unsigned char *> PyBytes_AS_STRING(message.payload), PyBytes_GET_SIZE(message.payload), &one, 1, False
+        )
+        if count is UNUSUAL or not 1 <= count <= size:
+            return False
+        self.brief_answer = None
+        return count
+
+    def brief_over(self):
+        """From now on the answer goes where all others go; what has come is acted on."""
+        cdef Message message = self.brief_answer
+        self.brief = 0
+        self.brief_answer = None
+        if message is not None:
+            try:
+                self.ocalls.on_answer(message)
+            except BaseException as error:
+                self.scheduler.interrupt_main(error)
 
     # -- messages --------------------------------------------------------------------------------------
 
@@ -313,7 +408,7 @@ cdef class Server(Sleeper):
         if message.code == CODE_CALL:
             self.on_call(message.id, message.argument, NULL, 0, message.payload)
         elif message.code == CODE_ANSWER:
-            self.ocalls.on_answer(message)
+            self.on_answer(message)
         elif message.code == CODE_PROBE:
             self.probed = True
             self.epoch = message.id

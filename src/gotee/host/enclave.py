@@ -81,6 +81,7 @@ class Enclave:
         self._observer: Observer | None = None
         self._process = os.getpid()
         self._lead = Lead(self._wire, self._calls, self._home, actions, self._on_lost)
+        self._ocalls.when_open = lambda action: self._lead.on(Kind.OCALL, action)
         self._service = threading.Thread(target=self._serve, name="gotee-link", daemon=True)
         deadlock.remotes.append(self._probe)
         self._service.start()

@@ -22,45 +22,15 @@ from gotee.boundary.ocalls import HEAD, MOST_NAMES, PIECE_BYTES, Ocall, encode
 from gotee.boundary.policy import Place
 from gotee.host import mounts
 from gotee.host.ocalls import Request, Served, abandoned
+from gotee.host.prompt import Handle
 
 if TYPE_CHECKING:
     from gotee.host.ocalls import Service
 
 _FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
 _OWN_FLAGS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-_AT_ONCE = 64 << 10  # bytes: what is larger may wait for the disk, or for memory
 _SLOW = 0.005  # seconds: a file that once took longer is left to threads that can wait
 _AGAIN = 0.02  # seconds between two looks whether a FIFO has a reader
-
-
-class Handle:
-    """An open file. It is closed when nobody uses it any more."""
-
-    def __init__(self, descriptor: int, waits: bool, prompt: bool = False) -> None:
-        self.descriptor = descriptor
-        self.waits = waits
-        self.prompt = prompt  # the kernel answers from its memory, as far as we have seen
-        self.waiting: dict[int, deque[Request]] = {select.EPOLLIN: deque(), select.EPOLLOUT: deque()}
-        self._users = 1
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> int:
-        with self._lock:
-            if not self._users:
-                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-            self._users += 1
-        return self.descriptor
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def release(self) -> None:
-        """One user less."""
-        with self._lock:
-            self._users -= 1
-            last = not self._users
-        if last:
-            os.close(self.descriptor)
 
 
 class Files:
@@ -68,7 +38,7 @@ class Files:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._handles: dict[int, Handle] = {}
+        self.handles: dict[int, Handle] = {}
         self._last = 0
         self._lock = threading.Lock()
 
@@ -99,7 +69,7 @@ class Files:
 
     def close(self) -> None:
         """The enclave is gone: so are its handles."""
-        for number in list(self._handles):
+        for number in list(self.handles):
             self._drop(number)
 
     # -- paths ----------------------------------------------------------------------------------------------
@@ -180,7 +150,7 @@ class Files:
         with self._lock:
             self._last += 1
             number = self._last
-            self._handles[number] = handle
+            self.handles[number] = handle
         if not request.answer(encode((number, described(found)))):
             self._drop(number)
 
@@ -197,7 +167,7 @@ class Files:
         request.answer()
 
     def _drop(self, number: int) -> None:
-        handle = self._handles.pop(number, None)
+        handle = self.handles.pop(number, None)
         if handle is None:
             return
         if handle.waits:
@@ -207,7 +177,7 @@ class Files:
         handle.release()
 
     def _handle(self, number: int) -> Handle:
-        handle = self._handles.get(number)
+        handle = self.handles.get(number)
         if handle is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return handle
@@ -308,33 +278,8 @@ class Files:
             request.when_abandoned = lambda: _leave(request, handle.waiting[direction])
             handle.waiting[direction].append(request)
             self._wait(handle, direction)
-        elif not (handle.prompt and self._moved_at_once(request, handle, direction)):
+        else:  # what a prompt file serves at once has not come here: see gotee.host.prompt
             self._service.pool.submit(lambda: self._finish(request, handle, direction))
-
-    def _moved_at_once(self, request: Request, handle: Handle, direction: int) -> bool:
-        """Read or write where the message was received, if that is a matter of microseconds; whether it is answered.
-
-        A hand-over to another thread and back costs ten times what it takes. A read is tried, and fails if the kernel
-        has not all of it in memory; a small write goes to the kernel's memory, which may have to be made free first:
-        where that once took long, it is not tried again.
-        """
-        _, offset, size = HEAD.unpack_from(request.payload)
-        if size > _AT_ONCE:
-            return False
-        if direction == select.EPOLLIN:
-            data = bytearray(size)
-            try:
-                got = os.preadv(handle.descriptor, [data], offset, os.RWF_NOWAIT) if offset >= 0 else -1
-            except OSError:
-                return False
-            if got == size:
-                request.answer(bytes(data))
-            return bool(got == size)
-        start = time.monotonic()
-        self._move(request, handle, direction)
-        if time.monotonic() - start > _SLOW:
-            handle.prompt = False
-        return True
 
     def _finish(self, request: Request, handle: Handle, direction: int) -> None:
         try:

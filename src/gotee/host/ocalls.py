@@ -74,7 +74,9 @@ class Service:
     """The ocalls of one enclave: `policy` is that of its image, relative paths of its files begin in `home`."""
 
     def __init__(self, wire: Wire, policy: Policy, home: str) -> None:
+        self._wire = wire
         self._post = wire.post
+        self.when_open: Callable[[Callable[[Message], None]], None] = _nobody  # told who takes ocalls from then on
         self.blocks = wire.blocks
         self.policy = policy
         self.home = os.fsencode(home)
@@ -89,16 +91,20 @@ class Service:
 
         from gotee.host.files import Files  # they need this module
         from gotee.host.pool import Pool, Readiness
+        from gotee.host.prompt import Prompt
         from gotee.host.sockets import Sockets
         from gotee.host.stdin import Input
 
         self.pool = Pool()
         self.ready = Readiness()
-        rooms = (Files(self), Input(), Sockets(self))
+        files = Files(self)
+        rooms = (files, Input(), Sockets(self))
         for kinds in (self.served(), *(room.served() for room in rooms)):
             for kind, served in kinds.items():
                 self._kinds[kind] = (served, None if served.form is None else Decoder(served.form).decode)
         self._rooms = rooms
+        self.prompt = Prompt(self._wire, files.handles, self.requests, self.on_ocall)
+        self.when_open(self.prompt.on_ocall)
 
     def served(self) -> dict[Ocall, Served]:
         """Those that need nothing but this module."""
@@ -172,6 +178,10 @@ class Service:
             request.answer(encode(time.time_ns()))
         else:
             request.refuse(errno.EACCES)
+
+
+def _nobody(action: Callable[[Message], None]) -> None:
+    """For a service that is asked directly."""
 
 
 def _serve(function: Callable[..., None], request: Request, arguments: tuple[Any, ...]) -> None:
