@@ -1,6 +1,6 @@
 """What comes from the host piece by piece, and once only: lines of standard input, bytes of a FIFO. Enclave world.
 
-`keyboard` and `hostfiles` read through it.
+`keyboard` and `hostfile` read through it.
 """
 
 from __future__ import annotations

@@ -45,7 +45,9 @@ class Door(Protocol):
     def post(self, kind: int, id: int, argument: int, payload: bytes) -> None: ...
     def room(self) -> None: ...  # parks while too much waits to be sent, where `may_park` says so
     def wait_alone(self, ticket: Ticket[Any]) -> None: ...
-    def briefly(self, number: int, kind: int, handle: int, offset: int, size: int, data: Buffer) -> Any: ...
+    def briefly(
+        self, number: int, kind: int, request: bytes, data: Buffer, size: int, check: Callable[[bytes, int], Any]
+    ) -> Any: ...
     def brief_over(self) -> None: ...
 
 
@@ -106,23 +108,17 @@ class Ocalls:
         return answer
 
     def briefly(
-        self,
-        kind: Ocall,
-        handle: int,
-        offset: int,
-        size: int,
-        data: Buffer,
-        check: Callable[[int], Callable[[bytes], T]],
+        self, kind: Ocall, request: bytes, data: Buffer, size: int, check: Callable[[bytes, int], T]
     ) -> T | None:
-        """READ or WRITE of a little, whose answer mostly comes at once: then nobody has to park for it.
+        """Ask what is mostly answered at once, with `data` behind the request: then nobody has to park for it.
 
-        None if something else has to be done first: then `begin` is to ask.
+        None if something else has to be done first: then `begin` is to ask. `check` gets the answer and `size`.
         """
         self._last += 1
         number = self._last
-        answer = self._door.briefly(number, kind, handle, offset, size, data)
+        answer = self._door.briefly(number, kind, request, data, size, check)
         if answer is False:
-            self._pending[number] = Pending(kind, check(size), None, 0, None)
+            self._pending[number] = Pending(kind, lambda payload: check(payload, size), None, 0, None)
             self._door.brief_over()
             answer = self.finish(number)
         return answer  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from errno import EAGAIN
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from gotee.boundary.crossing cimport CallCodec
@@ -40,8 +40,8 @@ from gotee.runtime.scheduler import scheduler_of_this_thread, thread_states
 
 cdef enum:
     MOST_TABLE = 64 << 10    # bytes of the table of who waits for what
-    ASKED = 24               # bytes of gotee.boundary.ocalls.HEAD
-    READ = 3                 # gotee.boundary.ocalls.Ocall
+    MOST_ASKED = 32          # bytes of a question that is asked briefly, without its data
+    WRITE = 4                # gotee.boundary.ocalls.Ocall
 
 
 cdef class _Entry:
@@ -309,17 +309,20 @@ cdef class Server(Sleeper):
             self.ocalls.on_answer(message)
         return 0
 
-    def briefly(self, uint64_t number, int kind, uint64_t handle, int64_t offset, uint64_t size, data):
-        """Ask READ or WRITE, with `data` behind its head, and look for the answer for a moment on the caller's stack.
+    def briefly(self, uint64_t number, int kind, bytes request, data, uint64_t size, check):
+        """Ask `request`, with `data` behind it, and look for the answer for a moment on the caller's stack.
 
         None if nothing was asked: something else has to be done first. False if there is no answer yet, or none as usual:
-        whoever has registered the question calls `brief_over`. Else the answer: bytes, or the number of those written.
+        whoever has registered the question calls `brief_over`. Else what `check(payload, size)` makes of the answer.
         As in `wait_alone` nothing runs meanwhile; so it is no matter whether the caller could park.
         """
-        cdef unsigned char head[HEAD + ASKED]
+        cdef unsigned char head[HEAD + MOST_ASKED]
+        cdef Py_ssize_t asked = PyBytes_GET_SIZE(request)
         cdef Py_buffer piece
         cdef Scheduler scheduler = self.scheduler
         cdef bint sent
+        if asked > MOST_ASKED:
+            return None
         if self.brief or self.brief_answer is not None or self.deferring or self.channels.untold or scheduler is None:
             return None
         if current_scheduler() is not scheduler:
@@ -329,25 +332,23 @@ cdef class Server(Sleeper):
         if scheduler.current is None or scheduler.current.cancel_pending or self.wire.ended:
             return None
         write_head(head, CODE_OCALL, number, kind)
-        memcpy(head + HEAD, &handle, 8)
-        memcpy(head + HEAD + 8, &offset, 8)
-        memcpy(head + HEAD + 16, &size, 8)
+        memcpy(head + HEAD, PyBytes_AS_STRING(request), asked)
         self.brief = number
         PyObject_GetBuffer(data, &piece, PyBUF_SIMPLE)
         try:
-            sent = self.wire.post_parts(head, HEAD + ASKED, <const unsigned char *> piece.buf, piece.len)
+            sent = self.wire.post_parts(head, HEAD + asked, <const unsigned char *> piece.buf, piece.len)
         finally:
             PyBuffer_Release(&piece)
         if not sent:
             self.brief = 0
             return None
         try:
-            return self.look_for_answer(kind, size)
+            return self.look_for_answer(kind, size, check)
         except BaseException as error:     # no trusted code decides what to do with a host that lies
             scheduler.interrupt_main(error)
             return False
 
-    cdef object look_for_answer(self, int kind, uint64_t size):
+    cdef object look_for_answer(self, int kind, uint64_t size, check):
         cdef Message message
         cdef int one = self.integer
         while self.brief_answer is None:
@@ -359,18 +360,19 @@ cdef class Server(Sleeper):
         message = self.brief_answer
         if message.argument or message.body is not None:
             return False
-        if kind == READ:
-            if <uint64_t> PyBytes_GET_SIZE(message.payload) > size:
+        if kind == WRITE:
+            answer = read_scalars(
+                <const unsigned char *> PyBytes_AS_STRING(message.payload), PyBytes_GET_SIZE(message.payload), &one, 1, False
+            )
+            if answer is UNUSUAL or not 1 <= answer <= size:
                 return False
-            self.brief_answer = None
-            return message.payload
-        count = read_scalars(
-            <const unsigned char *> PyBytes_AS_STRING(message.payload), PyBytes_GET_SIZE(message.payload), &one, 1, False
-        )
-        if count is UNUSUAL or not 1 <= count <= size:
-            return False
+        else:
+            try:
+                answer = check(message.payload, size)
+            except Exception:          # `brief_over` has it checked again, and says what is wrong
+                return False
         self.brief_answer = None
-        return count
+        return answer
 
     def brief_over(self):
         """From now on the answer goes where all others go; what has come is acted on."""

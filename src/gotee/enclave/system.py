@@ -14,7 +14,8 @@ from gotee.boundary.policy import Place, Policy
 from gotee.enclave import devices
 from gotee.enclave.descriptors import Descriptors
 from gotee.enclave.entries import DirEntry, Entries
-from gotee.enclave.hostfiles import HostFile, HostFiles, stat_result
+from gotee.enclave.hostfile import HostFile, stat_result
+from gotee.enclave.hostfiles import HostFiles
 from gotee.enclave.imagefiles import ImageFiles
 from gotee.enclave.memoryfiles import MemoryFiles
 from gotee.enclave.ocalls import Ocalls, decoder
