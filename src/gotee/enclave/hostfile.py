@@ -14,6 +14,7 @@ import stat
 from gotee.boundary.blocks import BLOCK_BYTES, Gathered
 from gotee.boundary.ocalls import HEAD, NOWHERE, PIECE_BYTES, Ocall, encode
 from gotee.enclave.arrivals import Arrivals
+from gotee.enclave.behind import AT_ONCE, Behind
 from gotee.enclave.locks import Lock
 from gotee.enclave.ocalls import Ocalls, decoder, nothing
 
@@ -28,13 +29,11 @@ else:
     from _collections import deque
 
 BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
-_AT_ONCE = 3  # pieces of one read or write that are on their way at the same time
 _SPLIT = 512 << 10  # bytes of such a piece: one is copied here while the host moves another
 _WORTH_A_BLOCK = 32 << 10  # bytes; what is smaller goes with its message
 _WORTH_COLLECTING = 8 << 10  # bytes; what is smaller is for a buffer
 _BRIEF = 64 << 10  # bytes of a read or write that is tried without parking
 _MOST_GATHERED = 64 << 20  # bytes of one read for which memory is taken before it is known how much there is
-_LEFT_FREE = 2  # blocks that no file may hold half full
 
 
 def _stat_form() -> type[Stat]:
@@ -75,11 +74,7 @@ class HostFile:
         self._readable = flags & os.O_ACCMODE != os.O_WRONLY
         self._writable = flags & os.O_ACCMODE != os.O_RDONLY
         self._at: int | None = 0  # None: the end, after appending
-        self._behind: deque[tuple[int, int]] = deque()  # begun by write_behind: bytes, and number of the ocall
-        self._failure: OSError | None = None  # of one of them
-        self._filling: int | None = None  # a block that write_behind has not filled yet
-        self._filled = 0
-        self._filled_from = 0  # its place in the file
+        self._behind = Behind(ocalls, self._send_block, self._append)
         self._arrivals: Arrivals | None = None  # of what has no places, as a FIFO
         if not self._seekable:
             self._arrivals = Arrivals(ocalls, Ocall.READ, lambda size: HEAD.pack(handle, NOWHERE, size))
@@ -93,7 +88,7 @@ class HostFile:
             self._check(self._readable)
             return self._arrivals.take(min(size, PIECE_BYTES))
         with self._turn:
-            self._settle()
+            self._behind.settle()
             data = self._pread(size, self._place())
             self._at = self._place() + len(data)
         return data
@@ -105,7 +100,7 @@ class HostFile:
             buffer[: len(data)] = data
             return len(data)
         with self._turn:
-            self._settle()
+            self._behind.settle()
             self._check(self._readable)
             filled = _Filled(buffer)
             try:
@@ -118,7 +113,7 @@ class HostFile:
     def write(self, data: memoryview) -> int:
         """Write from the file's place on; how much was written, at least one byte."""
         with self._turn:
-            self._settle()
+            self._behind.settle()
             if not self._seekable or self._append:
                 self._at = None
                 return self._write_in_turn(data)
@@ -146,77 +141,29 @@ class HostFile:
             return False
         with self._turn:
             self._check(self._writable)
-            self._raise_failure()
+            self._behind.raise_failure()
             place, at = NOWHERE if self._append else self._place(), 0
-            if self._filling is not None and not self._append and self._filled_from + self._filled != place:
-                self._send_filled()
+            self._behind.go_on_from(place)
             while at < len(data):
-                if self._filling is None and not self._begin_filling(place, at, len(data) - at):
+                if not self._behind.may_fill(place if self._append else place + at, len(data) - at):
                     if len(data) < _WORTH_A_BLOCK:
                         return False
-                    if self._behind:
-                        self._finish_oldest()
+                    if self._behind.waits:
+                        self._behind.finish_oldest()
                     elif self._append:
                         at += self._write_in_turn(data[at:])
                     else:  # others have them all
                         at += self._pwrite(data[at:], place + at)
                     continue
-                at += self._fill(data[at:])
-                while len(self._behind) > _AT_ONCE:
-                    self._finish_oldest()
+                at += self._behind.fill(data[at:])
             self._at = None if self._append else place + len(data)
         return True
 
-    def _begin_filling(self, place: int, at: int, size: int) -> bool:
-        """Take a block for what is written from there on; one that stays half full only if enough are left."""
-        self._filling = self._ocalls.take_block(_LEFT_FREE if size < BLOCK_BYTES else 0)
-        self._filled, self._filled_from = 0, place if place == NOWHERE else place + at
-        return self._filling is not None
-
-    def _fill(self, data: memoryview) -> int:
-        """Put what fits into the block, and send it when it is full."""
-        assert self._filling is not None
-        assert self._ocalls.blocks is not None
-        some = min(BLOCK_BYTES - self._filled, len(data))
-        self._ocalls.blocks.view(self._filling)[self._filled : self._filled + some] = data[:some]
-        self._filled += some
-        if self._filled == BLOCK_BYTES:
-            self._send_filled()
-        return some
-
-    def _send_filled(self) -> None:
-        while self._append and self._behind:  # the host knows the place, so what came before has to be there
-            self._finish_oldest()
-        block, self._filling = self._filling, None
-        assert block is not None
-        number = self._send_block(block, self._filled, self._filled_from)
-        self._behind.append((self._filled, number))
-
     def settle(self) -> None:
         """Wait until everything is written; raises what went wrong."""
-        if self._filling is not None or self._behind or self._failure is not None:
+        if self._behind.unsettled:
             with self._turn:
-                self._settle()
-
-    def _settle(self) -> None:
-        if self._filling is not None:
-            self._send_filled()
-        while self._behind:
-            self._finish_oldest()
-        self._raise_failure()
-
-    def _finish_oldest(self) -> None:
-        asked, number = self._behind.popleft()
-        try:
-            if self._ocalls.finish(number) < asked:
-                raise OSError(errno.EIO, "the host wrote less than it was given")
-        except OSError as error:
-            self._failure = self._failure or error
-
-    def _raise_failure(self) -> None:
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+                self._behind.settle()
 
     def _pread(self, size: int, offset: int) -> bytes:
         self._check(self._readable)
@@ -298,7 +245,7 @@ class HostFile:
         at, first = 0, True
         try:
             while at < size or begun:
-                while at < size and len(begun) < _AT_ONCE:
+                while at < size and len(begun) < AT_ONCE:
                     block = self._ocalls.take_block() if size - at >= _WORTH_A_BLOCK else None
                     some = min(PIECE_BYTES if block is None else _SPLIT, size - at)
                     begun.append((some, begin(at, some, block)))
@@ -372,8 +319,8 @@ class HostFile:
             raise failed(errno.ESPIPE)
         with self._turn:
             if whence == os.SEEK_END:
-                self._settle()
-            self._raise_failure()
+                self._behind.settle()
+            self._behind.raise_failure()
             base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}.get(whence)
             if base is None or base() + offset < 0:
                 raise failed(errno.EINVAL)
@@ -383,7 +330,7 @@ class HostFile:
 
     def _place(self) -> int:
         if self._at is None:
-            self._settle()
+            self._behind.settle()
             self._at = self._size()
         return self._at
 
