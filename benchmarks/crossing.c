@@ -1,6 +1,6 @@
 /* How fast can 1 MiB go from one process to another at all, on this machine? Without Python, and without gotee.
 
-       cc -O2 -o /tmp/crossing benchmarks/crossing.c && /tmp/crossing
+       cc -O2 -o build/crossing benchmarks/crossing.c && build/crossing
 
    Two processes, each on a processor of its own, with a ring of 1 MiB between them, in pieces of 64 KiB, as gotee has it:
    the median of 100 times, for each way of copying in and out. `memcpy` is the C library's; `loop` loads and stores 16
