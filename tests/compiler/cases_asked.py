@@ -5,10 +5,35 @@ main:entry; see test_slices.
 # What cannot be resolved: a loud refusal is right.
 MAY_REFUSE = {
     "settrace_kept_on",
+    "code_of_another_function",
     "module_names_in_attributes_of_a_subclass",
 }
 
 CASES = {
+    "code_of_another_function": """
+=== main.py
+import lib, patch
+def entry(): return lib.f()
+=== lib.py
+def f(): return 1
+def helper(): return "helper"
+=== patch.py
+from lib import f
+def other(): return helper()
+f.__code__ = other.__code__
+""",
+    "code_of_a_function_that_stays_outside": """
+=== main.py
+import lib, patch
+def entry(): return lib.g()
+=== lib.py
+def f(): return 1
+def g(): return 2
+=== patch.py
+from lib import f
+def planted_other(): return 3
+f.__code__ = planted_other.__code__
+""",
     "alias_escapes_closure": """
 === main.py
 import lib

@@ -56,3 +56,14 @@ def _origins(graph: Graph, module: Module, ref: Ref) -> list[External]:
                         events = graph.resolver.follow(event.module, other)
                         found += [inner for inner in events if isinstance(inner, External)]
     return found
+
+
+def same_globals(graph: Graph, module: Module, unit: Unit) -> bool:
+    """Whether `f.__code__ = g.__code__` is of two functions of one module."""
+    node = unit.node
+    value = node.value if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+    target = node.targets[0] if isinstance(node, ast.Assign) else None
+    if not isinstance(value, ast.Attribute) or not isinstance(target, ast.Attribute) or value.attr != "__code__":
+        return False
+    found = [graph.purity.in_program(module, side.value) for side in (target, value)]
+    return None not in found and len({one[0].name for one in found if one is not None}) == 1

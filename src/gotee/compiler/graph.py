@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from gotee.compiler import known
 from gotee.compiler.asked import Asked
 from gotee.compiler.bystring import Strings
-from gotee.compiler.derived import decorated_outside, derives
+from gotee.compiler.derived import decorated_outside, derives, same_globals
 from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, NAMESPACE_WRITES, SOURCE_READERS, overridden
 from gotee.compiler.exposed import expose
 from gotee.compiler.externals import Externals
@@ -182,6 +182,9 @@ class Graph:
         starts = isinstance(unit.node, (*DEFINITIONS, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Expr)) and (
             self.host.function_reason(module, unit) is not None or decorated_outside(self, module, unit)
         )
+        if "__code__" in unit.uses.sets and not (overridden(unit, unit.node) or same_globals(self, module, unit)):
+            message = "the globals that a function uses with another's code are not known"
+            self.dynamics[node].append(Dynamic("GT302", unit.node, message))
         self.uses(module, unit, node, unit.uses, only_immediate_reach=starts)
         for target, name, _ in unit.includes:
             self.include(node, target, name)
