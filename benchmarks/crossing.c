@@ -55,6 +55,7 @@ static void past(char *target, const char *source, size_t size) {
 static const struct way { const char *name; copy *in, *out; } WAYS[] = {
     {"memcpy in, memcpy out", library, library},
     {"memcpy in, loop out", library, loop},
+    {"loop in, loop out", loop, loop},
     {"past the cache in, memcpy out", past, library},
     {"past the cache in, loop out", past, loop},
 };

@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint64_t
 
+from gotee.boundary.copying cimport Copies
 from gotee.boundary.frames cimport Assembler, Gather
 from gotee.boundary.spinning cimport Spins
 from gotee.boundary.system cimport shared_u64
@@ -43,6 +44,7 @@ cdef class Ring:
     cdef int state
     cdef int bell, peer_bell, control
     cdef Spins spins             # how long waits may spin
+    cdef Copies copies           # what copies to the peer take
     cdef int64_t looked          # when `spin_briefly` began in vain: the next wait has spun already; 0 if it has not
     cdef Assembler assembler
     cdef readonly Py_ssize_t missed   # sleeps that the backstop ended although there was reason to wake: about 0

@@ -33,7 +33,7 @@ from libc.string cimport memcpy
 cdef extern from "Python.h":
     PyObject *PyList_GET_ITEM(list, Py_ssize_t)    # borrowed
 
-from gotee.boundary.copying cimport copy_from_peer, copy_to_peer
+from gotee.boundary.copying cimport Copies, copy_from_peer, copy_to_peer, copy_took, goes_past
 from gotee.boundary.frames cimport BODY, FIRST, HEADER, MORE, WHOLE, Assembler, Gather, pack
 from gotee.boundary.spinning cimport Spins, begin_spins, learn_wait, spin_allowed, spin_took
 from gotee.boundary.system cimport (
@@ -128,6 +128,20 @@ cdef class SpinBudget:
     def learn(self, int64_t waited, bint found):
         """A wait has ended."""
         learn_wait(&self.spins, waited, found)
+
+
+cdef class CopyChoice:
+    """The rules of `copying` by themselves, with times that are given (nanoseconds): for tests."""
+
+    cdef Copies copies
+
+    def past(self):
+        """Whether the next copy goes past the cache."""
+        return goes_past(&self.copies)
+
+    def took(self, bint past, size_t size, int64_t time):
+        """A copy has ended."""
+        copy_took(&self.copies, past, size, time)
 
 
 cdef class Ring:
@@ -258,7 +272,7 @@ cdef class Ring:
             return False
         store_relaxed(<shared_u64 *> (self.out + at), pack(WHOLE, 0, length))
         memcpy(self.out + at + HEADER, head, head_size)
-        copy_to_peer(self.out + at + HEADER + head_size, data, size)
+        copy_to_peer(&self.copies, self.out + at + HEADER + head_size, data, size)
         self.publish(need)
         return True
 
@@ -299,8 +313,8 @@ cdef class Ring:
     cdef void write_at(self, uint64_t place, const unsigned char *source, size_t length) noexcept nogil:
         cdef uint64_t at = place & (self.capacity - 1)
         cdef size_t first = min(length, <size_t> (self.capacity - at))
-        copy_to_peer(self.out + at, source, first)
-        copy_to_peer(self.out, source + first, length - first)
+        copy_to_peer(&self.copies, self.out + at, source, first)
+        copy_to_peer(&self.copies, self.out, source + first, length - first)
 
     # ---- sending what is large, from where it lies
 
