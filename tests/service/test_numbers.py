@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from tests.sandbox import extension
 from tests.sandbox.numbered import COUNT, differences, rows
 

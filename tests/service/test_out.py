@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.sandbox import extension
 
 from gotee.platform.service.settings import Settings
-from tests.sandbox import extension
 
 from .conftest import GOTEE, Service
 from .test_kept import kept as await_kept
