@@ -26,6 +26,7 @@ FILES = {
     TRUSTED: (
         "gotee.boundary.blocks",
         "gotee.boundary.crossing",
+        "gotee.boundary.filestat",
         "gotee.boundary.frames",
         "gotee.boundary.home",
         "gotee.boundary.lane",
@@ -36,7 +37,9 @@ FILES = {
         "gotee.boundary.scalars",
         "gotee.boundary.spaces",
         "gotee.boundary.wire",
+        "gotee.enclave.answers",
         "gotee.enclave.confine",
+        "gotee.enclave.door",
         "gotee.enclave.locks",
         "gotee.enclave.server",
         "gotee.enclave.types",

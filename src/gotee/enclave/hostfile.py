@@ -12,19 +12,19 @@ import os
 import stat
 
 from gotee.boundary.blocks import BLOCK_BYTES, Gathered
+from gotee.boundary.filestat import Stat
 from gotee.boundary.ocalls import HEAD, NOWHERE, PIECE_BYTES, Ocall, encode
+from gotee.enclave.answers import AtMost, Counted
 from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.behind import AT_ONCE, Behind
 from gotee.enclave.locks import Lock
-from gotee.enclave.ocalls import Ocalls, decoder, nothing
+from gotee.enclave.ocalls import LATER, Ocalls, nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Iterator
     from typing import Any
-
-    from gotee.boundary.filestat import Stat
 else:
     from _collections import deque
 
@@ -36,38 +36,13 @@ _BRIEF = 64 << 10  # bytes of a read or write that is tried without parking
 _MOST_GATHERED = 64 << 20  # bytes of one read for which memory is taken before it is known how much there is
 
 
-def _stat_form() -> type[Stat]:
-    from gotee.boundary.filestat import Stat
-
-    return Stat
-
-
-stat_of = decoder(_stat_form)
-_whole = decoder(lambda: int)
-
-
-def stat_result(found: Stat) -> os.stat_result:
-    """As os.stat returns it."""
-    moments = (found.accessed, found.modified, found.changed)
-    shown = (found.mode, found.inode, found.device, found.links, found.user, found.group, found.size)
-    return os.stat_result(
-        (*shown, *(moment // 1_000_000_000 for moment in moments)),
-        {
-            **{f"st_{letter}time": moment / 1e9 for letter, moment in zip("amc", moments, strict=True)},
-            **{f"st_{letter}time_ns": moment for letter, moment in zip("amc", moments, strict=True)},
-            "st_blksize": BLOCK,
-            "st_blocks": (found.size + 511) // 512,
-            "st_rdev": 0,
-        },
-    )
-
-
 class HostFile:
     """An open file of the host."""
 
     def __init__(self, ocalls: Ocalls, handle: int, found: Stat, flags: int) -> None:
         self._ocalls = ocalls
         self._handle = handle
+        self._itself = encode((handle,))
         self._found: Stat | None = found
         self._seekable = stat.S_ISREG(found.mode) or stat.S_ISBLK(found.mode)
         self._append = bool(flags & os.O_APPEND)
@@ -169,8 +144,8 @@ class HostFile:
         self._check(self._readable)
         if 0 < size <= _BRIEF:
             request = HEAD.pack(self._handle, offset, size)
-            data = self._ocalls.briefly(Ocall.READ, request, b"", size, _at_most)
-            if data is not None:
+            data: bytes = self._ocalls.briefly(Ocall.READ, request, None, AtMost(size))
+            if data is not LATER:
                 return data
         parts = []
         while size > 0:
@@ -202,8 +177,8 @@ class HostFile:
         if 0 < len(data) <= _BRIEF:
             self._found = None
             request = HEAD.pack(self._handle, offset, len(data))
-            count = self._ocalls.briefly(Ocall.WRITE, request, data, len(data), _some)
-            if count is not None:
+            count: int = self._ocalls.briefly(Ocall.WRITE, request, data, Counted(1, len(data)))
+            if count is not LATER:
                 return count
         if len(data) < _WORTH_A_BLOCK:
             short: int = self._ocalls.finish(self._begin_write(data, offset, None))
@@ -279,8 +254,10 @@ class HostFile:
         assert self._ocalls.blocks is not None
         view = self._ocalls.blocks.view(block)
 
+        counted = Counted(0, size)
+
         def check_block(payload: bytes) -> int:
-            count = _count(payload, 0, size)
+            count = counted(payload)
             put(at, view[:count])
             return count
 
@@ -294,22 +271,14 @@ class HostFile:
             assert self._ocalls.blocks is not None
             self._ocalls.blocks.view(block)[:size] = data
             return self._send_block(block, size, offset)
-
-        def check(payload: bytes) -> int:
-            return _count(payload, 1, size)
-
         request = b"".join((HEAD.pack(self._handle, offset, size), data))
-        return self._ocalls.begin(Ocall.WRITE, request, check, bulk=size)
+        return self._ocalls.begin(Ocall.WRITE, request, Counted(1, size), bulk=size)
 
     def _send_block(self, block: int, size: int, offset: int) -> int:
         """Have the host write what is in a block."""
         self._found = None
-
-        def check(payload: bytes) -> int:
-            return _count(payload, 1, size)
-
         request = encode((self._handle, offset, size, block))
-        return self._ocalls.begin(Ocall.WRITE_BLOCK, request, check, block=block)
+        return self._ocalls.begin(Ocall.WRITE_BLOCK, request, Counted(1, size), block=block)
 
     # -- the rest -------------------------------------------------------------------------------------------
 
@@ -344,9 +313,7 @@ class HostFile:
 
     def _stat(self) -> Stat:
         found, self._found = self._found, None  # what came with the answer of OPEN is good for one look
-        if found is None:
-            found = self._ocalls.briefly(Ocall.HANDLE_STAT, encode((self._handle,)), b"", 0, _brief_stat)
-        return found or self._ocalls.ask(Ocall.HANDLE_STAT, encode((self._handle,)), stat_of)
+        return found or self._ocalls.ask(Ocall.HANDLE_STAT, self._itself, Stat.unpacked)
 
     def truncate(self, size: int) -> None:
         """ftruncate(2)."""
@@ -359,14 +326,14 @@ class HostFile:
     def sync(self) -> None:
         """fsync(2)."""
         self.settle()
-        self._ocalls.ask(Ocall.SYNC, encode((self._handle,)), nothing)
+        self._ocalls.ask(Ocall.SYNC, self._itself, nothing)
 
     def close(self) -> None:
         """Let go of it. Raises what went wrong with what was written behind; the rest was written before."""
         try:
             self.settle()
         finally:
-            self._ocalls.tell(Ocall.CLOSE, encode((self._handle,)))
+            self._ocalls.tell(Ocall.CLOSE, self._itself)
 
     def isatty(self) -> bool:
         """Never: what a terminal is asked for does not cross."""
@@ -396,27 +363,3 @@ class _Filled:
 def failed(number: int) -> OSError:
     """What has no answer of the host, as errors of files are raised."""
     return OSError(number, os.strerror(number))
-
-
-# -- checks of answers ------------------------------------------------------------------------------------
-
-
-def _some(payload: bytes, size: int) -> int:
-    return _count(payload, 1, size)
-
-
-def _at_most(payload: bytes, size: int) -> bytes:
-    if len(payload) > size:
-        raise ValueError(f"{len(payload)} bytes where {size} were asked for")
-    return payload
-
-
-def _brief_stat(payload: bytes, size: int) -> Stat:
-    return stat_of(payload)
-
-
-def _count(payload: bytes, least: int, most: int) -> int:
-    count = _whole(payload)
-    if not least <= count <= most:
-        raise ValueError(f"{count} bytes where {least} to {most} can be")
-    return count

@@ -14,7 +14,7 @@ from gotee.boundary.policy import Place, Policy
 from gotee.enclave import devices
 from gotee.enclave.descriptors import Descriptors
 from gotee.enclave.entries import DirEntry, Entries
-from gotee.enclave.hostfile import HostFile, stat_result
+from gotee.enclave.hostfile import BLOCK, HostFile
 from gotee.enclave.hostfiles import HostFiles
 from gotee.enclave.imagefiles import ImageFiles
 from gotee.enclave.memoryfiles import MemoryFiles
@@ -135,7 +135,7 @@ class System:
 
     def fstat(self, fd: int) -> os.stat_result:
         """os.fstat."""
-        return stat_result(self.descriptors.get(fd).stat())
+        return self.descriptors.get(fd).stat().shown(BLOCK)
 
     def ftruncate(self, fd: int, length: int) -> None:
         """os.ftruncate."""
@@ -185,8 +185,8 @@ class System:
             return self.fstat(path)
         area, place = self._find(path, dir_fd)
         if area == "host":
-            return stat_result(self._host.stat(place, follow_symlinks, path))
-        return stat_result(self._inside(area, place))
+            return self._host.stat(place, follow_symlinks, path).shown(BLOCK)
+        return self._inside(area, place).shown(BLOCK)
 
     def lstat(self, path: Any, *, dir_fd: int | None = None) -> os.stat_result:
         """os.lstat."""

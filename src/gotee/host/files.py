@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from gotee.boundary.blocks import BLOCK_BYTES, BLOCKS
 from gotee.boundary.filestat import Stat
 from gotee.boundary.frames import LinkError
-from gotee.boundary.ocalls import HEAD, MOST_NAMES, PIECE_BYTES, Ocall, encode
+from gotee.boundary.ocalls import HANDLE_BYTES, HEAD, MOST_NAMES, PIECE_BYTES, Ocall, encode
 from gotee.boundary.policy import Place
 from gotee.host import mounts
 from gotee.host.ocalls import Request, Served, abandoned
@@ -84,7 +84,7 @@ class Files:
         return os.path.join(self._service.home, path)
 
     def _stat(self, request: Request, path: bytes, follow: bool) -> None:
-        request.answer(encode(described(os.stat(self._path(path, "look"), follow_symlinks=follow))))
+        request.answer(described(os.stat(self._path(path, "look"), follow_symlinks=follow)))
 
     def _list(self, request: Request, path: bytes) -> None:
         rows = []
@@ -151,7 +151,7 @@ class Files:
             self._last += 1
             number = self._last
             self.handles[number] = handle
-        if not request.answer(encode((number, described(found)))):
+        if not request.answer(number.to_bytes(HANDLE_BYTES, "little") + described(found)):
             self._drop(number)
 
     def _open_again(self, request: Request, path: bytes, flags: int, mode: int) -> None:
@@ -183,16 +183,13 @@ class Files:
         return handle
 
     def _handle_stat(self, request: Request, number: int) -> None:
-        handle = self._handle(number)
-        if handle.prompt:
-            request.answer(encode(described(os.fstat(handle.descriptor))))
-        else:
-            self._service.pool.submit(lambda: self._stat_waiting(request, handle))
+        handle = self._handle(number)  # not a prompt one: see gotee.host.prompt
+        self._service.pool.submit(lambda: self._stat_waiting(request, handle))
 
     def _stat_waiting(self, request: Request, handle: Handle) -> None:
         try:
             with handle as descriptor:
-                request.answer(encode(described(os.fstat(descriptor))))
+                request.answer(described(os.fstat(descriptor)))
         except OSError as error:
             request.refuse(error)
 
@@ -375,7 +372,7 @@ def _type(entry: os.DirEntry[bytes]) -> str:
         return "?"
 
 
-def described(found: os.stat_result) -> Stat:
+def described(found: os.stat_result) -> bytes:
     """As it is sent."""
     return Stat(
         found.st_mode,
@@ -388,4 +385,4 @@ def described(found: os.stat_result) -> Stat:
         found.st_atime_ns,
         found.st_mtime_ns,
         found.st_ctime_ns,
-    )
+    ).packed()
