@@ -39,6 +39,7 @@ FILES = {
         "gotee.boundary.wire",
         "gotee.enclave.answers",
         "gotee.enclave.confine",
+        "gotee.enclave.direct",
         "gotee.enclave.door",
         "gotee.enclave.locks",
         "gotee.enclave.server",

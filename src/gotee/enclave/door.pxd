@@ -21,5 +21,9 @@ cdef class Door(Sleeper):
     cdef Message next_message(self)
     cdef int act_alone(self, Message message) except -1
     cdef int on_answer(self, Message message) except -1
+    cdef object ask(
+        self, object kind, const unsigned char *request, Py_ssize_t asked, const unsigned char *data, Py_ssize_t size,
+        object check, object unwanted, object names
+    )
     cdef bint is_quiet(self) except -1
     cdef object look_for(self, uint64_t number, object check)

@@ -19,6 +19,7 @@ from gotee.boundary.messages cimport (
 )
 from gotee.boundary.outside cimport OutsideChannels
 from gotee.boundary.wire cimport SMALL, Wire
+from gotee.enclave.answers cimport Check
 from gotee.runtime.scheduler cimport Scheduler, Sleeper, current_scheduler
 
 from gotee.boundary.frames import LinkCorrupt
@@ -111,10 +112,25 @@ cdef class Door(Sleeper):
         Nothing runs while it looks, so it is no matter whether the caller may park. It stops looking, and waits as all
         others do, when the moment is over or somebody else has something to do, and for an answer that is an error.
         """
-        cdef unsigned char head[HEAD + MOST_HEAD]
-        cdef Py_ssize_t asked = PyBytes_GET_SIZE(request)
+        cdef const unsigned char *asked = <const unsigned char *> PyBytes_AS_STRING(request)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(request)
         cdef Py_buffer piece
-        cdef bint sent
+        if data is None:
+            return self.ask(kind, NULL, 0, asked, size, check, unwanted, names)
+        if size > MOST_HEAD:
+            return LATER
+        PyObject_GetBuffer(data, &piece, PyBUF_SIMPLE)
+        try:
+            return self.ask(kind, asked, size, <const unsigned char *> piece.buf, piece.len, check, unwanted, names)
+        finally:
+            PyBuffer_Release(&piece)
+
+    cdef object ask(
+        self, kind, const unsigned char *request, Py_ssize_t asked, const unsigned char *data, Py_ssize_t size,
+        check, unwanted, names
+    ):
+        """`briefly`, with at most MOST_HEAD bytes of a request."""
+        cdef unsigned char head[HEAD + MOST_HEAD]
         cdef uint64_t number
         cdef Message message
         if not self.is_quiet():
@@ -122,18 +138,8 @@ cdef class Door(Sleeper):
         self.last_brief = number = self.last_brief + 1
         self.brief = number
         write_head(head, CODE_OCALL, number, kind)
-        if data is None:
-            sent = self.wire.post_parts(head, HEAD, <const unsigned char *> PyBytes_AS_STRING(request), asked)
-        elif asked > MOST_HEAD:
-            sent = False
-        else:
-            memcpy(head + HEAD, PyBytes_AS_STRING(request), asked)
-            PyObject_GetBuffer(data, &piece, PyBUF_SIMPLE)
-            try:
-                sent = self.wire.post_parts(head, HEAD + asked, <const unsigned char *> piece.buf, piece.len)
-            finally:
-                PyBuffer_Release(&piece)
-        if not sent:
+        memcpy(head + HEAD, request, asked)
+        if not self.wire.post_parts(head, HEAD + asked, data, size):
             self.brief = 0
             return LATER
         try:
@@ -196,7 +202,7 @@ cdef class Door(Sleeper):
                     return LATER
                 payload = message.payload
             try:
-                answer = check(payload)
+                answer = (<Check> check).of(payload) if isinstance(check, Check) else check(payload)
             except Exception:          # `on_answer` says what is wrong, where trusted code cannot catch it
                 if self.brief_answer is None:
                     self.brief_answer = read_small(frame, size, OF_HOST)

@@ -14,9 +14,10 @@ import stat
 from gotee.boundary.blocks import BLOCK_BYTES, Gathered
 from gotee.boundary.filestat import Stat
 from gotee.boundary.ocalls import HEAD, NOWHERE, PIECE_BYTES, Ocall, encode
-from gotee.enclave.answers import AtMost, Counted
+from gotee.enclave.answers import Counted
 from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.behind import AT_ONCE, Behind
+from gotee.enclave.direct import DirectFile
 from gotee.enclave.locks import Lock
 from gotee.enclave.ocalls import LATER, Ocalls, nothing
 
@@ -28,28 +29,24 @@ if TYPE_CHECKING:
 else:
     from _collections import deque
 
-BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
 _SPLIT = 512 << 10  # bytes of such a piece: one is copied here while the host moves another
 _WORTH_A_BLOCK = 32 << 10  # bytes; what is smaller goes with its message
 _WORTH_COLLECTING = 8 << 10  # bytes; what is smaller is for a buffer
-_BRIEF = 64 << 10  # bytes of a read or write that is tried without parking
 _MOST_GATHERED = 64 << 20  # bytes of one read for which memory is taken before it is known how much there is
 
 
-class HostFile:
+class HostFile(DirectFile):
     """An open file of the host."""
 
     def __init__(self, ocalls: Ocalls, handle: int, found: Stat, flags: int) -> None:
+        mode = flags & os.O_ACCMODE
+        super().__init__(ocalls.door, handle, mode != os.O_WRONLY, mode != os.O_RDONLY)
         self._ocalls = ocalls
-        self._handle = handle
         self._itself = encode((handle,))
-        self._found: Stat | None = found
+        self.found = found
         self._seekable = stat.S_ISREG(found.mode) or stat.S_ISBLK(found.mode)
         self._append = bool(flags & os.O_APPEND)
-        self._readable = flags & os.O_ACCMODE != os.O_WRONLY
-        self._writable = flags & os.O_ACCMODE != os.O_RDONLY
         self._at: int | None = 0  # None: the end, after appending
-        self._behind = Behind(ocalls, self._send_block, self._append)
         self._arrivals: Arrivals | None = None  # of what has no places, as a FIFO
         if not self._seekable:
             self._arrivals = Arrivals(ocalls, Ocall.READ, lambda size: HEAD.pack(handle, NOWHERE, size))
@@ -60,10 +57,10 @@ class HostFile:
     def read(self, size: int) -> bytes:
         """At most `size` bytes from the file's place on."""
         if self._arrivals is not None:
-            self._check(self._readable)
+            self._check(self.readable)
             return self._arrivals.take(min(size, PIECE_BYTES))
         with self._turn:
-            self._behind.settle()
+            self._settle()
             data = self._pread(size, self._place())
             self._at = self._place() + len(data)
         return data
@@ -75,8 +72,8 @@ class HostFile:
             buffer[: len(data)] = data
             return len(data)
         with self._turn:
-            self._behind.settle()
-            self._check(self._readable)
+            self._settle()
+            self._check(self.readable)
             filled = _Filled(buffer)
             try:
                 got = self._gather(filled.put, len(buffer), self._place())
@@ -88,7 +85,7 @@ class HostFile:
     def write(self, data: memoryview) -> int:
         """Write from the file's place on; how much was written, at least one byte."""
         with self._turn:
-            self._behind.settle()
+            self._settle()
             if not self._seekable or self._append:
                 self._at = None
                 return self._write_in_turn(data)
@@ -115,38 +112,43 @@ class HostFile:
         if not self._seekable or self._ocalls.blocks is None or len(data) < _WORTH_COLLECTING:
             return False
         with self._turn:
-            self._check(self._writable)
-            self._behind.raise_failure()
+            self._check(self.writable)
+            if self.behind is None:
+                self.behind = Behind(self._ocalls, self._send_block, self._append)
+            self.behind.raise_failure()
             place, at = NOWHERE if self._append else self._place(), 0
-            self._behind.go_on_from(place)
+            self.behind.go_on_from(place)
             while at < len(data):
-                if not self._behind.may_fill(place if self._append else place + at, len(data) - at):
+                if not self.behind.may_fill(place if self._append else place + at, len(data) - at):
                     if len(data) < _WORTH_A_BLOCK:
                         return False
-                    if self._behind.waits:
-                        self._behind.finish_oldest()
+                    if self.behind.waits:
+                        self.behind.finish_oldest()
                     elif self._append:
                         at += self._write_in_turn(data[at:])
                     else:  # others have them all
                         at += self._pwrite(data[at:], place + at)
                     continue
-                at += self._behind.fill(data[at:])
+                at += self.behind.fill(data[at:])
             self._at = None if self._append else place + len(data)
         return True
 
     def settle(self) -> None:
         """Wait until everything is written; raises what went wrong."""
-        if self._behind.unsettled:
+        if self.behind is not None and self.behind.unsettled:
             with self._turn:
-                self._behind.settle()
+                self.behind.settle()
+
+    def _settle(self) -> None:
+        """The same in one's turn."""
+        if self.behind is not None:
+            self.behind.settle()
 
     def _pread(self, size: int, offset: int) -> bytes:
-        self._check(self._readable)
-        if 0 < size <= _BRIEF:
-            request = HEAD.pack(self._handle, offset, size)
-            data: bytes = self._ocalls.briefly(Ocall.READ, request, None, AtMost(size))
-            if data is not LATER:
-                return data
+        self._check(self.readable)
+        data: bytes = self.read_small(size, offset)
+        if data is not LATER:
+            return data
         parts = []
         while size > 0:
             asked = min(size, _MOST_GATHERED)
@@ -173,13 +175,10 @@ class HostFile:
         return got
 
     def _pwrite(self, data: memoryview, offset: int) -> int:
-        self._check(self._writable)
-        if 0 < len(data) <= _BRIEF:
-            self._found = None
-            request = HEAD.pack(self._handle, offset, len(data))
-            count: int = self._ocalls.briefly(Ocall.WRITE, request, data, Counted(1, len(data)))
-            if count is not LATER:
-                return count
+        self._check(self.writable)
+        count: int = self.write_small(data, offset)
+        if count is not LATER:
+            return count
         if len(data) < _WORTH_A_BLOCK:
             short: int = self._ocalls.finish(self._begin_write(data, offset, None))
             return short
@@ -194,7 +193,7 @@ class HostFile:
 
     def _write_in_turn(self, data: memoryview) -> int:
         """Where the host knows the place, one piece has to be written before the next is sent."""
-        self._check(self._writable)
+        self._check(self.writable)
         written = 0
         while written < len(data):
             left = len(data) - written
@@ -250,7 +249,7 @@ class HostFile:
                 put(at, payload)
                 return len(payload)
 
-            return self._ocalls.begin(Ocall.READ, HEAD.pack(self._handle, offset, size), check, bulk=size)
+            return self._ocalls.begin(Ocall.READ, HEAD.pack(self.handle, offset, size), check, bulk=size)
         assert self._ocalls.blocks is not None
         view = self._ocalls.blocks.view(block)
 
@@ -261,23 +260,23 @@ class HostFile:
             put(at, view[:count])
             return count
 
-        request = encode((self._handle, offset, size, block))
+        request = encode((self.handle, offset, size, block))
         return self._ocalls.begin(Ocall.READ_BLOCK, request, check_block, block=block)
 
     def _begin_write(self, data: memoryview, offset: int, block: int | None) -> int:
         size = len(data)
-        self._found = None
+        self.found = None
         if block is not None:
             assert self._ocalls.blocks is not None
             self._ocalls.blocks.view(block)[:size] = data
             return self._send_block(block, size, offset)
-        request = b"".join((HEAD.pack(self._handle, offset, size), data))
+        request = b"".join((HEAD.pack(self.handle, offset, size), data))
         return self._ocalls.begin(Ocall.WRITE, request, Counted(1, size), bulk=size)
 
     def _send_block(self, block: int, size: int, offset: int) -> int:
         """Have the host write what is in a block."""
-        self._found = None
-        request = encode((self._handle, offset, size, block))
+        self.found = None
+        request = encode((self.handle, offset, size, block))
         return self._ocalls.begin(Ocall.WRITE_BLOCK, request, Counted(1, size), block=block)
 
     # -- the rest -------------------------------------------------------------------------------------------
@@ -288,8 +287,9 @@ class HostFile:
             raise failed(errno.ESPIPE)
         with self._turn:
             if whence == os.SEEK_END:
-                self._behind.settle()
-            self._behind.raise_failure()
+                self._settle()
+            elif self.behind is not None:
+                self.behind.raise_failure()
             base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}.get(whence)
             if base is None or base() + offset < 0:
                 raise failed(errno.EINVAL)
@@ -299,7 +299,7 @@ class HostFile:
 
     def _place(self) -> int:
         if self._at is None:
-            self._behind.settle()
+            self._settle()
             self._at = self._size()
         return self._at
 
@@ -312,16 +312,16 @@ class HostFile:
         return self._stat()
 
     def _stat(self) -> Stat:
-        found, self._found = self._found, None  # what came with the answer of OPEN is good for one look
+        found, self.found = self.found, None  # what came with the answer of OPEN is good for one look
         return found or self._ocalls.ask(Ocall.HANDLE_STAT, self._itself, Stat.unpacked)
 
     def truncate(self, size: int) -> None:
         """ftruncate(2)."""
-        if size < 0 or not self._writable:
+        if size < 0 or not self.writable:
             raise failed(errno.EINVAL)
         self.settle()
-        self._found = None
-        self._ocalls.ask(Ocall.TRUNCATE, encode((self._handle, size)), nothing)
+        self.found = None
+        self._ocalls.ask(Ocall.TRUNCATE, encode((self.handle, size)), nothing)
 
     def sync(self) -> None:
         """fsync(2)."""

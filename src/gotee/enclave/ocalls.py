@@ -84,7 +84,7 @@ class Ocalls:
     """The enclave's questions to its host."""
 
     def __init__(self, door: Door) -> None:
-        self._door = door
+        self.door = door
         self._last = 0
         self._pending: dict[int, Pending[Any]] = {}
         self._left = 0
@@ -114,7 +114,7 @@ class Ocalls:
 
         `data` goes behind the request. What is answered at once takes no park.
         """
-        answer: T = self._door.briefly(kind, request, data, check, unwanted, names)
+        answer: T = self.door.briefly(kind, request, data, check, unwanted, names)
         if answer is LATER:
             if data is not None:
                 request = b"".join((request, data))
@@ -123,7 +123,7 @@ class Ocalls:
 
     def briefly(self, kind: Ocall, request: bytes, data: Buffer | None, check: Callable[[bytes], Any]) -> Any:
         """As `ask`, but LATER, with nothing asked, where `begin` has to be used."""
-        return self._door.briefly(kind, request, data, check, None, ())
+        return self.door.briefly(kind, request, data, check, None, ())
 
     def expect(
         self, number: int, kind: Ocall, check: Callable[[bytes], T], unwanted: Callable[[T], None] | None
@@ -148,12 +148,12 @@ class Ocalls:
         if bulk:
             self._reserve(bulk)
         if check_routine():
-            self._door.room()
+            self.door.room()
         pending = Pending(kind, check, unwanted, bulk, block)
         self._last += 1
         number = self._last
         self._pending[number] = pending
-        self._door.post(Kind.OCALL, number, kind, request)
+        self.door.post(Kind.OCALL, number, kind, request)
         return number
 
     def finish(self, number: int, names: tuple[object, ...] = ()) -> Any:
@@ -167,7 +167,7 @@ class Ocalls:
                     self.leave(number)
                     raise
             else:
-                self._door.wait_alone(pending.ticket)
+                self.door.wait_alone(pending.ticket)
         self._pending.pop(number, None)
         if pending.error:
             raise OSError(pending.error, os.strerror(pending.error), *_as_names(names))
@@ -183,7 +183,7 @@ class Ocalls:
         else:
             pending.left = True
             self._left += 1
-            self._door.post(Kind.ABANDON, number, 0, b"")
+            self.door.post(Kind.ABANDON, number, 0, b"")
 
     def tell(self, kind: Ocall, request: bytes) -> None:
         """Ask for what has no answer that matters: closing."""
@@ -224,7 +224,7 @@ class Ocalls:
         if may_park():
             return park(ticket, what, None, deadline)
         if not ticket.answered:
-            self._door.wait_alone(ticket)
+            self.door.wait_alone(ticket)
         return True
 
     # -- how much is on its way -------------------------------------------------------------------------
