@@ -34,15 +34,20 @@ cdef packed struct Head:     # gotee.boundary.ocalls.HEAD
 
 
 cdef class DirectFile:
-    """An open file of the host, as small reads and writes at a place of it need it. `hostfile` derives from it.
+    """An open file of the host, as small reads and writes need it. `hostfile` derives from it.
 
-    `door` is None where no enclave is: then all goes the long way.
+    Its `read_long`, `write_long`, `pread_long` and `pwrite_long` do what does not go the short way.
     """
 
-    def __init__(self, door, uint64_t handle, bint readable, bint writable):
+    def __init__(self, door, uint64_t handle, bint seekable, int flags):
+        cdef int mode = flags & os.O_ACCMODE
         self.door = door if isinstance(door, Door) else None
         self.handle = handle
-        self.readable, self.writable = readable, writable
+        self.seekable = seekable
+        self.readable, self.writable = mode != os.O_WRONLY, mode != os.O_RDONLY
+        self.append = (flags & os.O_APPEND) != 0
+        self.at = 0
+        self.turn = Lock()
 
     cdef bint settled(self) except -1:
         """Whether nothing is on its way that was written behind."""
@@ -74,6 +79,40 @@ cdef class DirectFile:
         finally:
             PyBuffer_Release(&piece)
 
+    cpdef object read(self, size):
+        """At most `size` bytes from the file's place on."""
+        data = LATER
+        if self.seekable and self.at is not None and self.turn.take():
+            try:
+                data = self.read_small(size, self.at)
+                if data is not LATER:
+                    self.at += len(data)
+            finally:
+                self.turn.release()
+        return self.read_long(size) if data is LATER else data
+
+    cpdef object write(self, data):
+        """Write from the file's place on; how much was written, at least one byte."""
+        count = LATER
+        if self.seekable and not self.append and self.at is not None and self.turn.take():
+            try:
+                count = self.write_small(data, self.at)
+                if count is not LATER:
+                    self.at += count
+            finally:
+                self.turn.release()
+        return self.write_long(data) if count is LATER else count
+
+    cpdef object pread(self, size, offset):
+        """At most `size` bytes from `offset` on."""
+        data = self.read_small(size, offset)
+        return self.pread_long(size, offset) if data is LATER else data
+
+    cpdef object pwrite(self, data, offset):
+        """Write from `offset` on; how much was written."""
+        count = self.write_small(data, offset)
+        return self.pwrite_long(data, offset) if count is LATER else count
+
 
 cdef class DirectCalls:
     """Those of the functions of `os` that take a descriptor and do something small. `system` derives from it."""
@@ -96,20 +135,18 @@ cdef class DirectCalls:
 
     def write(self, fd, data, /):
         """os.write."""
+        file = self.file(fd)
+        if type(data) is bytes and isinstance(file, DirectFile):
+            return (<DirectFile> file).write(data)
         with memoryview(data) as view:
-            return self.file(fd).write(view.cast("B") if view.nbytes else view)
+            return file.write(view.cast("B") if view.nbytes else view)
 
     def pread(self, fd, length, offset, /):
         """os.pread."""
         length, offset = _whole(length), _whole(offset)
         if length < 0 or offset < 0:
             raise _error(errno.EINVAL)
-        file = self.file(fd)
-        if isinstance(file, DirectFile):
-            data = (<DirectFile> file).read_small(length, offset)
-            if data is not LATER:
-                return data
-        return file.pread(length, offset)
+        return self.file(fd).pread(length, offset)
 
     def pwrite(self, fd, data, offset, /):
         """os.pwrite."""
@@ -117,10 +154,8 @@ cdef class DirectCalls:
         if offset < 0:
             raise _error(errno.EINVAL)
         file = self.file(fd)
-        if isinstance(file, DirectFile):
-            count = (<DirectFile> file).write_small(data, offset)
-            if count is not LATER:
-                return count
+        if type(data) is bytes and isinstance(file, DirectFile):
+            return (<DirectFile> file).pwrite(data, offset)
         with memoryview(data) as view:
             return file.pwrite(view.cast("B") if view.nbytes else view, offset)
 

@@ -18,7 +18,6 @@ from gotee.enclave.answers import Counted
 from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.behind import AT_ONCE, Behind
 from gotee.enclave.direct import DirectFile
-from gotee.enclave.locks import Lock
 from gotee.enclave.ocalls import LATER, Ocalls, nothing
 
 TYPE_CHECKING = False
@@ -39,30 +38,25 @@ class HostFile(DirectFile):
     """An open file of the host."""
 
     def __init__(self, ocalls: Ocalls, handle: int, found: Stat, flags: int) -> None:
-        mode = flags & os.O_ACCMODE
-        super().__init__(ocalls.door, handle, mode != os.O_WRONLY, mode != os.O_RDONLY)
+        super().__init__(ocalls.door, handle, stat.S_ISREG(found.mode) or stat.S_ISBLK(found.mode), flags)
         self._ocalls = ocalls
         self._itself = encode((handle,))
         self.found = found
-        self._seekable = stat.S_ISREG(found.mode) or stat.S_ISBLK(found.mode)
-        self._append = bool(flags & os.O_APPEND)
-        self._at: int | None = 0  # None: the end, after appending
         self._arrivals: Arrivals | None = None  # of what has no places, as a FIFO
-        if not self._seekable:
+        if not self.seekable:
             self._arrivals = Arrivals(ocalls, Ocall.READ, lambda size: HEAD.pack(handle, NOWHERE, size))
-        self._turn = Lock()  # two routines that read one file get different parts of it
 
     # -- contents -------------------------------------------------------------------------------------------
 
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes from the file's place on."""
+    def read_long(self, size: int) -> bytes:
+        """`read` of what is not small, or cannot be asked at this moment; so are the others."""
         if self._arrivals is not None:
             self._check(self.readable)
             return self._arrivals.take(min(size, PIECE_BYTES))
-        with self._turn:
+        with self.turn:
             self._settle()
             data = self._pread(size, self._place())
-            self._at = self._place() + len(data)
+            self.at = self._place() + len(data)
         return data
 
     def read_into(self, buffer: memoryview) -> int:
@@ -71,7 +65,7 @@ class HostFile(DirectFile):
             data = self.read(len(buffer))
             buffer[: len(data)] = data
             return len(data)
-        with self._turn:
+        with self.turn:
             self._settle()
             self._check(self.readable)
             filled = _Filled(buffer)
@@ -79,29 +73,30 @@ class HostFile(DirectFile):
                 got = self._gather(filled.put, len(buffer), self._place())
             finally:
                 filled.end()
-            self._at = self._place() + got
+            self.at = self._place() + got
         return got
 
-    def write(self, data: memoryview) -> int:
-        """Write from the file's place on; how much was written, at least one byte."""
-        with self._turn:
+    def write_long(self, data: bytes | memoryview) -> int:
+        """See `read_long`."""
+        data = memoryview(data)
+        with self.turn:
             self._settle()
-            if not self._seekable or self._append:
-                self._at = None
+            if not self.seekable or self.append:
+                self.at = None
                 return self._write_in_turn(data)
             written = self._pwrite(data, self._place())
-            self._at = self._place() + written
+            self.at = self._place() + written
         return written
 
-    def pread(self, size: int, offset: int) -> bytes:
-        """At most `size` bytes from `offset` on."""
+    def pread_long(self, size: int, offset: int) -> bytes:
+        """See `read_long`."""
         self.settle()
         return self._pread(size, offset)
 
-    def pwrite(self, data: memoryview, offset: int) -> int:
-        """Write from `offset` on; how much was written."""
+    def pwrite_long(self, data: bytes | memoryview, offset: int) -> int:
+        """See `read_long`."""
         self.settle()
-        return self._pwrite(data, offset)
+        return self._pwrite(memoryview(data), offset)
 
     def write_behind(self, data: memoryview) -> bool:
         """Write all from the file's place on, and do not wait for it; False if this file is not written so.
@@ -109,34 +104,34 @@ class HostFile(DirectFile):
         For buffers: what goes wrong is raised by the next use of the file, at the latest by `settle`, which also sends
         what is in a block that is not full.
         """
-        if not self._seekable or self._ocalls.blocks is None or len(data) < _WORTH_COLLECTING:
+        if not self.seekable or self._ocalls.blocks is None or len(data) < _WORTH_COLLECTING:
             return False
-        with self._turn:
+        with self.turn:
             self._check(self.writable)
             if self.behind is None:
-                self.behind = Behind(self._ocalls, self._send_block, self._append)
+                self.behind = Behind(self._ocalls, self._send_block, self.append)
             self.behind.raise_failure()
-            place, at = NOWHERE if self._append else self._place(), 0
+            place, at = NOWHERE if self.append else self._place(), 0
             self.behind.go_on_from(place)
             while at < len(data):
-                if not self.behind.may_fill(place if self._append else place + at, len(data) - at):
+                if not self.behind.may_fill(place if self.append else place + at, len(data) - at):
                     if len(data) < _WORTH_A_BLOCK:
                         return False
                     if self.behind.waits:
                         self.behind.finish_oldest()
-                    elif self._append:
+                    elif self.append:
                         at += self._write_in_turn(data[at:])
                     else:  # others have them all
                         at += self._pwrite(data[at:], place + at)
                     continue
                 at += self.behind.fill(data[at:])
-            self._at = None if self._append else place + len(data)
+            self.at = None if self.append else place + len(data)
         return True
 
     def settle(self) -> None:
         """Wait until everything is written; raises what went wrong."""
         if self.behind is not None and self.behind.unsettled:
-            with self._turn:
+            with self.turn:
                 self.behind.settle()
 
     def _settle(self) -> None:
@@ -197,7 +192,7 @@ class HostFile(DirectFile):
         written = 0
         while written < len(data):
             left = len(data) - written
-            block = self._ocalls.take_block() if self._append and left >= _WORTH_A_BLOCK else None
+            block = self._ocalls.take_block() if self.append and left >= _WORTH_A_BLOCK else None
             piece = data[written : written + (PIECE_BYTES if block is None else BLOCK_BYTES)]
             try:
                 some: int = self._ocalls.finish(self._begin_write(piece, NOWHERE, block))
@@ -283,9 +278,9 @@ class HostFile(DirectFile):
 
     def seek(self, offset: int, whence: int) -> int:
         """lseek(2)."""
-        if not self._seekable:
+        if not self.seekable:
             raise failed(errno.ESPIPE)
-        with self._turn:
+        with self.turn:
             if whence == os.SEEK_END:
                 self._settle()
             elif self.behind is not None:
@@ -294,14 +289,14 @@ class HostFile(DirectFile):
             if base is None or base() + offset < 0:
                 raise failed(errno.EINVAL)
             place: int = base() + offset
-            self._at = place
+            self.at = place
             return place
 
     def _place(self) -> int:
-        if self._at is None:
+        if self.at is None:
             self._settle()
-            self._at = self._size()
-        return self._at
+            self.at = self._size()
+        return self.at
 
     def _size(self) -> int:
         return self._stat().size
