@@ -34,6 +34,7 @@ cdef class Ring:
     cdef uint64_t tail           # ours, outward
     cdef uint64_t freed          # the peer's head as last checked
     cdef uint64_t head           # ours, inward
+    cdef uint64_t given          # the same, as the peer has been told
     cdef uint64_t arrived        # the peer's tail as last checked
     cdef uint64_t wanted         # bytes of room that the last failed send lacked, 0 if it did not fail
     cdef shared_u64 woken        # private: wake() was called and no wait has returned since
@@ -81,6 +82,7 @@ cdef class Ring:
     cdef int refresh_arrived(self) except -1
     cdef object take(self)
     cdef inline void took(self, uint64_t need) noexcept
+    cdef void give(self) noexcept
     cdef bint ready(self) noexcept nogil
     cdef void awake(self) noexcept
     cdef bint glance(self) noexcept nogil

@@ -517,9 +517,17 @@ cdef class Ring:
         return False
 
     cdef inline void took(self, uint64_t need) noexcept:
-        """The next `need` bytes are copied: the peer may use their place."""
-        cdef uint64_t word
+        """The next `need` bytes are copied: the peer may use their place. While it has most of the ring it hears of that
+        later: when this side has nothing to do.
+        """
         self.head += need
+        if self.arrived - self.given >= <uint64_t> self.capacity // 4:
+            self.give()
+
+    cdef void give(self) noexcept:
+        """Tell the peer what has been taken."""
+        cdef uint64_t word
+        self.given = self.head
         store_release(self.in_head, self.head)
         fence()
         word = load_relaxed(self.peer_sleep)
@@ -623,6 +631,8 @@ cdef class Ring:
         self.looked = 0
         if self.state != OPEN:
             self.refuse()
+        if self.given != self.head:
+            self.give()
         if self.waiting:
             raise UsageError("another thread waits on this link")
         return looked
@@ -756,6 +766,8 @@ cdef class Ring:
         """
         if self.state != OPEN:
             self.refuse()
+        if self.given != self.head:
+            self.give()
         self.set_asleep()
         return not self.ready()
 
