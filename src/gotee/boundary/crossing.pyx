@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from gotee.boundary.frames cimport BODY, Gather
 from gotee.boundary.scalars cimport UNUSUAL
-from gotee.runtime.channel cimport Encoded, encoded
+from gotee.runtime.channel cimport Codec, Encoded, encoded
 
 import builtins
 import struct
@@ -109,7 +109,7 @@ class _Known:
         return self.channels[number]
 
 
-cdef class ValueCodec:
+cdef class ValueCodec(Codec):
     """Moves the values of one crossing channel, in the form of `elements`.
 
     `check`, if given, is what the channel's own world demands of a value beyond that.

@@ -9,8 +9,8 @@ from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport CallCodec
 from gotee.boundary.messages cimport (
-    CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, CODE_SPACE, HEAD, Message, OF_HOST,
-    argument_of, id_of, pack, read_small,
+    CODE_ANSWER, CODE_CALL, CODE_CANCEL_CALL, CODE_LEND, CODE_OBSERVE, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, CODE_SPACE,
+    CODE_STOP, HEAD, Message, OF_HOST, argument_of, id_of, pack, read_small,
 )
 from gotee.boundary.outside cimport OutsideChannels
 from gotee.boundary.scalars cimport ROOM, UNUSUAL
@@ -256,11 +256,11 @@ cdef class Server(Door):
         elif message.code == CODE_PROBE:
             self.probed = True
             self.epoch = message.id
-        elif message.kind is Kind.OBSERVE:
+        elif message.code == CODE_OBSERVE:
             self.observe(message.id)
-        elif message.kind is Kind.STOP:
+        elif message.code == CODE_STOP:
             self.ended.give(None)
-        elif message.kind is Kind.CANCEL_CALL:
+        elif message.code == CODE_CANCEL_CALL:
             call = self.calls.get(message.id)
             if self.newest is not None and self.newest.id == message.id:
                 self.newest.cancel()
@@ -314,7 +314,9 @@ cdef class Server(Door):
             call = _Call.__new__(_Call)
         call.number = next_number()
         call.name = entry.name
-        call.function, call.args, call.kwargs = entry.function, args, kwargs or None
+        call.function, call.args = entry.function, args
+        if kwargs:
+            call.kwargs = kwargs
         call.server, call.entry, call.id = self, entry, id
         if self.newest is not None:
             self.calls[self.newest.id] = self.newest

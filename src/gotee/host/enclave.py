@@ -62,8 +62,6 @@ class Enclave:
             Kind.PUBLIC_FAILED: self._calls.on_end,
             Kind.HIDDEN: self._on_hidden,
             Kind.CONSOLE: self._on_console,
-            Kind.WANT: self._home.on_want,
-            Kind.OFFER: self._home.on_offer,
             Kind.SELECT: self._home.on_select,
             Kind.CANCEL: self._home.on_cancel,
             Kind.CLOSE: self._home.on_close,

@@ -539,7 +539,11 @@ cdef class Scheduler:
     cdef int park(self) except -1:
         """Give way until somebody makes the current routine ready; raises what was thrown at it."""
         cdef G g = self.current
-        self.switch_away()
+        if self.first_ready is g and self.tick > 1:    # woken already, and nobody stands before it
+            self.tick -= 1
+            self.dequeue()
+        else:
+            self.switch_away()
         g.state = RUNNING
         if g.throw is not None:
             exception = g.throw
@@ -604,7 +608,7 @@ cdef class Scheduler:
 
         That saves the way to the hub and back. What a signal handler raises here is for main, as it is in the hub.
         """
-        if self.own_tasks or self.driving is not None or current_greenlet() is not g.worker:
+        if self.own_tasks or self.driving is not None:
             return 0
         self.current = None
         try:
