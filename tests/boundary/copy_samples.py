@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
 import decimal
@@ -261,7 +262,14 @@ BAD: list[tuple[Any, Any, str, str]] = [
     (Any, {"k": enum}, "['k']", "import it inside"),
     (Any, (Item,), "[0]", "import it inside"),
     (Any, (i for i in ()), "", "list(...)"),
-    (Any, Handle(1), "", "register_type"),
+    (Any, iter([]), "", "pass list(...) of it, or a channel"),
+    (Any, collections.Counter("a"), "", "pass dict(...) of it"),
+    (Any, [collections.deque([1])], "[0]", "pass list(...) of it"),
+    (Any, {"a": 1}.keys(), "", "pass list(...) of it"),
+    (Any, type("Row", (list,), {})(), "", "pass list(...) of it"),
+    (Any, Colour.RED, "", "annotate the parameter or the channel with Colour"),
+    (Any, Pair(1, 2), "", "annotate the parameter or the channel with Pair"),
+    (Any, Handle(1), "", "pass what it is made of (a dataclass, a dict, an array), or use register_type"),
     (Any, Item(1, "a"), "", "annotate the parameter"),
     (Handle, Handle(1), "", "register_type"),
     (typing.Callable[[], int], len, "", "cannot cross"),
