@@ -29,6 +29,23 @@ def test_what_has_nul_bytes_is_no_program(gotee: Gotee, tmp_path: Path, verb: li
     assert (done.returncode, done.stdout, done.stderr) == (2, "", cause)
 
 
+def test_a_folder_that_has_been_removed_is_no_traceback(tmp_path: Path) -> None:
+    """The shell goes on in it."""
+    (tmp_path / "main.py").write_text("print('ran')\n")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f'cd {gone}; rmdir {gone}; {sys.executable} -m gotee run ../main.py; {sys.executable} -m gotee run "$0"'
+    done = subprocess.run(
+        ["sh", "-c", command, str(tmp_path / "main.py")],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=60,
+    )
+    cause = "gotee: error: ../main.py cannot be looked up: this folder has been removed; go to another\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ran\n", cause)
+
+
 def test_an_image_in_the_place_of_its_program_is_told_how_it_runs(gotee: Gotee, tmp_path: Path) -> None:
     (tmp_path / "app.sgxs").write_bytes(b"ECREATE\0" + bytes(56))
     done = gotee("run", "app.sgxs", "5")

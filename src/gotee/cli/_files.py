@@ -18,11 +18,15 @@ def require_file(name: str) -> Path:
     """
     path = Path(name)
     try:
+        here = "" if path.is_absolute() else f"; the path is looked up from {os.getcwd()}"
+    except FileNotFoundError:
+        raise UsageError(f"{name} cannot be looked up: this folder has been removed; go to another") from None
+    try:
         kind = path.stat().st_mode
         if stat.S_ISREG(kind):
             path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{name}: no such file; the path is looked up from {os.getcwd()}") from None
+        raise UsageError(f"{name}: no such file{here}") from None
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     except ValueError:

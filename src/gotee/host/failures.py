@@ -33,10 +33,21 @@ def failure_of(message: Message, name: str) -> BaseException:
         return SecuredRoutineError(hidden(message), HIDDEN, message.payload[:_ID].hex())
     if message.kind is Kind.PUBLIC_FAILED:
         return _public(message.payload)
-    kind, text = unpack_error(message.payload)
     if message.kind is Kind.REFUSED:
+        kind, text = unpack_error(message.payload)
         return BoundaryTypeError(text, kind)
-    return SecuredRoutineError(f"{kind}: {text}" if text else kind, kind, text)
+    return _failed(message)
+
+
+def _failed(message: Message) -> SecuredRoutineError:
+    """Type and message; behind them, in `argument` bytes, where it was, which an image for debugging tells."""
+    end = max(len(message.payload) - message.argument, 0)
+    kind, text = unpack_error(message.payload[:end])
+    where = message.payload[end:].decode("utf-8", "replace")
+    failed = SecuredRoutineError(f"{kind}: {text}" if text else kind, kind, text)
+    if where:
+        failed.add_note(f"inside, most recent call last:\n{where}")
+    return failed
 
 
 def _public(payload: bytes) -> BaseException:
