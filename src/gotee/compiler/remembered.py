@@ -13,12 +13,15 @@ import json
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gotee.compiler.disk import Disk, is_still_so
 from gotee.compiler.outside import packages_outside
-from gotee.compiler.partition import Entry, Partition
+from gotee.compiler.partition import Entry, Partition, no_collection
 from gotee.image import cache
+
+if TYPE_CHECKING:
+    from gotee.compiler.closure import Analysis
 
 _KIND = "partitions"
 _TEXTS = ("definitions", "host_only", "overrides", "data")
@@ -35,10 +38,12 @@ def partition(main: Path, asker: str = "command", root: Path | None = None, also
     if found is not None:
         return found[0]
     from gotee.compiler.closure import analysis_of
+    from gotee.compiler.statements import forget
 
-    analysis = analysis_of(main, root, also)
-    _write(key, analysis.partition, analysis.graph.program.disk, False)
-    return analysis.partition
+    with no_collection():
+        made = _made(key, analysis_of(main, root, also), checked=False)
+        forget()  # the next collection need not look through what a large program was
+    return made
 
 
 def sliced(root: Path, module: str, function: str, out: Path | None) -> Partition:
@@ -53,14 +58,23 @@ def sliced(root: Path, module: str, function: str, out: Path | None) -> Partitio
             imports_work(found[0], out)
         return found[0]
     from gotee.compiler.closure import slice_of
+    from gotee.compiler.statements import forget
+    from gotee.compiler.verify import verify, write_tree
 
-    analysis = slice_of(root, module, function)
-    if out is not None:
-        from gotee.compiler.verify import verify, write_tree
+    with no_collection():
+        analysis = slice_of(root, module, function)
+        if out is not None:
+            write_tree(analysis.partition, out)
+            verify(analysis, out)
+        made = _made(key, analysis, checked=out is not None)
+        del analysis
+        forget()
+    return made
 
-        write_tree(analysis.partition, out)
-        verify(analysis, out)
-    _write(key, analysis.partition, analysis.graph.program.disk, out is not None)
+
+def _made(key: str, analysis: Analysis, checked: bool) -> Partition:
+    """What was found, which is remembered now."""
+    _write(key, analysis.partition, analysis.graph.program.disk, checked)
     return analysis.partition
 
 
