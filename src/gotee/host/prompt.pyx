@@ -24,7 +24,11 @@ from gotee.boundary.wire cimport Wire
 
 cdef extern from *:
     """
+    #include <errno.h>
+    #include <fcntl.h>
     #include <sys/stat.h>
+    #include <sys/syscall.h>
+    #include <sys/sysmacros.h>
     #include <sys/uio.h>
     #include <unistd.h>
 
@@ -37,7 +41,30 @@ cdef extern from *:
         struct iovec into = {data, size};
         return preadv2(fd, &into, 1, offset, RWF_NOWAIT);
     }
+
+    /* openat2(2) and statx(2), which C libraries and headers have late. A kernel without them says so. */
+    struct gotee_how { uint64_t flags, mode, resolve; };
+    #define GOTEE_OPENAT2 437
+    #define GOTEE_CACHED 0x20 /* RESOLVE_CACHED: EAGAIN if a step of the path is not in memory */
+
+    /* The device of what a path leads to, found without waiting for anybody; or -1 and errno. `plain`: of files and
+       folders only, which can be opened without waiting. */
+    static int64_t gotee_device_now(const char *path, int follow, int plain) {
+        struct gotee_how how = {O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), 0, GOTEE_CACHED};
+        struct statx found;
+        int fd = syscall(GOTEE_OPENAT2, AT_FDCWD, path, &how, sizeof how), done, error;
+        if (fd < 0)
+            return -1;
+        done = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &found);
+        error = errno;
+        close(fd);
+        errno = error;
+        if (done < 0 || (plain && !S_ISREG(found.stx_mode) && !S_ISDIR(found.stx_mode)))
+            return -1;
+        return (int64_t)makedev(found.stx_dev_major, found.stx_dev_minor);
+    }
     """
+    int64_t gotee_device_now(const char *path, int follow, int plain) nogil
     Py_ssize_t gotee_write(int fd, const void *data, size_t size, int64_t offset) nogil
     Py_ssize_t gotee_read_now(int fd, void *data, size_t size, int64_t offset) nogil
 
@@ -67,6 +94,21 @@ cdef enum:
     HEAD = 24                # bytes of gotee.boundary.ocalls.HEAD
     AT_ONCE = 64 << 10       # bytes: what is larger may wait for the disk, or for memory
     SLOW = 5_000_000         # ns
+
+
+UNKNOWN, NOTHING = -1, -2
+
+
+def device_now(bytes path, bint follow, bint plain):
+    """The device of what a path leads to, if every step to it is in the kernel's memory; else UNKNOWN.
+
+    NOTHING if it is known that nothing is there. Who looks at the path next waits for no disk; nor does who opens it, if
+    it was `plain`: a regular file or a folder.
+    """
+    cdef int64_t device = gotee_device_now(PyBytes_AS_STRING(path), follow, plain)
+    if device >= 0:
+        return device
+    return NOTHING if last_error == errno.ENOENT else UNKNOWN
 
 
 cdef class Handle:
