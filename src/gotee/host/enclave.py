@@ -217,7 +217,10 @@ class Enclave:
     def _forget(self) -> None:
         """In a forked child: the enclave is the parent's."""
         if self.lost is None:
-            self.lost = "the enclave belongs to the process that forked this one"
+            self.lost = (
+                "the enclave belongs to the process that forked this one: start workers by spawn or forkserver, or "
+                "fork before the first gosecure"
+            )
             self._wire.poison()
             self._calls.lose(self.lost, True)  # the parent reports it
             self._home.lose()

@@ -23,11 +23,13 @@ def failure_of(message: Message, name: str) -> BaseException:
         return Cancelled()
     if message.kind is Kind.OVERLOADED and message.argument:
         return Overloaded(
-            f"the result of {name} is larger than the enclave's limits allow: send it through a channel in pieces"
+            f"the result of {name} is larger than the enclave's limits allow: send it through a channel in pieces, or "
+            "raise frame-bytes, items or depth in [tool.gotee.limits]"
         )
     if message.kind is Kind.OVERLOADED:
         return Overloaded(
-            f"the enclave refused a call of {name}: more routines, or larger arguments, than its limits allow"
+            f"the enclave refused a call of {name}: more routines, or larger arguments, than its limits allow; "
+            "[tool.gotee.limits] sets them"
         )
     if message.kind is Kind.HIDDEN:
         return SecuredRoutineError(hidden(message), HIDDEN, message.payload[:_ID].hex())
