@@ -5,6 +5,7 @@ channels that leave, and finds those that are named in what arrives. Compiled: e
 What a fast lane takes holds no channels.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from gotee.boundary.frames cimport BODY, Gather
@@ -31,6 +32,7 @@ cdef dict _NO_KEYWORDS = {}
 cdef dict _NO_CHANNELS = {}
 
 
+@cython.freelist(256)
 cdef class Crossed:
     """An encoded value and the channels that are named in it, by number."""
 

@@ -6,6 +6,7 @@ way wins, so that no value is lost. An answer that nobody asked for is an attack
 """
 
 
+cimport cython
 from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport Crossed, ValueCodec, general, whole
@@ -44,6 +45,7 @@ cdef uint64_t answers_to(int kind) except 0:
     return 1 << CODE_LENGTH
 
 
+@cython.freelist(64)
 cdef class Question:
     """What the host was asked and has not answered: `deliver(answer)` is called, or `waiter` fires."""
 

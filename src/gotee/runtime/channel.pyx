@@ -12,6 +12,8 @@ import sys
 from _collections import deque
 from _collections_abc import GenericAlias
 
+cimport cython
+
 from gotee.errors import ChannelClosed, EnclaveLost, UsageError
 
 from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, new_waiter, running_loop
@@ -27,6 +29,7 @@ def set_hooks(checker):
     _checker = checker
 
 
+@cython.freelist(256)
 cdef class Encoded:
     """A value as it travels; what a channel that has crossed holds instead of the value itself."""
 
@@ -40,6 +43,7 @@ cdef Encoded encoded(object data):
     return value
 
 
+@cython.freelist(16)
 cdef class Outcome:
     """What a receive got."""
 
