@@ -18,6 +18,10 @@ import msgspec
 T = TypeVar("T")
 
 
+class Proto(typing.Protocol):
+    id: int
+
+
 class Colour(enum.Enum):
     RED = "r"
     BLUE = [1]
@@ -272,6 +276,8 @@ BAD: list[tuple[Any, Any, str, str]] = [
     (Any, Handle(1), "", "pass what it is made of (a dataclass, a dict, an array), or use register_type"),
     (Any, Item(1, "a"), "", "annotate the parameter"),
     (Handle, Handle(1), "", "register_type"),
+    (Proto, Item(1, "a"), "", "Item: a protocol names no class that could be made; annotate the parameter"),
+    (list[Proto], [3.5], "[0]", "Expected Proto, got float: a protocol"),
     (typing.Callable[[], int], len, "", "cannot cross"),
     (memoryview, memoryview(b"abcd")[::2], "", "bytes(view)"),
     (object, dt.datetime(2024, 1, 1, tzinfo=type("Z", (dt.tzinfo,), {})()), "", "time zone"),
