@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from gotee import cli
+from gotee.cli import service
+from gotee.errors import UsageError
 
 from .conftest import Gotee, environment
 
@@ -104,6 +107,21 @@ def test_what_the_compiler_refuses_is_an_object_of_check(gotee: Gotee, tmp_path:
     done = gotee("check", "--format", "json", "file.py")
     assert (done.returncode, done.stderr) == (1, "")
     assert [each["code"] for each in json.loads(done.stdout)["findings"]] == ["GT107"]
+
+
+def test_settings_that_are_not_there_stand_for_no_other_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The defaults are those of the one in /opt/gotee, whose keys would be gone."""
+
+    def harm(*given: object, **more: object) -> list[str]:
+        pytest.fail("another installation was touched")
+
+    monkeypatch.setattr("gotee.host.install.require_root", lambda verb: None)
+    monkeypatch.setattr("gotee.host.install.uninstall", harm)
+    monkeypatch.setattr("os.execve", harm)
+    named = argparse.Namespace(config="no/platform.toml", yes=True, json=False, remove_user=False)
+    for verb in (service.uninstall, service.run, service.status):
+        with pytest.raises(UsageError, match="no such file"):
+            verb(named)
 
 
 # -- output ---------------------------------------------------------------------------------------------

@@ -151,6 +151,8 @@ _CURES = {
     "method": "pass the object's data instead",
     "module": "import it inside instead",
     "type": "import it inside instead",
+    "Routine": "pass its result()",
+    "SecuredRoutine": "pass its result()",
     "coroutine": "await it on this side and pass its result",
     "deque": "pass list(...) of it, or a channel",
     "dict_keys": "pass list(...) of it",
