@@ -46,7 +46,7 @@ def check(main: Path) -> list[Finding]:
     with no_collection():
         findings = _findings(main)
         forget()
-    return findings
+        return findings
 
 
 def _findings(main: Path) -> list[Finding]:
@@ -66,6 +66,7 @@ def _findings(main: Path) -> list[Finding]:
         *_unbound(analysis, calls),
     ]
     by_file = {str(module.file): module for module in modules.values()}
+    analysis.drop()
     loud = [each for each in findings if not silenced(each, by_file.get(each.error.filename or ""))]
     return sorted(loud, key=lambda each: (each.error.filename or "", each.error.lineno or 0, each.code))
 

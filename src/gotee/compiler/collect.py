@@ -131,7 +131,7 @@ class _Collector(Chains):
         inside_function = bool(self._scopes) and self._scopes[-1].kind == "function"
         if not inside_function:
             self._annotation(node.annotation, not self._future, False)
-        elif isinstance(node.target, ast.Name) and _CHANNEL.search(ast.unparse(node.annotation)):
+        elif isinstance(node.target, ast.Name) and _names_channel(node.annotation):
             self._scopes[-1].channels.add(node.target.id)
         self.visit(node.target)
         if node.value is not None:
@@ -146,13 +146,14 @@ class _Collector(Chains):
     # -- scopes ----------------------------------------------------------------------------------------
 
     def _function(self, node: Function) -> None:
-        self._exempt_all(getattr(node, "decorator_list", ()))
-        self._all(part for part in outer_parts(node) if part not in getattr(node, "decorator_list", ()))
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        self._exempt_all(decorators)
+        self._all(outer_parts(node)[len(decorators) :])
         arguments = arguments_of(node.args)
         channels = set()
         for argument in arguments:
             self._annotation(argument.annotation, not self._future, True)
-            if argument.annotation is not None and _CHANNEL.search(ast.unparse(argument.annotation)):
+            if argument.annotation is not None and _names_channel(argument.annotation):
                 channels.add(argument.arg)
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
         if not isinstance(node, ast.Lambda):
@@ -271,6 +272,12 @@ class _Collector(Chains):
 
     def _global(self, node: ast.Global) -> None:
         self.uses.writes |= set(node.names)
+
+
+def _names_channel(annotation: ast.expr) -> bool:
+    """Whether an annotation says `Chan`, in a text too."""
+    texts = (constant_text(node) or getattr(node, "id", "") or getattr(node, "attr", "") for node in walk(annotation))
+    return any(_CHANNEL.search(text) for text in texts)
 
 
 _METHODS: dict[type, Callable[[_Collector, Any], None]] = {

@@ -38,12 +38,10 @@ def partition(main: Path, asker: str = "command", root: Path | None = None, also
     if found is not None:
         return found[0]
     from gotee.compiler.closure import analysis_of
-    from gotee.compiler.statements import forget
 
     with no_collection():
-        made = _made(key, analysis_of(main, root, also), checked=False)
-        forget()  # the next collection need not look through what a large program was
-    return made
+        analysis = analysis_of(main, root, also)
+        return _made(key, analysis, checked=False)
 
 
 def sliced(root: Path, module: str, function: str, out: Path | None) -> Partition:
@@ -58,7 +56,6 @@ def sliced(root: Path, module: str, function: str, out: Path | None) -> Partitio
             imports_work(found[0], out)
         return found[0]
     from gotee.compiler.closure import slice_of
-    from gotee.compiler.statements import forget
     from gotee.compiler.verify import verify, write_tree
 
     with no_collection():
@@ -66,15 +63,16 @@ def sliced(root: Path, module: str, function: str, out: Path | None) -> Partitio
         if out is not None:
             write_tree(analysis.partition, out)
             verify(analysis, out)
-        made = _made(key, analysis, checked=out is not None)
-        del analysis
-        forget()
-    return made
+        return _made(key, analysis, checked=out is not None)
 
 
 def _made(key: str, analysis: Analysis, checked: bool) -> Partition:
-    """What was found, which is remembered now."""
+    """What was found, remembered; the rest is dropped before a collection looks through what a large program was."""
+    from gotee.compiler.statements import forget
+
     _write(key, analysis.partition, analysis.graph.program.disk, checked)
+    analysis.drop()
+    forget()
     return analysis.partition
 
 
