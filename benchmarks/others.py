@@ -197,8 +197,9 @@ def build_line(effort: float) -> list[Table]:
     """(11) Partition and build of programs of several sizes, each of which nobody has seen before."""
     line = Line("11", "partition and build, by lines of the program", [], "", unit="ms", axis="lines")
     line.notes += [
-        "Half of the functions are reached from an entry. Ten times the lines may take 12 [15] times as long. A turn is",
-        "a process of its own, which builds a small program first: imports, and what is around all programs, do not count.",
+        "Half of the functions are reached from an entry. Ten times the lines may take 12 [15] times as long. A turn",
+        "is a process of its own, which builds a small program first: imports, and what is around all programs, do not",
+        "count.",
     ]
     line.goals = [
         Goal(f"100000 lines: {step}", f"10000 lines: {step}", 12, 15, at_most=True) for step in ("partition", "build")
