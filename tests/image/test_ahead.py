@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -53,7 +54,7 @@ def test_where_files_lie_is_remembered_and_used(run: Run, tmp_path: Path) -> Non
 def test_a_hint_that_leads_to_another_file_ends_in_a_refusal(run: Run, tmp_path: Path) -> None:
     assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
     (hint,) = hints(tmp_path)
-    known, _, places = hint.read_bytes().split(b"\n", 2)
+    known, _, places, said = hint.read_bytes().split(b"\n")
     other = tmp_path / "decoder.txt"
     shutil.copyfile(os.path.join(os.path.dirname(os.__file__), "json", "decoder.py"), other)
     other.write_text(other.read_text() + "# changed\n")
@@ -61,27 +62,45 @@ def test_a_hint_that_leads_to_another_file_ends_in_a_refusal(run: Run, tmp_path:
 
     table = plain_json.loads(places)
     table["/standard/json/decoder.py"] = str(other)
-    hint.write_bytes(b"\n".join((known, ahead.stamps_of(table.values()), plain_json.dumps(table))))
+    hint.write_bytes(b"\n".join((known, ahead.stamps_of(table.values()), plain_json.dumps(table), said)))
     done = run("doubling.py", GOTEE_IMAGE="doubling.sgxs")
     assert (done.returncode, done.stdout) == (1, "")
     assert "/standard/json/decoder.py" in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("damage", ["moved", "places", "all"])
+@pytest.mark.parametrize("damage", ["moved", "places", "program", "all"])
 def test_a_hint_that_is_out_of_date_is_not_used(run: Run, tmp_path: Path, damage: str) -> None:
     assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
     (hint,) = hints(tmp_path)
-    known, stamps, places = hint.read_bytes().split(b"\n", 2)
+    kept = hint.read_bytes()
+    known, stamps, places, said = kept.split(b"\n")
     if damage == "moved":  # as after an upgrade that has put a file elsewhere
         elsewhere = places.replace(b"/json/decoder.py", b"/json/gone.py")
-        hint.write_bytes(b"\n".join((known, stamps, elsewhere)))
+        hint.write_bytes(b"\n".join((known, stamps, elsewhere, said)))
     elif damage == "places":
-        hint.write_bytes(b"\n".join((known, stamps, b"[1]")))
+        hint.write_bytes(b"\n".join((known, stamps, b"[1]", said)))
+    elif damage == "program":
+        kept = b"\n".join((known, stamps, places, said[:-1]))  # what it says is read from the image again
+        hint.write_bytes(kept)
     else:
         hint.write_bytes(b"\n\n\n")
     done = run("doubling.py", GOTEE_IMAGE="doubling.sgxs")
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
-    assert hint.read_bytes() == b"\n".join((known, stamps, places))
+    assert hint.read_bytes() == kept
+
+
+def test_what_an_image_says_is_remembered_for_the_image_with_this_signature_alone(run: Run, tmp_path: Path) -> None:
+    assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
+    (hint,) = hints(tmp_path)
+    known, stamps, places, said = hint.read_bytes().split(b"\n")
+    measured, _, text = said.partition(b" ")
+    assert measured.decode() == hashlib.sha256((tmp_path / "doubling.sgxs").read_bytes()).hexdigest()
+    nothing = text.replace(b'"double"', b'"another"')
+    assert nothing != text
+    hint.write_bytes(b"\n".join((known, stamps, places, measured + b" " + nothing)))
+    assert "not in the image's table" in run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stderr
+    hint.write_bytes(b"\n".join((known, stamps, places, b"0" * 64 + b" " + nothing)))
+    assert run("doubling.py", GOTEE_IMAGE="doubling.sgxs").stdout == "42\n"
 
 
 LISTENING = """

@@ -17,7 +17,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from gotee.boundary.link import Link
@@ -33,6 +33,9 @@ _BOOT = (
 )
 PASSED_ON = ("HOME", "XDG_STATE_HOME", "GOTEE_REQUIRE")
 """Where a platform of this user keeps its keys, and what the sandbox has to have."""
+NEEDED = ("entries", "limits", "main", "policy")
+"""What a host needs of what an image says of its program."""
+_MEASUREMENT = slice(960, 992)  # of a signature, where ENCLAVEHASH is: see gotee.image.sigstruct
 
 
 class Platform:
@@ -60,10 +63,13 @@ class Platform:
 class Begun:
     """An enclave of `image` that is being started at a `level`, and our end of the `link` to it, which is of a `kind`.
 
-    The image's files lie at `places` (JSON), as far as `stamps` are still those of these.
+    The image's files lie at `places` (JSON), as far as `stamps` are still those of these. `said` is what it was
+    remembered to say of its program.
     """
 
-    def __init__(self, image: str, stream: bytes, signature: bytes, stamps: bytes, places: bytes) -> None:
+    def __init__(
+        self, image: str, stream: bytes, signature: bytes, stamps: bytes, places: bytes, said: bytes = b""
+    ) -> None:
         self.image = image
         self.stream = stream
         self.signature = signature
@@ -76,6 +82,7 @@ class Begun:
         self.link: Link
         self.handing = True  # the service may ask for files of it yet
         self._stamps = stamps
+        self._said = said
 
     def begin(self, platform: Platform) -> None:
         """Have a platform of this user start it. Raises OSError."""
@@ -86,6 +93,12 @@ class Begun:
         except BaseException:
             platform.end()
             raise
+
+    def read(self) -> dict[str, Any]:
+        """What the image says of its program, of what is NEEDED at least. Raises ImageError."""
+        if self.program is None:
+            self.program = _program(self.stream, self.signature, self._said)
+        return self.program
 
     def still_right(self) -> bool:
         """Whether no file has changed since it was remembered where it lies."""
@@ -286,28 +299,24 @@ def memory(data: bytes) -> int:
 # -- where files lie ------------------------------------------------------------------------------------
 
 
-def remembered(image: int) -> tuple[bytes, bytes] | None:
-    """Stamps and places of an open image's files, as remembered for this interpreter and these folders of modules."""
+def remembered(image: int) -> tuple[bytes, bytes, bytes] | None:
+    """Stamps and places of an open image's files, and what it says of its program.
+
+    All of it as remembered for this interpreter and these folders of modules.
+    """
     try:
         with open(_hint(image), "rb") as file:
-            known, _, found = file.read().partition(b"\n")
+            known, *found = file.read().split(b"\n")
     except OSError:
         return None
-    stamps, _, places = found.partition(b"\n")
-    return (stamps, places) if known == _here() else None
+    if known != _here() or len(found) != 3:
+        return None
+    stamps, places, said = found
+    return stamps, places, said
 
 
-class Known:
-    """An image, its signature, and where its files lie: remembered, and still right."""
-
-    def __init__(self, stream: bytes, signature: bytes, places: dict[str, str]) -> None:
-        self.stream = stream
-        self.signature = signature
-        self.places = places
-
-
-def known(image: str) -> Known | None:
-    """An image all of whose files lie where they were; None if that has to be looked up."""
+def known(image: str) -> tuple[dict[str, Any], bytes, bytes, dict[str, str]] | None:
+    """What an image says of its program, its stream, signature and places; None if these have to be looked up."""
     from gotee.boundary import plain_json
 
     try:
@@ -319,7 +328,9 @@ def known(image: str) -> Known | None:
         if found is None:
             return None
         places = plain_json.loads(found[1])
-        return Known(stream, signature, places) if found[0] == stamps_of(places.values()) else None
+        if found[0] != stamps_of(places.values()):
+            return None
+        return _program(stream, signature, found[2]), stream, signature, places
     except (OSError, ValueError, AttributeError, TypeError):
         return None  # the usual way says what is the matter
 
@@ -336,20 +347,43 @@ def stamps_of(paths: Iterable[str]) -> bytes:
     return ",".join(found).encode()
 
 
-def remember(image: int, paths: Iterable[str], places: bytes) -> None:
-    """Keep where the files of an open image lie. A full or read-only disk is no error."""
+def remember(image: int, paths: Iterable[str], places: bytes, measurement: bytes, program: Mapping[str, Any]) -> None:
+    """Keep where the files of an open image lie, and what it says of its program. A full disk is no error."""
+    from gotee.boundary import plain_json
+
     path = _hint(image)
+    said = measurement.hex().encode() + b" " + plain_json.dumps({name: program[name] for name in NEEDED})
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(temporary, "xb") as file:
-            file.write(b"\n".join((_here(), stamps_of(paths), places)))
+            file.write(b"\n".join((_here(), stamps_of(paths), places, said)))
         os.replace(temporary, path)
     except OSError:
         try:
             os.unlink(temporary)
         except OSError:
             pass
+
+
+def _program(stream: bytes, signature: bytes, said: bytes) -> dict[str, Any]:
+    """What an image says of its program: as it was remembered for the one that this signature signs, or as it is read.
+
+    No other can be meant: a platform starts no image but the one that has the measurement in its signature.
+    """
+    measured, _, text = said.partition(b" ")
+    if signature[_MEASUREMENT].hex().encode() == measured:
+        from gotee.boundary import plain_json
+
+        try:
+            found: dict[str, Any] = plain_json.loads(text)
+            if found.keys() == set(NEEDED):
+                return found
+        except (ValueError, AttributeError):
+            pass
+    from gotee.image import contents
+
+    return contents.program_of(stream)
 
 
 def _hint(image: int) -> str:

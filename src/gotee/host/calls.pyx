@@ -168,21 +168,15 @@ cdef class Calls:
         return routine
 
     cdef bint on_small_result(self, const unsigned char *frame, Py_ssize_t size) except -1:
-        """RESULT that needs no decoder. False, with nothing done, for every other frame."""
+        """RESULT of the newest call that needs no decoder. False, with nothing done, for every other frame."""
         cdef SecuredRoutine routine = self.newest
-        cdef object value, number = None
+        cdef object value
         if routine is None or <uint64_t> routine.number != id_of(frame):
-            number = id_of(frame)
-            routine = self.running.get(number)
-            if routine is None:
-                return False
+            return False
         value = routine.codec.read_result(frame + HEAD, size - HEAD)
         if value is UNUSUAL:
             return False
-        if number is None:
-            self.newest = None
-        else:
-            del self.running[number]
+        self.ended(id_of(frame))
         routine.complete(value, None)
         self.past = routine        # to free it now would keep its caller waiting
         return True

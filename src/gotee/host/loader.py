@@ -11,13 +11,11 @@ from gotee import config
 from gotee.boundary import plain_json
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
-from gotee.boundary.public_errors import MAINS
 from gotee.errors import EnclaveLost, GoteeError, ImageError, SecuredRoutineError, UsageError
 from gotee.host import ahead, beside, program
 from gotee.host.calls import Callee
 from gotee.host.enclave import Enclave
 from gotee.host.start import Image, Started, connect, start
-from gotee.image import contents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +87,7 @@ class Loaded:
         begun = ahead.take(file, link, config.from_environment().level)
         started = None if begun is None else _go_on(begun)
         if begun is not None and started is not None:
-            described = begun.program or contents.program_of(begun.stream)
+            described = begun.read()
         else:
             from pathlib import Path
 
@@ -110,7 +108,7 @@ class Loaded:
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
-        module = self._main if function.__module__ in MAINS else function.__module__
+        module = self._main if function.__module__ == "__main__" else function.__module__
         number = self._table.get((module, function.__qualname__))
         if number is None:
             number = self._imported(function)
@@ -140,9 +138,11 @@ def _read(file: Path) -> tuple[dict[str, Any], Image]:
     """An image and what it says of the program; where its files lie is remembered."""
     known = ahead.known(str(file))
     if known is not None:
-        return contents.program_of(known.stream), Image(known.stream, known.signature, known.places)
+        return known[0], Image(*known[1:])
+    from gotee.image import contents
     from gotee.image.files import read
     from gotee.image.places import places_of
+    from gotee.image.sgxs import measurement
 
     image = read(file)
     if image.signature is None:
@@ -152,7 +152,8 @@ def _read(file: Path) -> tuple[dict[str, Any], Image]:
     if not all(map(os.path.isfile, places.values())):  # the platform says which; it may be here the next time
         return manifest.program, Image(image.stream, image.signature, places)
     with open(file, "rb") as opened:
-        ahead.remember(opened.fileno(), places.values(), plain_json.dumps(places))
+        hash_of_all = measurement(image.stream)
+        ahead.remember(opened.fileno(), places.values(), plain_json.dumps(places), hash_of_all, manifest.program)
     return manifest.program, Image(image.stream, image.signature, places)
 
 
@@ -197,7 +198,7 @@ def prepare(begun: ahead.Begun) -> None:
     from gotee.tee import process  # noqa: F401
 
     try:
-        begun.program = contents.program_of(begun.stream)
+        begun.read()
     except GoteeError:
         pass  # the first call says what is the matter
     if begun.level == "service":

@@ -12,8 +12,6 @@ import sys
 from _collections import deque
 from _collections_abc import GenericAlias
 
-cimport cython
-
 from gotee.errors import ChannelClosed, EnclaveLost, UsageError
 
 from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, new_waiter, running_loop
@@ -29,7 +27,6 @@ def set_hooks(checker):
     _checker = checker
 
 
-@cython.freelist(256)
 cdef class Encoded:
     """A value as it travels; what a channel that has crossed holds instead of the value itself."""
 
@@ -43,31 +40,17 @@ cdef Encoded encoded(object data):
     return value
 
 
-@cython.freelist(16)
 cdef class Outcome:
     """What a receive got."""
 
 
-cdef class Codec:
-    """What a channel that has crossed makes Encoded of values with, and values of those; see gotee.boundary.crossing."""
-
-    cpdef object encode(self, value):
-        raise NotImplementedError
-
-    cpdef object decode(self, value):
-        raise NotImplementedError
-
-
 cdef class Outside:
-    """The inner end of a channel that lives in another world; made by gotee.boundary.outside.
+    """The inner end of a channel that lives in another world; made by gotee.boundary.outside."""
 
-    `scheduler` is that of the caller, who may block: `blocking` has said so.
-    """
-
-    cdef int send(self, Scheduler scheduler, Chan channel, object value) except -1:
+    cdef int send(self, Chan channel, object value) except -1:
         raise NotImplementedError
 
-    cdef int recv(self, Scheduler scheduler, Chan channel, Outcome out) except -1:
+    cdef int recv(self, Chan channel, Outcome out) except -1:
         raise NotImplementedError
 
     cpdef int close(self, Chan channel) except -1:
@@ -187,7 +170,7 @@ cdef class Chan:
     cdef object unpack(self, object value):
         return self.codec.decode(value) if type(value) is Encoded else value
 
-    def cross(self, Codec codec):
+    def cross(self, codec):
         """The other world may use this channel from now on: every value it holds is encoded, or none and it raises."""
         cdef Node node
         if self.codec is not None:
@@ -343,7 +326,7 @@ cdef class Chan:
         cdef Node node
         self.vet(value)
         if self.outside is not None:
-            self.outside.send(scheduler, self, value)
+            self.outside.send(self, value)
             return
         value = self.pack(value)
         if self.try_send(value):
@@ -363,11 +346,10 @@ cdef class Chan:
 
     def recv(self):
         """Receive the next value; raises ChannelClosed when the channel is closed and drained."""
-        cdef Outcome out = Outcome.__new__(Outcome)
-        self.receive(out)
-        if not out.ok:
+        value, ok = self.recv_ok()
+        if not ok:
             raise ChannelClosed(f"recv on closed and drained channel {self}")
-        return out.value
+        return value
 
     def check_lost(self, bint ok):
         """A receive found the channel closed: was that because the enclave is gone?"""
@@ -376,39 +358,29 @@ cdef class Chan:
 
     def recv_ok(self):
         """Receive as `(value, True)`, or `(None, False)` when the channel is closed and drained."""
-        cdef Outcome out = Outcome.__new__(Outcome)
-        self.receive(out)
-        return out.value, out.ok
-
-    cdef int receive(self, Outcome out) except -1:
-        """What `recv`, `recv_ok` and iteration do."""
         cdef Scheduler scheduler = blocking("await channel.arecv()")
+        cdef Outcome out = Outcome.__new__(Outcome)
         cdef GWaiter waiter
         cdef Node node
         if self.outside is not None:
-            return self.outside.recv(scheduler, self, out)
+            self.outside.recv(self, out)
+            return out.value, out.ok
         if self.try_recv(out):
-            return self.received(out)
+            self.check_lost(out.ok)
+            return self.unpack(out.value), out.ok
         waiter = new_waiter(scheduler)
         waiter.subject = self
         node = waiter.add(0, None)
         if self.try_recv(out):
             waiter.unlink_all()
-            return self.received(out)
+            self.check_lost(out.ok)
+            return self.unpack(out.value), out.ok
         self.receivers.push(node)
         node = None
         self.senders.nudge()
         scheduler.wait(waiter, "recv")
-        out.value, out.ok = waiter.value, waiter.ok
-        return self.received(out)
-
-    cdef int received(self, Outcome out) except -1:
-        """Make what was taken out what the receiver gets."""
-        if out.ok:
-            out.value = self.unpack(out.value)
-        else:
-            self.check_lost(False)
-        return 0
+        self.check_lost(waiter.ok)
+        return self.unpack(waiter.value), waiter.ok
 
     def close(self):
         """Close: no more sends; buffered values can still be received. A second close raises ChannelClosed."""
@@ -483,11 +455,10 @@ cdef class Chan:
         return self
 
     def __next__(self):
-        cdef Outcome out = Outcome.__new__(Outcome)
-        self.receive(out)
-        if not out.ok:
+        value, ok = self.recv_ok()
+        if not ok:
             raise StopIteration
-        return out.value
+        return value
 
     # -- asyncio --------------------------------------------------------------------------------------
 
