@@ -19,7 +19,7 @@ import secrets
 import sys
 from datetime import UTC, datetime
 
-from gotee import gosecure
+from gotee import SecuredRoutineError, gosecure
 
 BOOK = "book/entries.jsonl"
 _key = secrets.token_bytes(32)  # each world has its own; this one is of use inside only
@@ -65,7 +65,10 @@ def tag(entry: dict[str, object]) -> str:
 
 def main() -> None:
     for month in sys.argv[1:] or ["march", "april"]:
-        count, total = gosecure(enter, month).result()
+        try:
+            count, total = gosecure(enter, month).result()
+        except SecuredRoutineError as error:
+            sys.exit(f"{month!r} was not entered: {error}")
         print(f"{month}: {count} payments, {total} cents")
     print(f"{gosecure(check).result()} lines were changed, or are of an earlier run")
 

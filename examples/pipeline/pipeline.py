@@ -6,7 +6,7 @@ Each producer has a channel of its own, which all workers share; each kind of re
 up the rest, as unbuffered channels do: nothing piles up, however many orders there are.
 """
 
-import sys
+import argparse
 from dataclasses import dataclass
 
 from gotee import Chan, Recv, go, gosecure, select
@@ -68,10 +68,15 @@ def merge(receipts: Chan[Receipt], refusals: Chan[Order], count: int) -> tuple[i
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
-    workers = int(sys.argv[2]) if len(sys.argv) > 2 else 4
+    parser = argparse.ArgumentParser(description="Orders of three shops, handled inside.")
+    parser.add_argument("orders", type=int, nargs="?", default=1_000, help="of each shop (default: 1000)")
+    parser.add_argument("workers", type=int, nargs="?", default=4, help="inside (default: 4)")
+    options = parser.parse_args()
+    if options.orders < 0 or options.workers < 1:
+        parser.error("there are 0 or more orders, and 1 or more workers")
+    count: int = options.orders
     orders, receipts, refusals = Chan[Order](), Chan[Receipt](), Chan[Order]()
-    working = [gosecure(work, orders, receipts, refusals) for _ in range(workers)]
+    working = [gosecure(work, orders, receipts, refusals) for _ in range(options.workers)]
     producing = [go(produce, shop, count, orders) for shop in SHOPS]
     merging = go(merge, receipts, refusals, count * len(SHOPS))
     for producer in producing:

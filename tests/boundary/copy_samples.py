@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
 import decimal
@@ -15,6 +16,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 T = TypeVar("T")
+
+
+class Proto(typing.Protocol):
+    id: int
 
 
 class Colour(enum.Enum):
@@ -261,9 +266,18 @@ BAD: list[tuple[Any, Any, str, str]] = [
     (Any, {"k": enum}, "['k']", "import it inside"),
     (Any, (Item,), "[0]", "import it inside"),
     (Any, (i for i in ()), "", "list(...)"),
-    (Any, Handle(1), "", "register_type"),
+    (Any, iter([]), "", "pass list(...) of it, or a channel"),
+    (Any, collections.Counter("a"), "", "pass dict(...) of it"),
+    (Any, [collections.deque([1])], "[0]", "pass list(...) of it"),
+    (Any, {"a": 1}.keys(), "", "pass list(...) of it"),
+    (Any, type("Row", (list,), {})(), "", "pass list(...) of it"),
+    (Any, Colour.RED, "", "annotate the parameter or the channel with Colour"),
+    (Any, Pair(1, 2), "", "annotate the parameter or the channel with Pair"),
+    (Any, Handle(1), "", "pass what it is made of (a dataclass, a dict, an array), or use register_type"),
     (Any, Item(1, "a"), "", "annotate the parameter"),
     (Handle, Handle(1), "", "register_type"),
+    (Proto, Item(1, "a"), "", "Item: a protocol names no class that could be made; annotate the parameter"),
+    (list[Proto], [3.5], "[0]", "Expected Proto, got float: a protocol"),
     (typing.Callable[[], int], len, "", "cannot cross"),
     (memoryview, memoryview(b"abcd")[::2], "", "bytes(view)"),
     (object, dt.datetime(2024, 1, 1, tzinfo=type("Z", (dt.tzinfo,), {})()), "", "time zone"),

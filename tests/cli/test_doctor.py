@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gotee import config
+from gotee.cli import doctor
 
 from .conftest import Gotee, environment
 
@@ -37,6 +38,7 @@ def test_this_interpreter_is_ready(done: subprocess.CompletedProcess[str]) -> No
     assert done.returncode == 0
     assert checks["python"]["value"].endswith(".".join(map(str, sys.version_info[:3])))
     assert checks["compiled modules"]["ok"]
+    assert checks["fast start"]["ok"]
 
 
 def test_inline_is_offered_without_any_claim(done: subprocess.CompletedProcess[str]) -> None:
@@ -47,6 +49,21 @@ def test_inline_is_offered_without_any_claim(done: subprocess.CompletedProcess[s
 def test_places_that_are_not_built_do_not_run(done: subprocess.CompletedProcess[str]) -> None:
     tees = json.loads(done.stdout)["tee"]
     assert [tees[name]["runs"] for name in ("vm", "nitro", "sgx")] == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "cure"), [(None, "absent", "install gotee again"), (0o644, "cannot be run", "chmod +x ")]
+)
+def test_slow_starts_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int | None, value: str, cure: str
+) -> None:
+    monkeypatch.setattr("gotee.cli.doctor.PACKAGE", tmp_path)
+    (tmp_path / "platform").mkdir()
+    if mode is not None:
+        (tmp_path / "platform" / "begin").touch(mode)
+    (told,) = doctor._begins()
+    assert (told.value, told.ok, told.required) == (value, False, False)
+    assert told.note.startswith(f"enclaves start more slowly: {cure}")
 
 
 def test_wrong_settings_are_found_and_the_status_is_1(gotee: Gotee) -> None:

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import gc
 import os
 import re
 import subprocess
 import symtable
 import sys
+import typing
 from collections.abc import Set
 from pathlib import Path
 
 import pytest
 
-from gotee.compiler import closure, collect, emit, verify
+from gotee.compiler import closure, collect, emit, scopes, verify
 from gotee.compiler.closure import slice_of
 from gotee.errors import CompileError
 
 MODULES = [closure, collect, emit, verify, ast, subprocess]
+EVERY_FORM = """
+async def forms(a, /, b=1, *c, d, e=2, **f) -> None:
+    global g
+    x = {**a, 1: 2}, {1, *b}, (yield), [n async for n in c if n], lambda *, k, l=1: k
+    async with a as b, c: await b
+    match a:
+        case {"k": 1, **rest} | [1, *_] | C(1, k=None) as n if n: del n
+        case None | True: assert a, b
+    try: raise A from b
+    except* (B, C) as e: a.b[1:2, ...] += f"{a!r:{b}}"
+    while a < b <= c: pass
+    else: from . import z as y
+"""
 
 
 def global_reads(table: symtable.SymbolTable, comprehended: Set[str] = frozenset()) -> set[str]:
@@ -175,3 +190,14 @@ def test_a_missing_entry_is_an_error_with_a_cure(tmp_path: Path) -> None:
         slice_of(tmp_path, "m", "g")
     with pytest.raises(CompileError, match="GT306"):
         slice_of(tmp_path, "n", "g")
+
+
+@pytest.mark.parametrize("module", [*MODULES, dataclasses, typing], ids=lambda module: module.__name__)
+def test_a_walk_finds_what_that_of_ast_finds_but_contexts_and_operators(module: object) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text() + EVERY_FORM)  # type: ignore[attr-defined]
+    left_out = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.type_ignore)
+    wanted = [node for node in ast.walk(tree) if not isinstance(node, left_out)]
+    assert [id(node) for node in scopes.walk(tree)] == [id(node) for node in wanted]
+    for node in wanted:
+        inner = [child for child in ast.iter_child_nodes(node) if not isinstance(child, left_out)]
+        assert list(map(id, scopes.children(node))) == list(map(id, inner))

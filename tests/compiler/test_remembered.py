@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gotee.compiler import closure, remembered
+from gotee.compiler import closure, remembered, statements
+from gotee.compiler import program as reading
 from gotee.compiler.partition import Partition
 from gotee.errors import CompileError
 from gotee.image import cache
+from gotee.syntax.rewrite import rewrite
 
 FILES = {
     "main.py": "from lib import value\nfrom pathlib import Path\n"
@@ -119,3 +123,25 @@ def test_a_program_that_runs_and_a_command_share_no_entry(program: Path, monkeyp
     remembered.partition(program / "main.py", "program")
     with pytest.raises(pytest.fail.Exception, match="looked at anew"):
         remembered.partition(program / "main.py")
+
+
+def trees() -> int:
+    gc.collect()
+    return sum(isinstance(each, ast.Module) for each in gc.get_objects())
+
+
+def test_nothing_of_a_program_that_was_looked_at_stays_in_the_process(program: Path) -> None:
+    statements.forget()
+    before = trees()
+    slice_it(program)
+    remembered.partition(program / "main.py")
+    assert trees() == before
+
+
+def test_valid_python_is_not_searched_for_keyword_forms(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    monkeypatch.setattr(reading, "rewrite", lambda text, name: searched.append(Path(name).name) or rewrite(text, name))
+    (program / "main.py").write_text("from gotee import gosecure\n" + FILES["main.py"])
+    (program / "lib.py").write_text("from gotee import gosecure\ndef f(): gosecure value()\n" + FILES["lib.py"])
+    slice_it(program)
+    assert searched == ["lib.py"]

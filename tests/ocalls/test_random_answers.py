@@ -13,12 +13,14 @@ import pytest
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.ocalls import KNOWN_ERRORS
 
-from .test_lying_host import GOOD, LIES, QUESTIONS, Host, asking, encode
+from .test_lying_host import GOOD, LIES, QUESTIONS, Host, answer_of_open, asking, described, encode
 
 SECONDS = float(os.environ.get("GOTEE_FUZZ_SECONDS", "0"))
 ROUNDS = 150  # answers to each question, if no time is named
 HONEST = [
-    encode(each) for each in ([7, GOOD], GOOD, [[b"a", "f"]], b"/a/b", True, 5, 1_700_000_000 * 10**9, {"LANG": b"C"})
+    answer_of_open(7, GOOD),
+    described(GOOD),
+    *(encode(each) for each in ([[b"a", "f"]], b"/a/b", True, 5, 1_700_000_000 * 10**9, {"LANG": b"C"})),
 ]
 VALUES: list[Any] = [None, True, 0, -1, 1 << 62, (1 << 64) - 1, 1.5, float("nan"), "x", "", b"x", b"\0", [], {}, [[]]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from gotee.boundary.ocalls import HEAD, Ocall, encode
 from gotee.boundary.policy import Policy
 from gotee.host import mounts
 from gotee.host.ocalls import Service
+from gotee.host.prompt import UNKNOWN, device_now
 
 
 class Wire:
@@ -72,8 +74,8 @@ def local(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def opened(host: Host, path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> None:
     """Open as the first handle."""
-    assert host.ask(Ocall.OPEN, encode((os.fsencode(path), flags, 0o600))) is None
-    assert host.run_pooled()[0] == 0
+    answer = host.ask(Ocall.OPEN, encode((os.fsencode(path), flags, 0o600))) or host.run_pooled()
+    assert answer[0] == 0
 
 
 def test_a_small_write_to_a_local_file_is_answered_at_once(host: Host, tmp_path: Path, local: None) -> None:
@@ -130,6 +132,61 @@ def test_a_question_of_a_finalizer_may_come_before_one_that_has_its_number_alrea
     for number in (2, 1):
         host.service.on_ocall(message(number, Ocall.HOME, encode(())))
     assert len(host.wire.answers) == 2
-    host.service.on_ocall(message(3, Ocall.STAT, encode((b"x", True))))
+    host.service.on_ocall(message(3, Ocall.LIST, encode((b"x",))))
     with pytest.raises(LinkError, match="twice"):
-        host.service.on_ocall(message(3, Ocall.STAT, encode((b"x", True))))
+        host.service.on_ocall(message(3, Ocall.LIST, encode((b"x",))))
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Path:
+    """A file to which the kernel finds the way in its memory; of the name "free" beside it, it knows that it is."""
+    path = tmp_path / "x"
+    path.touch()
+    assert not (tmp_path / "free").exists()
+    if device_now(os.fsencode(path), True, True) == UNKNOWN:
+        pytest.skip("this kernel does not say what is in its memory")
+    return path
+
+
+QUESTIONS: dict[Ocall, tuple[object, ...]] = {Ocall.STAT: (True,), Ocall.ACCESS: (os.R_OK,), Ocall.OPEN: (os.O_RDWR, 0)}
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_a_path_in_the_kernel_s_memory_is_looked_at_and_opened_at_once(
+    host: Host, known: Path, local: None, kind: Ocall
+) -> None:
+    answer = host.ask(kind, encode((os.fsencode(known), *QUESTIONS[kind])))
+    assert answer is not None
+    assert answer[0] == 0
+    free = host.ask(kind, encode((os.fsencode(known.with_name("free")), *QUESTIONS[kind])))
+    assert free == (0, encode(False)) if kind is Ocall.ACCESS else free == (errno.ENOENT, b"")
+    assert host.pooled == []
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_a_path_that_is_not_of_this_machine_is_left_to_a_thread(
+    host: Host, known: Path, monkeypatch: pytest.MonkeyPatch, kind: Ocall
+) -> None:
+    monkeypatch.setattr(mounts, "is_local", lambda device: False)
+    assert host.ask(kind, encode((os.fsencode(known), *QUESTIONS[kind]))) is None
+    assert host.run_pooled()[0] == 0
+
+
+@pytest.mark.parametrize("why", ["truncated", "made", "a FIFO"])
+def test_what_opening_may_wait_for_is_left_to_a_thread(host: Host, known: Path, local: None, why: str) -> None:
+    path, flags = known, os.O_RDWR
+    if why == "truncated":
+        flags |= os.O_TRUNC
+    elif why == "made":
+        path, flags = known.with_name("free"), flags | os.O_CREAT
+    else:
+        os.mkfifo(path := known.with_name("fifo"))
+    assert host.ask(Ocall.OPEN, encode((os.fsencode(path), flags, 0o600))) is None
+    assert host.run_pooled()[0] == 0
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_the_policy_is_asked_of_paths_in_the_kernel_s_memory_too(
+    host: Host, known: Path, local: None, kind: Ocall
+) -> None:
+    assert host.ask(kind, encode((b"/etc/passwd", *QUESTIONS[kind]))) == (errno.EACCES, b"")

@@ -7,13 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 import gotee
+
+from . import extension
 
 HERE = Path(__file__).parent
 DENIED = {"EPERM", "EACCES", "ENOENT", "ENOSYS", "SIGSYS"}
@@ -38,10 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for parent in made.parents[:2]:
         parent.chmod(0o755)
     made.chmod(0o1777)
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
-    words = ["-shared", "-fPIC", "-O1", f"-I{sysconfig.get_path('include')}", str(HERE / "raw.c"), "-o"]
-    subprocess.run([compiler, *words, str(made / "raw.so")], check=True, timeout=60)
-    return made
+    return extension.build(made)
 
 
 # A user who owns nothing; reading is for a checkout and an interpreter in root's home.
@@ -104,10 +102,6 @@ if __name__ == "__main__":
 @pytest.mark.skipif(not X86, reason="the numbers are those of x86_64")
 def test_an_extension_module_of_a_real_enclave_does_not_get_out(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(PROGRAM)
-    information = folder / "raw-1.0.dist-info"
-    information.mkdir(exist_ok=True)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: raw\nVersion: 1.0\n")
-    (information / "RECORD").write_text("raw.so,,\nraw-1.0.dist-info/METADATA,,\nraw-1.0.dist-info/RECORD,,\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOTEE_", "PYTHON"))}
     done = subprocess.run(
         [sys.executable, "-m", "gotee", "run", "--tee", "process", "main.py", str(tmp_path / "main.py")],

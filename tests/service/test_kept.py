@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import marshal
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -32,7 +34,9 @@ from gotee.host.start import Image, Started
 from gotee.image import pages, parts
 from gotee.image.contents import contents_of
 from gotee.image.sign import for_development
+from gotee.platform import birth, sandbox
 from gotee.platform.numbers import numbers
+from gotee.platform.service import kept as kept_module
 from gotee.platform.service import wire
 from gotee.platform.service.base import Base
 from gotee.platform.service.daemon import Daemon, _Running
@@ -186,6 +190,44 @@ def test_one_that_waits_is_given_for_its_own_ground_once_it_runs() -> None:
     assert not keeper.fits(b"its own")
     far.close()
     inside.close()
+
+
+class _Lends:
+    """In the place of a footing: descriptors for one more interpreter."""
+
+    def readers(self) -> tuple[int, ...]:
+        return (os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY))
+
+
+def _open_descriptors() -> set[int]:
+    listed = os.listdir("/proc/self/fd")  # with that of this look, which is closed now
+    return {int(name) for name in listed if os.path.exists(f"/proc/self/fd/{name}")}
+
+
+@pytest.mark.parametrize("fails", ["", "pipe", "beginning", "script", "readers", "send", "ask"])
+def test_what_one_is_started_with_stays_open_nowhere_else(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    """The daemon lives long: it has the three of the one that waits, and none if it could not be started."""
+
+    def refused(*given: object) -> None:
+        raise OSError(errno.EMFILE, "too many")
+
+    footing = _Lends()
+    where = {"pipe": os, "beginning": sandbox, "script": birth, "readers": footing, "send": wire, "ask": kept_module}
+    monkeypatch.setattr(birth, "numbered", lambda footing: (birth.Birth("python", [], {}), range(0)))
+    if fails:
+        monkeypatch.setattr(where[fails], fails, refused)
+    keeper = Keeper(cast(Base, SimpleNamespace(footing=footing, name=b"its own")))
+    spawner, master = wire.pair()
+    before = _open_descriptors()
+    news = keeper.fill(master)
+    assert (news is None) == bool(fails)
+    received = [] if fails else wire.receive(spawner, 1)[1]
+    assert _open_descriptors() - before == {*keeper.descriptors, *received}
+    for descriptor in (*keeper.drop(), *received):
+        os.close(descriptor)
+    assert _open_descriptors() == before
+    spawner.close()
+    master.close()
 
 
 def test_nobody_reaches_into_the_one_that_waits(keeping: Service) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sysconfig
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.sandbox import extension
 
 from gotee.platform.service.settings import Settings
 
 from .conftest import GOTEE, Service
 from .test_kept import kept as await_kept
 
-RAW = Path(__file__).parents[1] / "sandbox" / "raw.c"
 PROGRAM = """\
 import json
 import os
@@ -138,15 +137,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A distribution with an extension module that makes any system call."""
     if os.uname().machine != "x86_64":
         pytest.skip("the numbers are those of x86_64")
-    folder = tmp_path_factory.mktemp("wheel")
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
-    words = ["-shared", "-fPIC", "-O1", f"-I{sysconfig.get_path('include')}", str(RAW), "-o", str(folder / "raw.so")]
-    subprocess.run([compiler, *words], check=True, timeout=60)
-    information = folder / "raw-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: raw\nVersion: 1.0\n")
-    (information / "RECORD").write_text("raw.so,,\nraw-1.0.dist-info/METADATA,,\nraw-1.0.dist-info/RECORD,,\n")
-    return folder
+    return extension.build(tmp_path_factory.mktemp("wheel"))
 
 
 def start(service: Service, wheel: Path, folder: Path, level: str, words: str) -> subprocess.Popen[str]:

@@ -93,7 +93,7 @@ def test_an_uncaught_failure_inside_is_a_traceback_and_status_1(tmp_path: Path) 
         )
     )
     assert ended.status == 1
-    assert ended.errors.endswith("SecuredRoutineError: LookupError: no row\n")
+    assert "SecuredRoutineError: LookupError: no row\ninside, most recent call last:\n" in ended.errors
 
 
 @pytest.mark.parametrize("waiting", ["routine", "channel", "select", "sleep", "time.sleep", "asyncio", "join"])

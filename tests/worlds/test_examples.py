@@ -43,6 +43,22 @@ def test_the_pipeline_handles_every_order_once(count: int, workers: int) -> None
     assert (ended.status, ended.output, ended.errors) == (0, expected_of_the_pipeline(count), "")
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["abc"], "argument orders: invalid int value: 'abc'"),
+        (["5", "x"], "argument workers: invalid int value: 'x'"),
+        (["5", "0"], "there are 0 or more orders, and 1 or more workers"),
+        (["-5"], "there are 0 or more orders, and 1 or more workers"),
+    ],
+    ids=str,
+)
+def test_the_pipeline_says_what_it_cannot_use(words: list[str], told: str) -> None:
+    ended = run(EXAMPLES / "pipeline" / "pipeline.py", *words)
+    assert (ended.status, ended.output) == (2, "")
+    assert ended.errors.endswith(f"pipeline.py: error: {told}\n")
+
+
 # -- notary -----------------------------------------------------------------------------------------------
 
 NOTARY = EXAMPLES / "notary" / "notary.py"
@@ -216,6 +232,19 @@ def test_the_ledger_keeps_its_book_by_its_policy_and_sees_what_the_host_changes(
     assert (
         run(folder / "ledger.py", "march").lines[-1] == "3 lines were changed, or are of an earlier run"
     )  # another enclave, another key
+
+
+@pytest.mark.parametrize(
+    ("month", "told"),
+    [
+        ("nope", "FileNotFoundError: [Errno 2] No such file or directory: 'payments/nope.csv'"),
+        ("../x", "ValueError: a month is a word"),
+    ],
+)
+def test_the_ledger_says_which_month_it_did_not_enter(month: str, told: str) -> None:
+    ended = run(EXAMPLES / "ledger" / "ledger.py", month)
+    assert (ended.status, ended.output) == (1, "")
+    assert ended.errors == f"{month!r} was not entered: {told}\n"
 
 
 def test_the_ledger_without_its_policy_is_told_each_line_that_it_lacks(tmp_path: Path) -> None:

@@ -78,6 +78,39 @@ def test_a_marked_error_whose_field_lies_crosses_as_any_other(tmp_path: Path) ->
     assert "Expected int, got str - at Refused.limit" in line
 
 
+def test_an_image_for_debugging_tells_where_inside_it_was(tmp_path: Path) -> None:
+    main = write_program(
+        tmp_path,
+        """
+    def divide(numbers: list[int]) -> None:
+        try:
+            numbers[0] / 0
+        except ZeroDivisionError as error:
+            raise LookupError("a \\udc80 name") from error
+
+    def main() -> None:
+        try:
+            gosecure(divide, [1]).result()
+        except SecuredRoutineError as error:
+            print(ascii(error.remote_message), ascii(str(error)), flush=True)
+        gosecure(divide, [1]).result()
+    """,
+    )
+    ended = run(main)
+    name = "'a \\\\udc80 name'", "'LookupError: a \\\\udc80 name'"
+    assert (ended.status, ended.lines) == (1, [" ".join(name)])
+    seen = ended.errors[ended.errors.index("gotee.errors.SecuredRoutineError") :].splitlines()
+    first = next(n for n, line in enumerate(main.read_text().splitlines(), 1) if "numbers[0] / 0" in line)
+    assert seen[1:] == [
+        "inside, most recent call last:",
+        f'  File "/program/{main.name}", line {first + 2}, in divide',
+        '    raise LookupError("a \\udc80 name") from error',
+        "after ZeroDivisionError: division by zero",
+        f'  File "/program/{main.name}", line {first}, in divide',
+        "    numbers[0] / 0",
+    ]
+
+
 def test_a_subclass_that_is_not_marked_is_not_cut_to_its_base(tmp_path: Path) -> None:
     assert lines_of(
         tmp_path,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from .program import lines_of
 
 
@@ -505,3 +507,45 @@ def test_while_main_is_parked_for_long_nothing_wakes_the_service_thread(tmp_path
             gosecure(nothing).result()
         """,
     ) == ["True"]
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_of_multiprocessing_have_enclaves_of_their_own(tmp_path: Path, method: str) -> None:
+    """In them the main module has another name, and so have its classes."""
+    assert lines_of(
+        tmp_path,
+        """
+        @public_error
+        class Odd(Exception):
+            def __init__(self, number: int) -> None:
+                self.number = number
+
+        @dataclass
+        class Pair:
+            left: int
+            right: int
+
+        def add(pair: Pair) -> int:
+            if pair.left % 2:
+                raise Odd(pair.left)
+            return pair.left + pair.right
+
+        def collect(pairs: Chan[Pair]) -> int:
+            return sum(pair.left for pair in pairs)
+
+        def work(number: int) -> int:
+            pairs = Chan[Pair](1)
+            pairs.send(Pair(100, 0))
+            pairs.close()
+            try:
+                return gosecure(add, Pair(number, 1)).result() + gosecure(collect, pairs).result()
+            except Odd as odd:
+                return -odd.number
+
+        def main() -> None:
+            import multiprocessing
+            print(work(4), flush=True)
+            with multiprocessing.get_context("METHOD").Pool(2) as pool:
+                print(pool.map(work, range(4)))
+        """.replace("METHOD", method),
+    ) == ["105", "[101, -1, 103, -3]"]

@@ -272,3 +272,31 @@ def test_a_routine_that_always_writes_lets_others_run_and_can_be_cancelled(tmp_p
                 print(open("x").read())
         """,
     ) == ["True", "abcd"]
+
+
+def test_a_routine_that_writes_delays_no_timer_that_is_due(tmp_path: Path) -> None:
+    policy(tmp_path, 'files = ["x:rw"]')
+    assert lines_of(
+        tmp_path,
+        """
+        def tick(ticks: list[int]) -> None:
+            while True:
+                sleep(0.001)
+                ticks[0] += 1
+
+        def write(count: int) -> int:
+            ticks = [0]
+            ticking = go(tick, ticks)
+            descriptor = os.open("x", os.O_WRONLY | os.O_CREAT)
+            for _ in range(count):
+                os.pwrite(descriptor, b"abcd", 0)
+                due = time.monotonic() + 0.002
+                while time.monotonic() < due:
+                    pass
+            ticking.cancel()
+            return ticks[0]
+
+        def main() -> None:
+            print(gosecure(write, 40).result() > 20)
+        """,
+    ) == ["True"]

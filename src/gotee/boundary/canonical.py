@@ -7,12 +7,12 @@ it met first. The two worlds meet different ones, so whatever is numbered is num
 from __future__ import annotations
 
 import enum
-import sys
 import typing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gotee.boundary.public_errors import name_inside
 from gotee.boundary.types import Scope, name_of, shape_of
 from gotee.errors import UsageError
 
@@ -51,11 +51,8 @@ def canonical(annotation: Any, scope: Scope, open_names: tuple[object, ...] = ()
 
 
 def class_text(cls: type) -> str:
-    """Name and module of a class; the program's main module has its file's name, as it has inside."""
-    module = cls.__module__
-    if module == "__main__":
-        module = _stem(getattr(sys.modules[module], "__file__", None) or module)
-    return f"{cls.__qualname__}:{module}"
+    """Name and module of a class, the same in both worlds."""
+    return f"{cls.__qualname__}:{name_inside(cls.__module__)}"
 
 
 def literal_text(value: Any) -> str:
@@ -106,9 +103,3 @@ class Elements:
 def same_elements(one: Any, two: Any) -> bool:
     """Whether two annotations are surely the same, without reading them."""
     return not isinstance(one, str | typing.ForwardRef) and bool(one == two)
-
-
-def _stem(path: str) -> str:
-    """The name of a file without its suffix; `pathlib` would be the longest import of this room."""
-    name = path.rpartition("/")[2]
-    return name.rpartition(".")[0] or name

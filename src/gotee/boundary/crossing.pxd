@@ -2,7 +2,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 
 from gotee.boundary.lane cimport FastLane
-from gotee.runtime.channel cimport Encoded
+from gotee.runtime.channel cimport Codec, Encoded
 
 
 cdef class Crossed:
@@ -40,7 +40,7 @@ cdef class CallCodec:
     cpdef object result(self, bytes payload, bytes body=*)
 
 
-cdef class ValueCodec:
+cdef class ValueCodec(Codec):
     cdef readonly object elements    # as what the channel crosses: that decides the form of its values
     cdef object _end
     cdef object _check
@@ -49,8 +49,6 @@ cdef class ValueCodec:
     cdef bint _bytes                 # its values are `bytes`
     cdef object _limits
     cdef bint plain(self) noexcept
-    cpdef object encode(self, value)
-    cpdef object decode(self, value)
     cdef Encoded received_plain(self, bytes payload)
     cpdef object received(self, bytes payload, bytes body=*)
     cpdef object arrived(self, bytes payload, bytes body=*)

@@ -5,11 +5,12 @@ channels that leave, and finds those that are named in what arrives. Compiled: e
 What a fast lane takes holds no channels.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from gotee.boundary.frames cimport BODY, Gather
 from gotee.boundary.scalars cimport UNUSUAL
-from gotee.runtime.channel cimport Encoded, encoded
+from gotee.runtime.channel cimport Codec, Encoded, encoded
 
 import builtins
 import struct
@@ -31,6 +32,7 @@ cdef dict _NO_KEYWORDS = {}
 cdef dict _NO_CHANNELS = {}
 
 
+@cython.freelist(256)
 cdef class Crossed:
     """An encoded value and the channels that are named in it, by number."""
 
@@ -109,7 +111,7 @@ class _Known:
         return self.channels[number]
 
 
-cdef class ValueCodec:
+cdef class ValueCodec(Codec):
     """Moves the values of one crossing channel, in the form of `elements`.
 
     `check`, if given, is what the channel's own world demands of a value beyond that.

@@ -85,15 +85,10 @@ cdef class FastLane:
         They are the items of a tuple, or one value of a lane of single ones.
         """
         cdef Py_ssize_t size
-        if not self._plain:
-            return -1
-        if self._many:
-            if not self.are_exact(values, count):
-                return -1
-        elif type(<object> values[0]) is not <object> PyTuple_GET_ITEM(self._classes, 0):
+        if not self._plain or (self._many and count != self._count):
             return -1
         size = write_scalars(frame, values, self._codes, self._count, self._many)
-        if size >= 0:
+        if size >= 0 and (limits is not self._limits or size > self._frame_bytes):
             self.check_size(size, limits, where)
         return size
 
@@ -101,7 +96,8 @@ cdef class FastLane:
         """The value of a frame, which is in private memory, if `scalars` does it; UNUSUAL if `decode` has to."""
         if not self._plain:
             return UNUSUAL
-        self.check_size(size, limits, where)
+        if limits is not self._limits or size > self._frame_bytes:
+            self.check_size(size, limits, where)
         return read_scalars(data, size, self._codes, self._count, self._many)
 
     cpdef bytes encode(self, value, limits, str where):

@@ -19,7 +19,8 @@ from libc.string cimport memcpy
 
 from gotee.boundary.crossing cimport Crossed
 from gotee.boundary.messages cimport CODE_LEND
-from gotee.boundary.ring cimport LOANS, Ring
+from gotee.boundary.ring cimport Ring
+from gotee.boundary.ring_memory cimport LOANS
 from gotee.boundary.system cimport compare_swap, load_acquire, shared_u64, store_release, swap
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.channel cimport Chan, Encoded, Loan

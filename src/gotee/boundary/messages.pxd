@@ -11,6 +11,7 @@ cdef enum:
 
 cdef enum Code:      # of the kinds that compiled code acts on; the others are in `Kind` only
     CODE_CALL = 1
+    CODE_CANCEL_CALL = 2
     CODE_GRANT = 3
     CODE_TAKEN = 4
     CODE_CLOSED = 5
@@ -19,10 +20,12 @@ cdef enum Code:      # of the kinds that compiled code acts on; the others are i
     CODE_OK = 8
     CODE_ERROR = 9
     CODE_LENGTH = 10
+    CODE_STOP = 11
     CODE_PROBE = 12
     CODE_LEND = 13
     CODE_SPACE = 14
     CODE_ANSWER = 16
+    CODE_OBSERVE = 17
     CODE_RESULT = 33
     CODE_WANT = 36
     CODE_OFFER = 37

@@ -20,7 +20,7 @@ class Kind(Number):
 
     # host to enclave
     CALL = CODE_CALL  # id of the call, number of the entry; payload: arguments
-    CANCEL_CALL = 2  # id of the call
+    CANCEL_CALL = CODE_CANCEL_CALL  # id of the call
     GRANT = CODE_GRANT  # op, case; payload: the value received
     TAKEN = CODE_TAKEN  # op, case
     CLOSED = CODE_CLOSED  # op, case
@@ -29,12 +29,12 @@ class Kind(Number):
     OK = CODE_OK  # op
     ERROR = CODE_ERROR  # op; payload: error type, message
     LENGTH = CODE_LENGTH  # op, length; payload: capacity
-    STOP = 11  # the program ends: send what was printed, then end
+    STOP = CODE_STOP  # the program ends: send what was printed, then end
     PROBE = CODE_PROBE  # epoch
     LEND = CODE_LEND  # channel, loan; payload: values, see gotee.boundary.loans
     SPACE = CODE_SPACE  # channel, loan: see gotee.boundary.spaces
     ANSWER = CODE_ANSWER  # id of the ocall, errno or 0; payload: see gotee.boundary.ocalls
-    OBSERVE = 17  # what is wanted: an enclave for debugging tells what it does, see gotee.boundary.observed
+    OBSERVE = CODE_OBSERVE  # what is wanted: an enclave for debugging tells what it does, see gotee.boundary.observed
     # enclave to host
     READY = 32
     RESULT = CODE_RESULT  # id of the call; payload: the result

@@ -83,6 +83,11 @@ class OpaqueNode(ClassNode):
     """A class that cannot cross itself: only those of its subclasses that the table holds do."""
 
     def mismatch(self, value: Any) -> BoundaryTypeError:
+        if getattr(self.cls, "_is_protocol", False):  # may not be asked what fits it
+            return BoundaryTypeError(
+                f"Expected {self.name}, got {kind_name(value)}: a protocol names no class that could be made; annotate "
+                "the parameter or the channel with one"
+            )
         return refusal(value) if isinstance(value, self.cls) else expected(self.name, value)
 
     def decode(self, plain: Any, state: Decoding) -> Any:

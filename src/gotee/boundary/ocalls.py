@@ -3,7 +3,8 @@
 One OCALL message carries the number of the ocall as its id, the kind as its argument, and a payload; one ANSWER carries
 the same id, an errno or 0, and a payload. `gotee.enclave.ocalls` asks and checks, `gotee.host.ocalls` serves.
 
-Payloads are MessagePack, but for READ and WRITE, whose data follow a fixed head and are not wrapped.
+Payloads are MessagePack, but for READ and WRITE, whose data follow a fixed head and are not wrapped, and for what is
+said of a file: gotee.boundary.filestat.
 """
 
 from __future__ import annotations
@@ -75,6 +76,9 @@ class Ocall(IntEnum):
 
 HEAD: Final = struct.Struct("<QqQ")
 """Of READ and WRITE: handle, offset or NOWHERE, and the bytes wanted (READ) or the bytes that follow (WRITE)."""
+
+HANDLE_BYTES: Final = 8
+"""Of the handle with which the answer of OPEN begins, little endian; a Stat follows."""
 
 KNOWN_ERRORS: Final = frozenset(errno.errorcode)
 _encode: Callable[[object], bytes] | None = None

@@ -6,6 +6,7 @@ way wins, so that no value is lost. An answer that nobody asked for is an attack
 """
 
 
+cimport cython
 from libc.stdint cimport uint64_t
 
 from gotee.boundary.crossing cimport Crossed, ValueCodec, general, whole
@@ -44,6 +45,7 @@ cdef uint64_t answers_to(int kind) except 0:
     return 1 << CODE_LENGTH
 
 
+@cython.freelist(64)
 cdef class Question:
     """What the host was asked and has not answered: `deliver(answer)` is called, or `waiter` fires."""
 
@@ -60,14 +62,14 @@ cdef class End(Outside):
     cdef bint owes               # to tell the home that some of it was taken
     cdef BorrowedSpace space     # room in its buffer, if the home lent that
 
-    cdef int send(self, Chan channel, object value) except -1:
+    cdef int send(self, Scheduler scheduler, Chan channel, object value) except -1:
         cdef Crossed crossed = (<Encoded> self.codec.encode(value)).data
         cdef Message answer
         if self.space is not None and self.put(crossed):
             return 0
         if self.world.wire.queued:
             self.world.room()
-        answer = self.world.ask(CODE_OFFER, self.number, crossed.payload, "send", channel, crossed.body)
+        answer = self.world.ask(scheduler, CODE_OFFER, self.number, crossed.payload, "send", channel, crossed.body)
         if answer.code == CODE_CLOSED:
             raise ChannelClosed(f"send on closed channel {channel}")
         return 0
@@ -83,7 +85,7 @@ cdef class End(Outside):
             self.world.wire.post(CODE_TOOK, self.number)
         return True
 
-    cdef int recv(self, Chan channel, Outcome out) except -1:
+    cdef int recv(self, Scheduler scheduler, Chan channel, Outcome out) except -1:
         cdef Message answer
         cdef bytes payload
         if self.loan is not None:
@@ -93,7 +95,7 @@ cdef class End(Outside):
                 out.value = self.codec.arrived(payload)
                 return 0
         self.owes = False          # the question says it too
-        answer = self.world.ask(CODE_WANT, self.number, b"", "recv", channel)
+        answer = self.world.ask(scheduler, CODE_WANT, self.number, b"", "recv", channel)
         out.ok = answer.code != CODE_CLOSED
         out.value = self.codec.arrived(answer.payload, answer.body) if out.ok else None
         return 0
@@ -213,9 +215,10 @@ cdef class OutsideChannels:
 
     cdef object _select_there(self, tuple cases, list places, dict values, bint default):
         """A select with all its cases outside: one question, to which every answer is the end."""
+        cdef Scheduler scheduler = blocking("await gotee.aselect(...)")
         cdef Question question = Question.__new__(Question)
         question.cases, question.places = cases, places
-        self.ask_as(question, CODE_SELECT, default, packed(cases, places, values), "select", cases)
+        self.ask_as(scheduler, question, CODE_SELECT, default, packed(cases, places, values), "select", cases)
         found = self._meaning(cases, places, question.answer)
         if found is None:
             return Selected(-1, None, None, False)
@@ -249,11 +252,13 @@ cdef class OutsideChannels:
 
     cpdef on_answer(self, Message message):
         """An answer of the host: to a question that is open, and of its kind, or the link is corrupt."""
-        cdef object found = self.questions.pop(message.id, None)
-        cdef Question question
-        if found is None or message.code > CODE_LENGTH or not (<Question> found).answers >> message.code & 1:
+        cdef Question question = self.newest
+        if question is not None and question.number == message.id:
+            self.newest = None
+        else:
+            question = self.questions.pop(message.id, None)
+        if question is None or message.code > CODE_LENGTH or not question.answers >> message.code & 1:
             raise LinkCorrupt(f"{message.kind.name} for operation {message.id} answers no question")
-        question = <Question> found
         if question.places is not None:
             check_choice(question.cases, question.places, message)
         question.answer = message
@@ -289,29 +294,30 @@ cdef class OutsideChannels:
         question.answers = answers_to(kind)
         if question.places is not None and not argument:
             question.answers &= ~(<uint64_t> 1 << CODE_NONE)     # it waits, so that something is ready in the end
+        if self.newest is not None:
+            self.questions[self.newest.number] = self.newest
+        self.newest = question     # mostly it is answered before the next is asked, and was never in the dictionary
         self.last_question += 1
-        self.questions[self.last_question] = question
-        cdef uint64_t number = self.last_question
-        self.wire.post_body(kind, number, argument, payload, body)
-        return number
+        question.number = self.last_question
+        self.wire.post_body(kind, question.number, argument, payload, body)
+        return question.number
 
     def _take_back(self, number):
         self.wire.post(CODE_CANCEL, number)
 
-    cdef Message ask(self, int kind, uint64_t argument, bytes payload, str what, object subject, bytes body=None):
+    cdef Message ask(
+        self, Scheduler scheduler, int kind, uint64_t argument, bytes payload, str what, object subject, bytes body=None
+    ):
         """Ask, park, and return the answer."""
         cdef Question question = Question.__new__(Question)
-        self.ask_as(question, kind, argument, payload, what, subject, body)
+        self.ask_as(scheduler, question, kind, argument, payload, what, subject, body)
         return question.answer
 
     cdef int ask_as(
-        self, Question question, int kind, uint64_t argument, bytes payload, str what, object subject, bytes body=None
+        self, Scheduler scheduler, Question question, int kind, uint64_t argument, bytes payload, str what, object subject,
+        bytes body=None,
     ) except -1:
         """`ask` with a question of one's own. A cancel takes it back unless the answer is on its way."""
-        cdef Scheduler scheduler = blocking(
-            "await channel.asend(...)" if kind == CODE_OFFER
-            else "await channel.arecv()" if kind == CODE_WANT else "await gotee.aselect(...)"
-        )
         cdef object cancelled = None
         cdef uint64_t number
         question.waiter = waiter_of(scheduler, subject)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 else:
     from _collections_abc import FunctionType  # `types` takes long to import
 
+MAINS = ("__main__", "__mp_main__")  # the main module; its name in a process that multiprocessing has started
 _VARARGS, _VARKEYWORDS = 0x04, 0x08  # inspect.CO_VARARGS, CO_VARKEYWORDS
 _NAME = 2  # bytes that say how long a class's name is
 
@@ -88,11 +89,8 @@ def decode_public(payload: bytes) -> tuple[str, BaseException | None]:
 
 
 def _name(cls: type[BaseException]) -> str:
-    """Module and class, the same in both worlds: inside, the main file is imported under its stem."""
-    module = cls.__module__
-    if module == "__main__":
-        module = _stem(getattr(sys.modules["__main__"], "__file__", None) or "__main__")
-    return f"{module}:{cls.__qualname__}"
+    """Module and class, the same in both worlds."""
+    return f"{name_inside(cls.__module__)}:{cls.__qualname__}"
 
 
 def _args_only(self: None, *args: str | bytes | int | float | bool | None) -> None:
@@ -149,7 +147,10 @@ def _fields(error: BaseException) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return tuple(map(value, positional)), {name: value(name) for name in keywords}
 
 
-def _stem(path: str) -> str:
-    """The name of a file without its suffix; `pathlib` would be the longest import of this room."""
-    name = path.rpartition("/")[2]
+def name_inside(module: str) -> str:
+    """What a module is called inside, where the main file is imported under its stem."""
+    if module not in MAINS:
+        return module
+    path = getattr(sys.modules[module], "__file__", None) or module
+    name = path.rpartition("/")[2]  # `pathlib` would be the longest import of this room
     return name.rpartition(".")[0] or name

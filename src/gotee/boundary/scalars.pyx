@@ -67,7 +67,7 @@ cdef int code_of(object cls) except -1:
 cdef Py_ssize_t write_scalars(
     unsigned char *frame, PyObject *const *values, const int *codes, Py_ssize_t count, bint many
 ) except -2:
-    """Write the frame of values that are exactly of these classes, at most ROOM bytes; -1 if it is for msgspec.
+    """Write the frame of values, at most ROOM bytes; -1 if one is not exactly of its class, or it is for msgspec.
 
     They are the `count` items of a tuple, or one value if not `many`.
     """
@@ -88,31 +88,35 @@ cdef Py_ssize_t write_scalars(
     return -1 if at is NULL else at - frame
 
 
-cdef unsigned char *put(unsigned char *at, unsigned char *end, object value, int code) except? NULL:
-    """Write one value and return the place behind it; NULL, without an exception, if it is for msgspec."""
+cdef inline unsigned char *put(unsigned char *at, unsigned char *end, object value, int code) except? NULL:
+    """Write one value and return the place behind it; NULL, without an exception, if `write_scalars` gives up on it."""
     cdef uint64_t bits
     cdef double number
     if end - at < 9:
         return NULL
     if code == INT:
-        return put_int(at, value)
+        return put_int(at, value) if type(value) is int else NULL
     if code == STR:
-        if not PyUnicode_IS_COMPACT_ASCII(value):
+        if type(value) is not str or not PyUnicode_IS_COMPACT_ASCII(value):
             return NULL
         return put_text(at, end, <char *> PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value), True)
     if code == BYTES:
+        if type(value) is not bytes:
+            return NULL
         return put_text(at, end, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), False)
     if code == FLOAT:
+        if type(value) is not float:
+            return NULL
         number = PyFloat_AS_DOUBLE(value)
         memcpy(&bits, &number, 8)
         bits = swap64(bits)
         at[0] = 0xCB
         memcpy(at + 1, &bits, 8)
         return at + 9
-    if code == BOOL:
+    if code == BOOL and (value is True or value is False):
         at[0] = 0xC3 if value is True else 0xC2
         return at + 1
-    if code == NONE:
+    if code == NONE and value is None:
         at[0] = 0xC0
         return at + 1
     return NULL
@@ -200,7 +204,7 @@ cdef object read_scalars(const unsigned char *data, Py_ssize_t size, const int *
     return values if reader.at == reader.end else UNUSUAL
 
 
-cdef object get(Reader *reader, int code):
+cdef inline object get(Reader *reader, int code):
     """One value of a class, and the reader behind it; UNUSUAL in all other cases."""
     cdef const unsigned char *at = reader.at
     cdef uint64_t bits

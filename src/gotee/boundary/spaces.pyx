@@ -22,7 +22,8 @@ from libc.string cimport memcpy
 
 from gotee.boundary.crossing cimport ValueCodec
 from gotee.boundary.messages cimport CODE_SPACE
-from gotee.boundary.ring cimport SPACE_BYTES, SPACES, Ring
+from gotee.boundary.ring cimport Ring
+from gotee.boundary.ring_memory cimport SPACE_BYTES, SPACES
 from gotee.boundary.system cimport compare_swap, fence, load_acquire, load_relaxed, shared_u64, store_relaxed, swap
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.channel cimport Chan, Space

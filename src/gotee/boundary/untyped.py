@@ -151,8 +151,13 @@ _CURES = {
     "method": "pass the object's data instead",
     "module": "import it inside instead",
     "type": "import it inside instead",
+    "Routine": "pass its result()",
+    "SecuredRoutine": "pass its result()",
     "coroutine": "await it on this side and pass its result",
-    "generator": "pass list(...) of it, or a channel",
+    "deque": "pass list(...) of it, or a channel",
+    "dict_keys": "pass list(...) of it",
+    "dict_values": "pass list(...) of it",
+    "dict_items": "pass list(...) of it",
     "TextIOWrapper": "read it on this side and pass the contents, or a channel",
     "BufferedReader": "read it on this side and pass the contents, or a channel",
 }
@@ -160,9 +165,17 @@ _CURES = {
 
 def refusal(value: Any) -> BoundaryTypeError:
     """For a value that no table knows: what it is and what to do."""
-    kind = type(value)
-    cure = _CURES.get("type" if isinstance(value, type) else kind.__name__)
-    if cure is None:
-        name = kind.__qualname__
-        cure = f"annotate the parameter or the channel with {name} if that is a dataclass, or use register_type"
+    cure = _CURES.get("type" if isinstance(value, type) else type(value).__name__) or _cure_by_kind(value)
     return BoundaryTypeError(f"A value of type {kind_name(value)} cannot cross: {cure}")
+
+
+def _cure_by_kind(value: Any) -> str:
+    kind = type(value)
+    if any(hasattr(kind, name) for name in ("__dataclass_fields__", "__struct_fields__", "_fields", "__members__")):
+        return f"annotate the parameter or the channel with {kind.__qualname__}"
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        plain = next(base.__name__ for base in kind.__mro__ if base.__module__ == "builtins")
+        return f"pass {plain}(...) of it"
+    if hasattr(kind, "__next__"):
+        return "pass list(...) of it, or a channel"
+    return "pass what it is made of (a dataclass, a dict, an array), or use register_type"

@@ -7,14 +7,14 @@ exit status.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
-import os
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from typing import NoReturn
 
+from gotee.cli._output import OutputError, told_apart
 from gotee.compiler.depth import deep
 from gotee.errors import CompileError, GoteeError, ImageError
 
@@ -105,23 +105,19 @@ def _perform(options: argparse.Namespace) -> int:
     if own and options.verb != "desugar" and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal has no letters for is still told
     try:
-        with deep() if own else nullcontext():
-            status = int(options.action(options))
         if own:
-            print(end="", flush=True)
-    except BrokenPipeError:  # `gotee doctor | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            with deep(), told_apart():
+                status = int(options.action(options))
+        else:
+            status = int(options.action(options))
+    except OutputError as error:
+        if error.errno != errno.EPIPE:  # `gotee doctor | head`: nobody reads on
+            _say(f"standard output cannot be written: {error.strerror}")
         return EXIT_FAILED
-    except (OSError, UnicodeEncodeError) as error:
+    except OSError as error:
         if not own:
             raise
-        if not isinstance(error, OSError):
-            _say(f"standard output cannot take {error.object[error.start]!a}: set PYTHONIOENCODING=utf-8")
-        elif error.filename is None:
-            _say(f"standard output cannot be written: {error.strerror}")
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        else:
-            _say(f"{error.filename}: {error.strerror}")
+        _say(f"{'the system refuses' if error.filename is None else error.filename}: {error.strerror or error}")
         return EXIT_FAILED
     except KeyboardInterrupt:
         from gotee.cli.run import interrupted

@@ -18,11 +18,15 @@ def require_file(name: str) -> Path:
     """
     path = Path(name)
     try:
+        here = "" if path.is_absolute() else f"; the path is looked up from {os.getcwd()}"
+    except FileNotFoundError:
+        raise UsageError(f"{name} cannot be looked up: this folder has been removed; go to another") from None
+    try:
         kind = path.stat().st_mode
         if stat.S_ISREG(kind):
             path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{name}: no such file; the path is looked up from {os.getcwd()}") from None
+        raise UsageError(f"{name}: no such file{here}") from None
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     except ValueError:
@@ -32,6 +36,34 @@ def require_file(name: str) -> Path:
         hint = f"; did you mean {inside}?" if os.path.isfile(inside) else "; name a file in it"
         raise UsageError(f"{name} is a directory{hint}")
     return path
+
+
+def require_source(name: str) -> Path:
+    """As `require_file`, for what is to be Python source: UsageError for another file in its place.
+
+    What else is wrong with it, Python says best.
+    """
+    path = require_file(name)
+    if b"\0" in _content(path):
+        if path.suffix == ".sgxs":
+            raise UsageError(f"{name} is an image, which runs with its program: `gotee run --image {name} FILE`")
+        raise UsageError(f"{name} is no Python source: it has NUL bytes; name the program's main file, saved as UTF-8")
+    return path
+
+
+def require_program(name: str) -> Path:
+    """As `require_source`, for a program that is looked at: UsageError if there is nothing to see."""
+    path = require_source(name)
+    if path.is_char_device():
+        raise UsageError(f"{name} is a device; name the program's main file")
+    if path.is_file() and not _content(path).strip():
+        raise UsageError(f"{name} is empty; name the program's main file")
+    return path
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a regular file; a pipe is left to who reads it."""
+    return path.read_bytes() if path.is_file() else b""
 
 
 def destination(option: str, name: str) -> Path:

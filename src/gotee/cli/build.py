@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gotee.cli._files import passphrase_of, require_file
+from gotee.cli._files import passphrase_of, require_program
 from gotee.cli.interface import NO_ENTRIES
 from gotee.compiler.remembered import partition
 from gotee.errors import UsageError
@@ -32,7 +32,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def build(options: argparse.Namespace) -> int:
     """Build, sign, write, and say what was built."""
-    program = require_file(options.file)
+    program = require_program(options.file)
     chosen = settings.find(program)
     built = project.build_program(partition(program), chosen, Path(options.base) if options.base else None)
     out = Path(options.out)

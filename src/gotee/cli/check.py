@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any
 
-from gotee.cli._files import require_file
+from gotee.cli._files import require_program
 from gotee.compiler.check import check
 from gotee.compiler.findings import ERROR, Finding
 
@@ -32,7 +32,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def run_check(options: argparse.Namespace) -> int:
     """Check, and print."""
-    findings = check(require_file(options.file))
+    findings = check(require_program(options.file))
     if options.format == "json":
         print(json.dumps({"findings": [_plain(each) for each in findings]}, indent=2))
     else:

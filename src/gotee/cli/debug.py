@@ -8,6 +8,7 @@ from typing import Any
 
 from gotee import config
 from gotee.cli import run
+from gotee.cli._files import require_program
 from gotee.errors import UsageError
 
 
@@ -32,5 +33,6 @@ def debug(options: argparse.Namespace) -> int:
         raise UsageError("gotee debug builds an image of its own, with a debugger in it: unset GOTEE_IMAGE")
     if chosen.tee == "inline":
         raise UsageError("with --tee inline every debugger sees secured routines: use `python -m pdb`")
+    require_program(options.file)
     os.environ[config.DEBUG] = "1"
     return run.run(options)

@@ -8,7 +8,7 @@ import sys
 import tokenize
 from typing import Any
 
-from gotee.cli._files import require_file
+from gotee.cli._files import require_source
 from gotee.syntax.desugar import main_desugar
 
 
@@ -28,7 +28,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def convert(options: argparse.Namespace) -> int:
     """Convert one file. Nothing is written when it does not convert."""
-    path = os.fspath(require_file(options.file))
+    path = os.fspath(require_source(options.file))
     text = main_desugar(path, in_place=options.in_place, to_sugar=options.sugar)
     if text is not None:
         _write(text, path)

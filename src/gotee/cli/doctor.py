@@ -77,7 +77,7 @@ def doctor(options: argparse.Namespace) -> int:
     if os.name == "posix":
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who started us may ignore it: no child could be waited for
     needed = needs()
-    checks = [*_interpreter(), *_modules(), *_machine(), *_needed(needed), *_settings(), *_packages()]
+    checks = [*_interpreter(), *_modules(), *_begins(), *_machine(), *_needed(needed), *_settings(), *_packages()]
     chosen = _chosen()
     lacking = next((need for need in needed if need.missing), None)
     sandbox = _sandbox(chosen, lacking)
@@ -144,6 +144,20 @@ def _modules() -> Iterator[Check]:
         required=True,
         note=f"cannot import {', '.join(broken)}; install gotee again" if broken else "",
     )
+
+
+def _begins() -> Iterator[Check]:
+    """The program that starts platforms of level development; without it they start, more slowly (host.ahead)."""
+    program = PACKAGE / "platform" / "begin"
+    if sys.platform == "linux":
+        there, runs = program.exists(), os.access(program, os.X_OK)
+        cure = f"chmod +x {program}, on a file system that lets it run" if there else "install gotee again"
+        yield Check(
+            "fast start",
+            "works" if runs else "cannot be run" if there else "absent",
+            ok=runs,
+            note="" if runs else f"enclaves start more slowly: {cure}",
+        )
 
 
 def _imports(name: str) -> bool:

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from gotee.cli._files import require_file
+from gotee.cli._files import require_program
 from gotee.compiler.interface import Function, functions_of
 from gotee.compiler.remembered import partition
 
@@ -34,7 +34,7 @@ OWN = "for_nonce(nonce: bytes) -> OwnEvidence\n   gotee's own, in every image: e
 
 def interface(options: argparse.Namespace) -> int:
     """Partition, and print."""
-    functions = functions_of(partition(require_file(options.file)))
+    functions = functions_of(partition(require_program(options.file)))
     if options.json:
         print(json.dumps({"entries": [_plain(number, each) for number, each in enumerate(functions)]}, indent=2))
     elif not functions:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import Any
 
-from gotee.cli._files import require_file
+from gotee.cli._files import require_program
+from gotee.cli.interface import NO_ENTRIES
 from gotee.compiler.remembered import partition
 from gotee.image import project, settings
 
@@ -26,12 +28,14 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def measure(options: argparse.Namespace) -> int:
     """Build in memory and print."""
-    program = require_file(options.file)
+    program = require_program(options.file)
     built = project.build_program(partition(program), settings.find(program))
     found = {"measurement": built.measurement.hex(), "program_digest": built.manifest.digest.hex()}
     if options.json:
         print(json.dumps(found))
     else:
+        if not built.manifest.program["entries"]:
+            print(NO_ENTRIES, file=sys.stderr)
         print(f"measurement     {found['measurement']}")
         print(f"program digest  {found['program_digest']}")
     return 0

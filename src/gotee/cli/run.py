@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gotee import config
-from gotee.cli._files import destination, require_file
+from gotee.cli._files import destination, require_source
 from gotee.errors import CompileError, ImageError, UsageError
 from gotee.host import ahead
 from gotee.syntax.run import run_file
@@ -60,7 +60,7 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def run(options: argparse.Namespace) -> int:
     """Check the settings, then run the program. Its SystemExit passes through."""
     _settle(options)
-    path = require_file(options.file)
+    path = require_source(options.file)
     try:
         run_file(os.fspath(path), options.arguments)
     except KeyboardInterrupt:

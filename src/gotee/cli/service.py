@@ -9,9 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gotee.cli._files import require_file
 from gotee.errors import UsageError
+
+if TYPE_CHECKING:
+    from gotee.platform.service.settings import Settings
 
 _END = "end it first (Ctrl-C, or SIGTERM to its first process)"
 _OPTIONS = ("prefix", "state", "socket", "user", "enclave_uids")
@@ -69,6 +73,15 @@ def install(options: argparse.Namespace) -> int:
     return 0
 
 
+def _settings(options: argparse.Namespace) -> Settings:
+    """Those of an installation. A file that is named has to be there: the defaults would be those of another one."""
+    from gotee.platform.service.settings import FILE, read
+
+    if options.config != FILE:
+        require_file(options.config)
+    return read(options.config)
+
+
 def _systemctl(*words: str) -> None:
     subprocess.run([shutil.which("systemctl") or "systemctl", *words], check=True)
 
@@ -76,10 +89,9 @@ def _systemctl(*words: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """Become the installed service: nothing of this user's Python runs in it."""
     from gotee.host.install import incomplete, installed, require_root
-    from gotee.platform.service.settings import read
 
+    settings = _settings(options)
     require_root("run")
-    settings = read(options.config)
     if installed(settings) is None:
         raise UsageError(f"nothing is installed in {settings.prefix}: `gotee platform install` first")
     if problem := incomplete(settings):
@@ -91,9 +103,8 @@ def run(options: argparse.Namespace) -> int:
 def status(options: argparse.Namespace) -> int:
     """Exit status 0: enclaves of level service can run now."""
     from gotee.host.service_status import look
-    from gotee.platform.service.settings import read
 
-    found = look(read(options.config))
+    found = look(_settings(options))
     if options.json:
         print(json.dumps(dataclasses.asdict(found), indent=2))
     else:
@@ -112,10 +123,9 @@ def uninstall(options: argparse.Namespace) -> int:
     from gotee.host import install as work
     from gotee.host import unit
     from gotee.host.service_status import ask
-    from gotee.platform.service.settings import read
 
+    settings = _settings(options)
     work.require_root("uninstall")
-    settings = read(options.config)
     if not options.yes:
         print(f"This removes {settings.prefix} and the keys in {settings.state}: what was sealed cannot be unsealed.")
         print('Type "uninstall" to go on: ', end="", flush=True)

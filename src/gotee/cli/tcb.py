@@ -11,8 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from gotee.cli._files import require_file
+from gotee.cli._files import require_file, require_program
 from gotee.cli.inspect import plain
+from gotee.cli.interface import NO_ENTRIES
 from gotee.compiler.closure import analysis_of
 from gotee.compiler.report import FORMAT, difference, report
 from gotee.errors import UsageError
@@ -40,7 +41,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def tcb(options: argparse.Namespace) -> int:
     """Partition, build in memory, count, show."""
-    program = require_file(options.file)
+    program = require_program(options.file)
     analysis = analysis_of(program)
     built = project.build_program(analysis.partition, settings.find(program))
     found = report(analysis, built)
@@ -96,5 +97,5 @@ def _print(found: dict[str, Any]) -> None:
     size = sum(native["bytes"] for native in found["natives"])
     print(f"  {found['total']:7}  lines together, and {len(found['natives'])} native files of {size / 1e6:.1f} MB")
     print("\nentries")
-    for entry in found["entries"]:
+    for entry in found["entries"] or [NO_ENTRIES]:
         print(f"  {entry}")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from gotee.cli._files import require_file
+from gotee.cli._files import require_program
 from gotee.compiler.closure import analysis_of
 from gotee.compiler.reasons import entry_calls, find, why, why_not
 
@@ -27,7 +27,7 @@ def add_parser(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def explain(options: argparse.Namespace) -> int:
     """Print the reasons. The status is 1 if NAME is not where the question supposes it. Raises CompileError."""
-    analysis = analysis_of(Path(require_file(options.file)))
+    analysis = analysis_of(Path(require_program(options.file)))
     module, name = find(analysis, options.name)
     lines, outside = why(analysis, module, name), why_not(analysis, module, name)
     if options.outside:

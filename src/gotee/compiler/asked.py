@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gotee.compiler.dynamic import GLOBALS_ATTRIBUTES, SOURCE_READERS
 from gotee.compiler.names import Ref
 from gotee.compiler.program import Module
+from gotee.compiler.scopes import walk
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts
 
@@ -57,7 +58,7 @@ class Asked:
         return attributes is not None
 
     def _computed(self, module: Module, unit: Unit, ref: Ref) -> ast.expr | None:
-        for call in ast.walk(unit.node):
+        for call in walk(unit.node):
             if isinstance(call, ast.Call) and len(call.args) > 1 and call.args[0] is ref.node:
                 return call.args[1] if self._graph.purity.dotted(module, call.func) in _ASKING else None
         return None
@@ -116,11 +117,9 @@ def attributes_of(within: ast.AST, module: ast.AST) -> set[str] | None:
     >>> attributes_of(function, function.body[0].value) is None
     True
     """
-    parents = {id(child): parent for parent in ast.walk(within) for child in ast.iter_child_nodes(parent)}
-    names = {child.id for child in ast.walk(within) if isinstance(child, ast.Name)}
-    declared = {
-        name for child in ast.walk(within) if isinstance(child, (ast.Global, ast.Nonlocal)) for name in child.names
-    }
+    parents = {id(child): parent for parent in walk(within) for child in ast.iter_child_nodes(parent)}
+    names = {child.id for child in walk(within) if isinstance(child, ast.Name)}
+    declared = {name for child in walk(within) if isinstance(child, (ast.Global, ast.Nonlocal)) for name in child.names}
     found: set[str] = set()
     work: list[tuple[ast.AST, int]] = [(module, 0)]
     while work:
@@ -147,6 +146,6 @@ def attributes_of(within: ast.AST, module: ast.AST) -> set[str] | None:
         if name is not None:
             if name in declared or names & _LOOKS_AT_LOCALS:
                 return None
-            loads = [c for c in ast.walk(within) if isinstance(c, ast.Name) and c.id == name]
+            loads = [c for c in walk(within) if isinstance(c, ast.Name) and c.id == name]
             work += [(load, depth + 1) for load in loads if isinstance(load.ctx, ast.Load)]
     return found

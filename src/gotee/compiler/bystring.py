@@ -17,7 +17,7 @@ from gotee.compiler.parameters import Wanted
 from gotee.compiler.prefixes import Prefixes
 from gotee.compiler.program import Module, absolute, parents
 from gotee.compiler.running import Running, has_argument, spelled_out
-from gotee.compiler.scopes import bindings_of, constant_text
+from gotee.compiler.scopes import bindings_of, constant_text, walk
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts
 from gotee.compiler.values import OBJECT, UNKNOWN
@@ -142,7 +142,7 @@ class Strings(Running):
         if not isinstance(given, ast.Name):
             return None
         bound = sum(1 for _ in bindings_of(unit.node, given.id))
-        values = [one.value for one in ast.walk(unit.node) if isinstance(one, ast.Assign) and _is_target(one, given.id)]
+        values = [one.value for one in walk(unit.node) if isinstance(one, ast.Assign) and _is_target(one, given.id)]
         if bound:
             return self._spec(module, unit, node, ref, values[0]) if bound == len(values) == 1 else None
         holder = self._graph.purity.in_program(module, given)
@@ -153,7 +153,7 @@ class Strings(Running):
 
     def _mapped(self, module: Module, unit: Unit, ref: Ref) -> ast.Call | None:
         """`map(import_module, names)`, and `partial(import_module, name)`, as the call that it makes."""
-        for call in ast.walk(unit.node):
+        for call in walk(unit.node):
             if not isinstance(call, ast.Call) or len(call.args) < 2 or call.args[0] is not ref.node:
                 continue
             function = self._graph.purity.dotted(module, call.func)
@@ -308,7 +308,7 @@ class Strings(Running):
                 graph.reach(node, ("loaded", loaded))
         unused = not rest and (
             imported_by_call(unit, graph.resolver.table(module).binders) is not None
-            or any(isinstance(c, ast.Expr) and c.value is ref.node for c in ast.walk(unit.node))
+            or any(isinstance(c, ast.Expr) and c.value is ref.node for c in walk(unit.node))
         )
         for target in () if unused else {name, parts[0]} if top_only else {name}:
             for event in list(graph.resolver.module(target, rest, set())):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gotee.compiler.entries import resolve, spellings
 from gotee.compiler.partition import Entry
 from gotee.compiler.program import Module, Program
+from gotee.compiler.scopes import walk
 
 
 class SecuredCall(NamedTuple):
@@ -30,6 +31,6 @@ def secured_calls(program: Program) -> list[SecuredCall]:
 def _of_module(program: Program, module: Module, names: set[str]) -> Iterator[SecuredCall]:
     for statement in module.tree.body:
         owner = getattr(statement, "name", "<module>")
-        for node in ast.walk(statement):
+        for node in walk(statement):
             if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in names:
                 yield SecuredCall(module.name, owner, node, resolve(program, module, node.args[0]))

@@ -12,11 +12,13 @@ from gotee.compiler.calls import SecuredCall, secured_calls
 from gotee.compiler.closure import Analysis, analysis_of
 from gotee.compiler.findings import ERROR, Finding, found, silenced, unknown_ignores
 from gotee.compiler.interface import functions_of
+from gotee.compiler.names import dotted_name
+from gotee.compiler.partition import no_collection
 from gotee.compiler.program import Module, import_base
 from gotee.compiler.refusable import refusals
-from gotee.compiler.scopes import makes_channel
+from gotee.compiler.scopes import makes_channel, walk
 from gotee.compiler.secrets import secrets_in
-from gotee.compiler.statements import Unit
+from gotee.compiler.statements import Unit, forget
 from gotee.compiler.unbound import unbound_calls
 from gotee.errors import CompileError
 from gotee.image.settings import find, matching
@@ -41,6 +43,13 @@ _NO_VALUES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, a
 
 def check(main: Path) -> list[Finding]:
     """All findings, by place; what the compiler refuses is the only one of its program."""
+    with no_collection():
+        findings = _findings(main)
+        forget()
+        return findings
+
+
+def _findings(main: Path) -> list[Finding]:
     try:
         analysis = analysis_of(main)
     except CompileError as error:
@@ -57,6 +66,7 @@ def check(main: Path) -> list[Finding]:
         *_unbound(analysis, calls),
     ]
     by_file = {str(module.file): module for module in modules.values()}
+    analysis.drop()
     loud = [each for each in findings if not silenced(each, by_file.get(each.error.filename or ""))]
     return sorted(loud, key=lambda each: (each.error.filename or "", each.error.lineno or 0, each.code))
 
@@ -85,7 +95,7 @@ def _entries(analysis: Analysis) -> Iterator[Finding]:
     for function in functions_of(analysis.partition):
         if function.unannotated and function.module in modules:
             module = modules[function.module]
-            node = next((n for n in ast.walk(module.tree) if getattr(n, "name", None) == function.name), module.tree)
+            node = next((n for n in walk(module.tree) if getattr(n, "name", None) == function.name), module.tree)
             missing = ", ".join("its result" if name == "return" else name for name in function.unannotated)
             yield found(
                 module,
@@ -112,15 +122,16 @@ def _globals(analysis: Analysis) -> Iterator[Finding]:
     changed: dict[Global, tuple[Module, ast.expr]] = {}
     outside: dict[Global, tuple[Module, ast.expr]] = {}
     names = _variables(analysis)
+    modules = analysis.graph.program.modules
+    aliases = {name: _aliases(analysis, module) for name, module in modules.items()}
     for module, unit, kept in _units(analysis):
-        aliases = _aliases(analysis, module)
-        for node, name, store in _uses(unit.node, module, aliases):
+        for node, name, store in _uses(unit.node, module, aliases[module.name]):
             if name in names and unit.index not in names[name]:
                 place = inside if kept else outside
                 place.setdefault(name, (module, node))
                 if store and not kept:
                     changed.setdefault(name, (module, node))
-    channels = {name for name in names if _is_channel(analysis, name)}
+    channels = _channels(analysis) & set(names)
     for name in sorted(channels & set(inside) & set(outside)):
         yield found(
             *inside[name],
@@ -156,12 +167,12 @@ def _variables(analysis: Analysis) -> dict[Global, set[int]]:
     return names
 
 
-def _is_channel(analysis: Analysis, name: Global) -> bool:
-    module = analysis.graph.program.modules[name[0]]
-    for unit in analysis.graph.resolver.table(module).statements.units:
-        if name[1] in unit.channels or (name[1] in unit.binds and _value_is_channel(unit.node)):
-            return True
-    return False
+def _channels(analysis: Analysis) -> set[Global]:
+    return {
+        (module.name, name)
+        for module, unit, _ in _units(analysis)
+        for name in (unit.binds if _value_is_channel(unit.node) else unit.channels)
+    }
 
 
 def _value_is_channel(node: ast.stmt) -> bool:
@@ -174,7 +185,7 @@ def _aliases(analysis: Analysis, module: Module) -> tuple[dict[str, Global], dic
     values: dict[str, Global] = {}
     whole: dict[str, str] = {}
     known = analysis.graph.program.modules
-    for node in ast.walk(module.tree):
+    for node in walk(module.tree):
         if isinstance(node, ast.Import):
             whole |= {alias.asname or alias.name: alias.name for alias in node.names if alias.name in known}
         elif isinstance(node, ast.ImportFrom):
@@ -195,12 +206,12 @@ def _uses(
     values, whole = aliases
     local = _locals(statement)
     stores = _stores(statement)
-    for node in ast.walk(statement):
+    for node in walk(statement):
         name: Global | None = None
         if isinstance(node, ast.Name) and node.id not in local:
             name = values.get(node.id, (module.name, node.id))
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in whole:
-            name = (whole[ast.unparse(node.value)], node.attr)
+        elif isinstance(node, ast.Attribute) and (owner := dotted_name(node.value)) in whole:
+            name = (whole[owner], node.attr)
         if name is not None and isinstance(node, (ast.Name, ast.Attribute)):
             yield node, name, id(node) in stores or not isinstance(node.ctx, ast.Load)
 
@@ -209,16 +220,16 @@ def _locals(statement: ast.stmt) -> set[str]:
     """Names that are local to a function: parameters, and what it binds without `global`."""
     if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return set()
-    declared = {name for node in ast.walk(statement) if isinstance(node, ast.Global) for name in node.names}
-    bound = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    bound |= {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
+    declared = {name for node in walk(statement) if isinstance(node, ast.Global) for name in node.names}
+    bound = {n.id for n in walk(statement) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+    bound |= {node.arg for node in walk(statement) if isinstance(node, ast.arg)}
     return bound - declared
 
 
 def _stores(statement: ast.stmt) -> set[int]:
     """Expressions whose value is changed in place: `x[...] = y`, `x.y = z`, `x.append(y)`, `del x[...]`."""
     found_ids: set[int] = set()
-    for node in ast.walk(statement):
+    for node in walk(statement):
         if isinstance(node, (ast.Subscript, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
             found_ids.add(id(node.value))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
@@ -232,23 +243,21 @@ def _stores(statement: ast.stmt) -> set[int]:
 def _trusted_channels(module: Module, calls: list[SecuredCall]) -> Iterator[Finding]:
     """GT404: a channel of a function that is only handed to secured routines, to several."""
     secured = {id(call.node) for call in calls if call.module == module.name}
-    for function in ast.walk(module.tree):
+    for function in walk(module.tree):
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         made = {
             target.id: node.value
-            for node in ast.walk(function)
+            for node in walk(function)
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and makes_channel(node.value)
             for target in node.targets
             if isinstance(target, ast.Name)
         }
         for name, value in made.items():
             uses = [
-                n
-                for n in ast.walk(function)
-                if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+                n for n in walk(function) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
             ]
-            given = {id(a) for n in ast.walk(function) if id(n) in secured for a in _arguments(n)}
+            given = {id(a) for n in walk(function) if id(n) in secured for a in _arguments(n)}
             if len(uses) > 1 and all(id(use) in given for use in uses):
                 yield found(
                     module,

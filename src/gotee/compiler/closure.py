@@ -37,6 +37,10 @@ class Analysis:
     graph: Graph
     fixpoint: Fixpoint
 
+    def drop(self) -> None:
+        """Take the graph apart: its parts refer to it, and the collector takes long to see that nobody else does."""
+        vars(self.graph).clear()
+
 
 def analysis_of(main: Path, root: Path | None = None, also: Iterable[str] = ()) -> Analysis:
     """The partition of the program whose main file this is, with what explains it. Raises CompileError.

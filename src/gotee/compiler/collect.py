@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from gotee.compiler.chains import Chains, Scope
 from gotee.compiler.names import Body, ImportUse, Uses
@@ -25,6 +26,7 @@ from gotee.compiler.scopes import (
     outer_parts,
     own_statements,
     static_truth,
+    walk,
 )
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -59,43 +61,14 @@ class _Collector(Chains):
         super().__init__()
         self._future = future_annotations
         self._path: list[str] = []
-        self._table: dict[type, Callable[..., None]] = {
-            ast.Name: self._name,
-            ast.Attribute: self._chain,
-            ast.Call: self._chain,
-            ast.Subscript: self._chain,
-            ast.Constant: self._constant,
-            ast.FunctionDef: self._function,
-            ast.AsyncFunctionDef: self._function,
-            ast.Lambda: self._function,
-            ast.ClassDef: self._class,
-            ast.ListComp: self._comprehension,
-            ast.SetComp: self._comprehension,
-            ast.DictComp: self._comprehension,
-            ast.GeneratorExp: self._comprehension,
-            ast.Import: self._import,
-            ast.ImportFrom: self._import,
-            ast.AnnAssign: self._annotated,
-            ast.Assign: self._assigned,
-            ast.Try: self._try,
-            ast.TryStar: self._try,
-            ast.With: self._with,
-            ast.If: self._if,
-            ast.Raise: self._raise,
-            ast.For: self._for,
-            ast.AsyncFor: self._for,
-            ast.Global: self._global,
-            ast.Compare: self._compare,
-            ast.AugAssign: self._changed,
-        }
         self.uses.bodies.append(self._body)
 
     def visit(self, node: ast.AST) -> None:
         if type(node) in READING:
             self._read.update(map(id, read_parts(node)))
-        method = self._table.get(type(node))
+        method = _METHODS.get(type(node))
         if method is not None:
-            method(node)
+            method(self, node)
         else:
             for child in children(node):
                 self.visit(child)
@@ -130,7 +103,7 @@ class _Collector(Chains):
         before, self._soft = self._soft, (soft and not evaluated) or self._soft
         self._exempt_all([node])
         self._soft = soft or self._soft
-        for child in ast.walk(node):
+        for child in walk(node):
             text = constant_text(child)
             if text is not None:
                 self._quoted(text)
@@ -158,7 +131,7 @@ class _Collector(Chains):
         inside_function = bool(self._scopes) and self._scopes[-1].kind == "function"
         if not inside_function:
             self._annotation(node.annotation, not self._future, False)
-        elif isinstance(node.target, ast.Name) and _CHANNEL.search(ast.unparse(node.annotation)):
+        elif isinstance(node.target, ast.Name) and _names_channel(node.annotation):
             self._scopes[-1].channels.add(node.target.id)
         self.visit(node.target)
         if node.value is not None:
@@ -173,13 +146,14 @@ class _Collector(Chains):
     # -- scopes ----------------------------------------------------------------------------------------
 
     def _function(self, node: Function) -> None:
-        self._exempt_all(getattr(node, "decorator_list", ()))
-        self._all(part for part in outer_parts(node) if part not in getattr(node, "decorator_list", ()))
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        self._exempt_all(decorators)
+        self._all(outer_parts(node)[len(decorators) :])
         arguments = arguments_of(node.args)
         channels = set()
         for argument in arguments:
             self._annotation(argument.annotation, not self._future, True)
-            if argument.annotation is not None and _CHANNEL.search(ast.unparse(argument.annotation)):
+            if argument.annotation is not None and _names_channel(argument.annotation):
                 channels.add(argument.arg)
         body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
         if not isinstance(node, ast.Lambda):
@@ -298,3 +272,40 @@ class _Collector(Chains):
 
     def _global(self, node: ast.Global) -> None:
         self.uses.writes |= set(node.names)
+
+
+def _names_channel(annotation: ast.expr) -> bool:
+    """Whether an annotation says `Chan`, in a text too."""
+    texts = (constant_text(node) or getattr(node, "id", "") or getattr(node, "attr", "") for node in walk(annotation))
+    return any(_CHANNEL.search(text) for text in texts)
+
+
+_METHODS: dict[type, Callable[[_Collector, Any], None]] = {
+    ast.Name: _Collector._name,
+    ast.Attribute: _Collector._chain,
+    ast.Call: _Collector._chain,
+    ast.Subscript: _Collector._chain,
+    ast.Constant: _Collector._constant,
+    ast.FunctionDef: _Collector._function,
+    ast.AsyncFunctionDef: _Collector._function,
+    ast.Lambda: _Collector._function,
+    ast.ClassDef: _Collector._class,
+    ast.ListComp: _Collector._comprehension,
+    ast.SetComp: _Collector._comprehension,
+    ast.DictComp: _Collector._comprehension,
+    ast.GeneratorExp: _Collector._comprehension,
+    ast.Import: _Collector._import,
+    ast.ImportFrom: _Collector._import,
+    ast.AnnAssign: _Collector._annotated,
+    ast.Assign: _Collector._assigned,
+    ast.Try: _Collector._try,
+    ast.TryStar: _Collector._try,
+    ast.With: _Collector._with,
+    ast.If: _Collector._if,
+    ast.Raise: _Collector._raise,
+    ast.For: _Collector._for,
+    ast.AsyncFor: _Collector._for,
+    ast.Global: _Collector._global,
+    ast.Compare: _Collector._compare,
+    ast.AugAssign: _Collector._changed,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from gotee.compiler.diagnostics import OVERRIDE
+from gotee.compiler.scopes import walk
 from gotee.compiler.statements import Unit
 
 # Names outside of the program that refer to code by a string or reach any object of the process.
@@ -89,7 +90,7 @@ def overridden(unit: Unit, where: ast.AST) -> bool:
     if not lines:
         return False
     best = (unit.first_line, unit.last_line)
-    for child in ast.walk(unit.node):
+    for child in walk(unit.node):
         if isinstance(child, ast.stmt) and not isinstance(child, (ast.FunctionDef, ast.ClassDef)):
             inside = child.lineno <= getattr(where, "lineno", 0) <= (child.end_lineno or child.lineno)
             span = (child.lineno, child.end_lineno or child.lineno)

@@ -7,7 +7,7 @@ import ast
 from gotee.compiler import known
 from gotee.compiler.facts import DEFINITIONS
 from gotee.compiler.plain import Plain
-from gotee.compiler.scopes import arguments_of, bound_names, live_function_parts
+from gotee.compiler.scopes import arguments_of, bound_names, live_function_parts, walk
 
 # Builtins that run no code of what is in a built-in container.
 _SHALLOW = {"builtins." + name for name in ("len", "bool", "list", "tuple", "enumerate", "reversed", "zip")}
@@ -134,7 +134,7 @@ class View(Plain):
             return hashed
         before = self._in_class, self._class_names, self._local
         bound = {child.name for child in node.body if isinstance(child, (*DEFINITIONS, ast.ClassDef))}
-        bound |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+        bound |= {name.id for name in walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
         self._in_class, self._class_names, self._local = True, frozenset(bound), self._local | bound
         found = self._block(node.body)
         self._in_class, self._class_names, self._local = before
@@ -160,7 +160,7 @@ class View(Plain):
         """What may run code in an annotation: calls, and operators on what is not a plain class."""
         if node is None or self._facts.future_annotations(self._module):
             return None
-        for child in ast.walk(node):
+        for child in walk(node):
             if isinstance(child, (ast.Call, ast.NamedExpr, ast.Await)) and self.expression(child) is not None:
                 return child
             if isinstance(child, ast.Subscript) and self._own(child.value) and self._subscript(child) is not None:
@@ -314,7 +314,7 @@ class View(Plain):
             if not self.plain(generator.iter) or generator.is_async:
                 self._local = before
                 return generator.iter
-            self._local = self._local | {n.id for n in ast.walk(generator.target) if isinstance(n, ast.Name)}
+            self._local = self._local | {n.id for n in walk(generator.target) if isinstance(n, ast.Name)}
         parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         found = self._first(parts)
         if isinstance(node, (ast.DictComp, ast.SetComp)):

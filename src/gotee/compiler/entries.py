@@ -10,9 +10,10 @@ import ast
 import builtins
 from collections.abc import Iterator
 
+from gotee.compiler.names import dotted_name
 from gotee.compiler.partition import Entry
-from gotee.compiler.program import Module, Program, import_base, import_statements
-from gotee.compiler.scopes import bindings_of
+from gotee.compiler.program import Module, Program, import_base
+from gotee.compiler.scopes import bindings_of, walk
 from gotee.errors import CompileError
 
 
@@ -24,10 +25,10 @@ def find_entries(program: Program) -> list[Entry]:
 
 
 def _entries_of(program: Program, module: Module, names: set[str]) -> Iterator[Entry]:
-    for node in ast.walk(module.tree):
+    for node in walk(module.tree):
         if not isinstance(node, ast.Call):
             continue
-        if ast.unparse(node.func) in names:
+        if dotted_name(node.func) in names:
             if not node.args:
                 raise _error(module, node, "GT201", "gosecure() names no function", "write gosecure(f, x)")
             entry = resolve(program, module, node.args[0])
@@ -40,7 +41,7 @@ def _entries_of(program: Program, module: Module, names: set[str]) -> Iterator[E
 def _handed_over(program: Program, module: Module, call: ast.Call, names: set[str]) -> Entry | None:
     """The entry of `partial(gosecure, f)` or `pool.submit(gosecure, f)`."""
     first = call.args[0] if len(call.args) > 1 else None
-    if not isinstance(first, (ast.Name, ast.Attribute)) or ast.unparse(first) not in names:
+    if first is None or dotted_name(first) not in names:
         return None
     try:
         return resolve(program, module, call.args[1])
@@ -64,7 +65,7 @@ def spellings(program: Program) -> dict[str, set[str]]:
 
 def _own_spellings(module: Module) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(module.tree) if "gotee" in module.source else ():
+    for node in module.import_statements if "gotee" in module.source else ():
         if isinstance(node, ast.ImportFrom) and node.module == "gotee" and not node.level:
             names |= {alias.asname or "gosecure" for alias in node.names if alias.name in ("gosecure", "*")}
         elif isinstance(node, ast.Import):
@@ -78,7 +79,7 @@ def _passed_on(module: Module, found: dict[str, set[str]]) -> Iterator[str]:
     def plain(other: str) -> set[str]:
         return {name for name in found.get(other, ()) if "." not in name}  # no chains: imports may go in circles
 
-    for node in import_statements(module.tree):
+    for node in module.import_statements:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from (f"{alias.asname or alias.name}.{name}" for name in plain(alias.name))
@@ -227,7 +228,7 @@ def _is_method(module: Module, node: ast.Attribute) -> bool:
         return True
     methods = {
         each.name: {inner.name for inner in each.body if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))}
-        for each in ast.walk(module.tree)
+        for each in walk(module.tree)
         if isinstance(each, ast.ClassDef)
     }
     if isinstance(node.value, ast.Call):
@@ -241,7 +242,7 @@ def _is_method(module: Module, node: ast.Attribute) -> bool:
         return True
     made = {
         target.id: ast.unparse(each.value.func)
-        for each in ast.walk(module.tree)
+        for each in walk(module.tree)
         if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call)
         for target in each.targets
         if isinstance(target, ast.Name)
@@ -252,7 +253,7 @@ def _is_method(module: Module, node: ast.Attribute) -> bool:
 def _is_literal(module: Module, name: str) -> bool:
     """Whether a module gives a name nothing but lists, texts, numbers and the like."""
     values: list[ast.AST | None] = []
-    for each in ast.walk(module.tree):
+    for each in walk(module.tree):
         targets = each.targets if isinstance(each, ast.Assign) else [getattr(each, "target", None)]
         if isinstance(each, (ast.Assign, ast.AnnAssign)):
             values += [each.value for target in targets if isinstance(target, ast.Name) and target.id == name]
@@ -273,11 +274,11 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _defined_in_function(module: Module, name: str) -> bool:
-    functions = [node for node in ast.walk(module.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    functions = [node for node in walk(module.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     return any(
         inner is not outer and isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)) and inner.name == name
         for outer in functions
-        for inner in ast.walk(outer)
+        for inner in walk(outer)
     )
 
 
@@ -285,14 +286,14 @@ def _assigned(module: Module, name: str) -> bool:
     return any(
         (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store))
         or (isinstance(node, ast.arg) and node.arg == name)
-        for node in ast.walk(module.tree)
+        for node in walk(module.tree)
     )
 
 
 def _names_of_module(module: Module, other: Module) -> set[str]:
     """How a module is spelled in another one that imports it."""
     names = set()
-    for node in ast.walk(module.tree):
+    for node in walk(module.tree):
         if isinstance(node, ast.Import):
             names |= {alias.asname or alias.name for alias in node.names if alias.name == other.name}
         elif isinstance(node, ast.ImportFrom):

@@ -11,7 +11,7 @@ from gotee.compiler.imports import External, Name, Resolver
 from gotee.compiler.marks import Marks
 from gotee.compiler.names import Ref, Step
 from gotee.compiler.program import Module
-from gotee.compiler.scopes import bound_names
+from gotee.compiler.scopes import bound_names, walk
 from gotee.compiler.statements import Unit
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -170,7 +170,7 @@ class Facts(ABC):
             return False
         if self._fixed(module, value, 0):
             return False
-        nested = any(isinstance(child, _CONTAINERS) for child in ast.walk(value) if child is not value)
+        nested = any(isinstance(child, _CONTAINERS) for child in walk(value) if child is not value)
         return target in self.marks.changed or nested
 
     def _fixed(self, module: Module, node: ast.expr, depth: int) -> bool:
@@ -205,13 +205,13 @@ class Facts(ABC):
         found: list[tuple[Module, Unit, ast.AST | None]] = []
         for module in self._resolver.program.modules.values():
             for unit in self._resolver.table(module).statements.units:
-                bodies = [c for c in ast.walk(unit.node) if isinstance(c, ast.ClassDef)]
+                bodies = [c for c in walk(unit.node) if isinstance(c, ast.ClassDef)]
                 if any(name == attribute for body in bodies for name in bound_names(body.body)):
                     found.append((module, unit, None))
                 if attribute not in unit.uses.sets:
                     continue
-                stores = [c for c in ast.walk(unit.node) if _sets(c, attribute)]
-                holders = [c for c in ast.walk(unit.node) if any(_sets(t, attribute) for t in ast.iter_child_nodes(c))]
+                stores = [c for c in walk(unit.node) if _sets(c, attribute)]
+                holders = [c for c in walk(unit.node) if any(_sets(t, attribute) for t in ast.iter_child_nodes(c))]
                 simple = [c for c in holders if isinstance(c, (ast.Assign, ast.AnnAssign))]
                 found += [(module, unit, holder) for holder in simple]
                 if len(simple) != len(stores) or not stores:
@@ -272,5 +272,5 @@ def _sets(node: ast.AST, attribute: str) -> bool:
 
 def _makes_iterator(node: ast.expr) -> bool:
     """Whether a value is used up by reading it."""
-    names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+    names = {child.id for child in walk(node) if isinstance(child, ast.Name)}
     return bool(names & {"zip", "enumerate", "reversed"})

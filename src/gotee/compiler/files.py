@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gotee.compiler.scopes import constant_text
+from gotee.compiler.scopes import constant_text, walk
 
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
@@ -53,7 +53,7 @@ def modules_named(folder: Path, texts: Iterable[str]) -> set[Path]:
 
 def _texts(node: ast.AST) -> Iterator[str]:
     """The texts in a piece of code; `f"{name}.txt"` is `*.txt`, and `".txt"` may end any name."""
-    for child in ast.walk(node):
+    for child in walk(node):
         text = constant_text(child)
         if text is not None and 0 < len(text) < 200:
             yield text
@@ -83,7 +83,7 @@ def writes_file(call: ast.Call) -> bool:
 def only_folder(node: ast.AST) -> bool:
     """Whether every `__file__` in a statement is only used for the folder that it names."""
     parent: dict[ast.AST, ast.AST] = {}
-    for outer in ast.walk(node):
+    for outer in walk(node):
         for inner in ast.iter_child_nodes(outer):
             parent[inner] = outer
     for name in list(parent):

@@ -9,7 +9,7 @@ import ast
 
 from gotee.compiler.imports import MODULE_ATTRIBUTES
 from gotee.compiler.names import Step
-from gotee.compiler.scopes import constant_text
+from gotee.compiler.scopes import constant_text, walk
 
 
 def reaches_globals(steps: tuple[Step, ...], attributes: set[str]) -> bool:
@@ -29,16 +29,16 @@ def only_asks_for_module(within: ast.AST, chain: ast.expr) -> bool:
     """Whether a chain that ends in `f_globals` goes into a name of which only such attributes are asked."""
     names = {
         target.id
-        for node in ast.walk(within)
-        if isinstance(node, ast.Assign) and any(child is chain for child in ast.walk(node.value))
+        for node in walk(within)
+        if isinstance(node, ast.Assign) and any(child is chain for child in walk(node.value))
         for target in node.targets
         if isinstance(target, ast.Name)
     }
     if len(names) != 1:
         return False
     name = names.pop()
-    uses = {id(n) for n in ast.walk(within) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)}
-    for node in ast.walk(within):
+    uses = {id(n) for n in walk(within) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)}
+    for node in walk(within):
         if isinstance(node, ast.Compare):
             uses -= {id(side) for side in (node.left, *node.comparators)}
         elif isinstance(node, (ast.If, ast.IfExp)):

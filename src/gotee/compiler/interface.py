@@ -6,6 +6,7 @@ import ast
 from typing import NamedTuple
 
 from gotee.compiler.partition import Partition
+from gotee.compiler.scopes import walk
 
 
 class Parameter(NamedTuple):
@@ -89,7 +90,7 @@ def interface_of(partition: Partition) -> list[str]:
 
 def _definition(tree: ast.Module, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     found = None
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
             found = node
             if node in tree.body:

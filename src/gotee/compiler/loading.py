@@ -11,7 +11,7 @@ from gotee.compiler import known
 from gotee.compiler.imports import External, Missing, Name
 from gotee.compiler.names import Ref
 from gotee.compiler.program import Module, absolute, parents
-from gotee.compiler.scopes import Imported
+from gotee.compiler.scopes import Imported, walk
 from gotee.compiler.statements import Unit
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Loading:
             return True
         if isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             return all(_is_builtin(ref) for ref in unit.uses.refs if ref.immediate)
-        return isinstance(unit.node, (ast.Assign, ast.Expr)) and all(map(_is_display, ast.walk(unit.node)))
+        return isinstance(unit.node, (ast.Assign, ast.Expr)) and all(map(_is_display, walk(unit.node)))
 
 
 def _is_builtin(ref: Ref) -> bool:

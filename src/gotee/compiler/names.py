@@ -74,6 +74,15 @@ class Body:
     lambdas: list[ast.AST] = field(default_factory=list)  # that it calls where they stand
 
 
+def dotted_name(node: ast.expr) -> str | None:
+    """`a.b.c` as it is written; None for what is not only names and attributes."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
+
+
 def chain_of(node: ast.expr) -> Ref | None:
     """An expression of a name and attributes, as a reference."""
     steps: list[Step] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gotee.compiler.imports import Name
 from gotee.compiler.names import Ref, Step
 from gotee.compiler.program import Module
-from gotee.compiler.scopes import arguments_of, bindings_of
+from gotee.compiler.scopes import arguments_of, bindings_of, walk
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts, argument_of
 from gotee.compiler.values import UNKNOWN
@@ -74,13 +74,13 @@ class Parameters:
     def wait(self, wanted: Wanted) -> bool:
         """Take a name that parameters of a top-level function make; False if it is not such."""
         function = wanted.unit.node
-        if isinstance(function, ast.ClassDef) and any(isinstance(c, ast.Attribute) for c in ast.walk(wanted.name)):
+        if isinstance(function, ast.ClassDef) and any(isinstance(c, ast.Attribute) for c in walk(wanted.name)):
             self._wanted.append(wanted)
             return True
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or function.decorator_list:
             return False
         names = {argument.arg for argument in arguments_of(function.args)}
-        used = {child.id for child in ast.walk(wanted.name) if isinstance(child, ast.Name)}
+        used = {child.id for child in walk(wanted.name) if isinstance(child, ast.Name)}
         local = any(any(bindings_of(function, name)) for name in used)  # and may be made of one
         if not names or (names.isdisjoint(used) and not local):
             return False
@@ -113,7 +113,7 @@ class Parameters:
         function = _initializer(holder, name) if isinstance(holder, ast.ClassDef) else holder
         if function is None or function.decorator_list or key in self._escaped:
             return [UNKNOWN]
-        everywhere = [child.arg for child in ast.walk(holder) if isinstance(child, ast.arg)]
+        everywhere = [child.arg for child in walk(holder) if isinstance(child, ast.arg)]
         if everywhere.count(name) != 1 or not self._calls[key] or (*key, name) in self._busy:
             return [UNKNOWN]
         self._busy.add((*key, name))

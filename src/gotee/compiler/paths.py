@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from gotee.compiler.scopes import walk
+
 _SAME = {"abspath", "realpath", "normpath", "fspath", "str", "resolve", "absolute", "Path", "PurePath", "as_posix"}
 _ADDS = {"append": 0, "insert": 1}
 
@@ -25,7 +27,7 @@ class Added(NamedTuple):
 
 def added_paths(tree: ast.Module, file: Path) -> Iterator[Added]:
     """The folders that the top level of a file adds, blocks included; whether they are there, is not looked at."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner, given = node.func.value, _given(node)
         elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
@@ -50,7 +52,7 @@ def _is_first(node: ast.AST, given: ast.expr) -> bool:
         return False
     if isinstance(node.targets[0], ast.Subscript):
         return True
-    parts = list(ast.walk(node.value))
+    parts = list(walk(node.value))
     there = [part for part in parts if isinstance(part, (ast.Name, ast.Attribute)) and _is_path(part)]
     place = (given.lineno, given.col_offset)
     return bool(there) and all(place < (part.lineno, part.col_offset) for part in there)

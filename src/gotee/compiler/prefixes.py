@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gotee.compiler.scopes import constant_text
+from gotee.compiler.scopes import constant_text, walk
 
 _WALKS = ("pkgutil.iter_modules", "pkgutil.walk_packages")
 
@@ -74,11 +74,11 @@ class Prefixes(NamedTuple):
             return None
         prefixes: set[str | None] = set()
         walks = 0
-        for node in ast.walk(within):
+        for node in walk(within):
             if isinstance(node, (ast.For, ast.comprehension)) and _binds(node.target, base.id):
                 prefixes.add(self._prefix_of_walk(node.iter))
-                walks += sum(_is_store(part, base.id) for part in ast.walk(node.target))
-        bound = sum(_is_store(part, base.id) for part in ast.walk(within))
+                walks += sum(_is_store(part, base.id) for part in walk(node.target))
+        bound = sum(_is_store(part, base.id) for part in walk(within))
         return prefixes.pop() if len(prefixes) == 1 and bound == walks else None
 
     def _prefix_of_walk(self, walk: ast.expr) -> str | None:
@@ -94,7 +94,7 @@ class Prefixes(NamedTuple):
 
 
 def _binds(target: ast.expr, name: str) -> bool:
-    return any(_is_store(part, name) for part in ast.walk(target))
+    return any(_is_store(part, name) for part in walk(target))
 
 
 def _is_store(node: ast.AST, name: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+from gotee.compiler.scopes import walk
+
 _PRIVATE = re.compile(r"(?<![\w])__[^\W_]\w*")
 
 
@@ -15,7 +17,7 @@ def with_private_names(tree: ast.Module, source: str) -> ast.Module:
     'class C:\\n    y = lib._C__x'
     """
     if any(not found.endswith("__") for found in _PRIVATE.findall(source)):
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.ClassDef):
                 _spell(node.body, node.name.lstrip("_"))
     return tree

@@ -6,14 +6,14 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from gotee.compiler.disk import Disk
 from gotee.compiler.paths import added_paths
 from gotee.compiler.private import with_private_names
 from gotee.compiler.reading import with_own_names
-from gotee.compiler.scopes import without_own_meaning
+from gotee.compiler.scopes import BLOCKS, without_own_meaning
 from gotee.errors import CompileError
 from gotee.syntax.rewrite import rewrite
 
@@ -38,6 +38,11 @@ class Module:
     def parent(self) -> str:
         """The package that relative imports start from."""
         return self.name if self.package else self.name.rpartition(".")[0]
+
+    @cached_property
+    def import_statements(self) -> list[ast.Import | ast.ImportFrom]:
+        """All import statements of the file, in functions too."""
+        return import_statements(self.tree)
 
     @property
     def namespace(self) -> bool:
@@ -114,7 +119,7 @@ class Program:
         while self.disk.is_file(folder / "__init__.py") and folder.parent != folder:
             folder, top = folder.parent, folder.name
         named = self._read(main.stem, main, False)
-        statements = list(import_statements(named.tree))
+        statements = named.import_statements
         levels = max((node.level for node in statements if isinstance(node, ast.ImportFrom)), default=0)
         if levels:
             return min(folder, main.parents[min(levels, len(main.parents) - 1)], key=lambda path: len(path.parts))
@@ -203,9 +208,8 @@ class Program:
 
     def _read(self, name: str, file: Path, package: bool) -> Module:
         text = self.disk.read(file)
-        source = rewrite(text.text, str(file))
         try:
-            tree = _parsed(source)
+            source, tree = _parsed(text.text, str(file))
         except SyntaxError as error:
             raise CompileError(
                 "GT107",
@@ -242,8 +246,20 @@ def _width(error: SyntaxError) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(source: str) -> ast.Module:
-    return with_own_names(without_own_meaning(with_private_names(ast.parse(source), source), source), source)
+def _parsed(text: str, filename: str) -> tuple[str, ast.Module]:
+    """A file as plain Python, with its tree. Valid Python has no keyword forms: parsing it is faster than a search."""
+    source = text
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, RecursionError, MemoryError):
+        source = rewrite(text, filename)
+        tree = ast.parse(source)
+    return source, with_own_names(without_own_meaning(with_private_names(tree, source), source), source)
+
+
+def forget_trees() -> None:
+    """Drop the trees that are kept for a second look."""
+    _parsed.cache_clear()
 
 
 def parents(name: str) -> list[str]:
@@ -258,7 +274,7 @@ def parents(name: str) -> list[str]:
 
 def imported_names(module: Module) -> Iterator[str]:
     """Every module name that an import statement anywhere in the module may mean."""
-    for node in import_statements(module.tree):
+    for node in module.import_statements:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from (*parents(alias.name), alias.name)
@@ -276,17 +292,17 @@ def _tops(node: ast.Import | ast.ImportFrom) -> list[str]:
     return [name.partition(".")[0] for name in names]
 
 
-def import_statements(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+def import_statements(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
     """All import statements of a file, in functions too; expressions are not looked at."""
+    found: list[ast.Import | ast.ImportFrom] = []
     stack: list[ast.AST] = list(tree.body)
     while stack:
         node = stack.pop()
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield node
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            inner = getattr(node, name, None)
-            if isinstance(inner, list):
-                stack += inner
+            found.append(node)
+        for name in BLOCKS.get(node.__class__, ()):
+            stack += getattr(node, name, ())
+    return found
 
 
 def import_base(module: Module, node: ast.ImportFrom) -> str:

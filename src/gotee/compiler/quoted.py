@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from gotee.compiler.scopes import constant_text
+from gotee.compiler.scopes import constant_text, walk
 
 _GENERIC = {"list", "dict", "tuple", "set", "frozenset", "type"}
 _MAKERS = {"NamedTuple", "TypedDict", "NewType", "TypeVar", "make_dataclass"}
@@ -34,5 +34,5 @@ def _last(node: ast.expr) -> str:
 
 
 def _texts(node: ast.AST) -> list[str]:
-    texts = [constant_text(child) for child in ast.walk(node)]
+    texts = [constant_text(child) for child in walk(node)]
     return [text for text in texts if text is not None and len(text) < 200]

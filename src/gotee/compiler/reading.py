@@ -9,6 +9,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from gotee.compiler.scopes import walk
+
 READ_METHODS = {"get", "items", "keys", "values", "copy", "index", "count", "join", "startswith", "endswith", "format"}
 READING = {
     ast.Call, ast.Compare, ast.For, ast.AsyncFor, ast.comprehension, ast.If, ast.While, ast.IfExp, ast.Assert,
@@ -35,7 +37,7 @@ def with_own_names(tree: ast.Module, source: str) -> ast.Module:
     """The file, in which calls of what it names itself like one of these builtins are marked as such."""
     if _NAMED.search(source):
         own = (_READERS | _CALLING) & set(_bound_anywhere(tree))
-        for node in ast.walk(tree) if own else ():
+        for node in walk(tree) if own else ():
             if isinstance(node, ast.Name) and node.id in own:
                 node.own = True  # type: ignore[attr-defined]
     return tree
@@ -43,7 +45,7 @@ def with_own_names(tree: ast.Module, source: str) -> ast.Module:
 
 def _bound_anywhere(tree: ast.Module) -> Iterator[str]:
     """The names that a file binds, in whatever scope; all, if a star brings names that only another file knows."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Name):
             if not isinstance(node.ctx, ast.Load):
                 yield node.id
@@ -97,18 +99,18 @@ def _reads_argument(function: ast.expr) -> bool:
 
 def reading_ids(node: ast.AST) -> set[int]:
     """The expressions in a piece of code that it only looks at, by id."""
-    return {id(part) for inner in ast.walk(node) for part in read_parts(inner)}
+    return {id(part) for inner in walk(node) for part in read_parts(inner)}
 
 
 def is_read(node: ast.AST, name: str, reading: set[int]) -> bool:
     """Whether all uses of a name in a piece of code only look at what it holds."""
     safe = reading | set(_looked_into(node))
-    uses = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    uses = [n for n in walk(node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
     return all(id(use) in safe for use in uses)
 
 
 def _looked_into(node: ast.AST) -> Iterator[int]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Subscript) and isinstance(inner.ctx, ast.Load):
             yield id(inner.value)
         elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr in READ_METHODS:

@@ -16,6 +16,7 @@ from gotee.compiler.closure import Analysis
 from gotee.compiler.findings import Finding, found
 from gotee.compiler.program import Module
 from gotee.compiler.refusable_network import refused_peer, socket_method
+from gotee.compiler.scopes import walk
 from gotee.enclave.missing import FILES, LINKS, REASONS
 
 # By name: the mode that the path in the first argument needs; `list` and `folder` as the policy has them.
@@ -89,7 +90,7 @@ def _calls(analysis: Analysis) -> Iterator[_Call]:
         for unit in analysis.graph.resolver.table(module).statements.units:
             if unit.is_import or ("unit", module.name, unit.index) not in analysis.fixpoint.kept:
                 continue
-            for node in ast.walk(unit.node):
+            for node in walk(unit.node):
                 if isinstance(node, ast.Call):
                     yield from _call(analysis, module, node)
                 elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):

@@ -13,12 +13,15 @@ import json
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gotee.compiler.disk import Disk, is_still_so
 from gotee.compiler.outside import packages_outside
-from gotee.compiler.partition import Entry, Partition
+from gotee.compiler.partition import Entry, Partition, no_collection
 from gotee.image import cache
+
+if TYPE_CHECKING:
+    from gotee.compiler.closure import Analysis
 
 _KIND = "partitions"
 _TEXTS = ("definitions", "host_only", "overrides", "data")
@@ -36,9 +39,9 @@ def partition(main: Path, asker: str = "command", root: Path | None = None, also
         return found[0]
     from gotee.compiler.closure import analysis_of
 
-    analysis = analysis_of(main, root, also)
-    _write(key, analysis.partition, analysis.graph.program.disk, False)
-    return analysis.partition
+    with no_collection():
+        analysis = analysis_of(main, root, also)
+        return _made(key, analysis, checked=False)
 
 
 def sliced(root: Path, module: str, function: str, out: Path | None) -> Partition:
@@ -53,14 +56,23 @@ def sliced(root: Path, module: str, function: str, out: Path | None) -> Partitio
             imports_work(found[0], out)
         return found[0]
     from gotee.compiler.closure import slice_of
+    from gotee.compiler.verify import verify, write_tree
 
-    analysis = slice_of(root, module, function)
-    if out is not None:
-        from gotee.compiler.verify import verify, write_tree
+    with no_collection():
+        analysis = slice_of(root, module, function)
+        if out is not None:
+            write_tree(analysis.partition, out)
+            verify(analysis, out)
+        return _made(key, analysis, checked=out is not None)
 
-        write_tree(analysis.partition, out)
-        verify(analysis, out)
-    _write(key, analysis.partition, analysis.graph.program.disk, out is not None)
+
+def _made(key: str, analysis: Analysis, checked: bool) -> Partition:
+    """What was found, remembered; the rest is dropped before a collection looks through what a large program was."""
+    from gotee.compiler.statements import forget
+
+    _write(key, analysis.partition, analysis.graph.program.disk, checked)
+    analysis.drop()
+    forget()
     return analysis.partition
 
 

@@ -8,7 +8,26 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 _NAMES_ITSELF = re.compile(r"__name__\s*(=(?!=)|:=)")
-_LEAVES = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+# Fields of which a walk finds nothing: names, numbers, contexts, operators.
+_PLAIN = {
+    "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module", "name",
+    "op", "ops", "rest", "simple", "str", "type_comment", "type_ignores",
+}  # fmt: skip
+_KINDS = [kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)]
+_HOLDING = {kind: tuple(name for name in kind._fields if name not in _PLAIN) for kind in _KINDS}
+_HOLDING |= dict.fromkeys((ast.Constant, ast.MatchSingleton, ast.Global, ast.Nonlocal), ())
+_HOLDING |= {kind: kind._fields for kind in _KINDS if kind.__name__ == "TypeAlias"}  # its name is a node
+# Where a statement holds others.
+BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
+    kind: tuple(name for name in kind._fields if name in ("body", "orelse", "finalbody", "handlers", "cases"))
+    for kind in _KINDS
+    if issubclass(kind, (ast.stmt, ast.ExceptHandler, ast.match_case))
+}
+_BINDING = {
+    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
+    ast.GeneratorExp, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping,
+}  # fmt: skip
+_WITH_GAPS = (ast.Dict, ast.arguments)  # no key of `{**x}`, no default of a keyword-only parameter
 
 
 class Imported(NamedTuple):
@@ -30,9 +49,12 @@ def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
     stack = list(nodes)
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.Name):
-            if not isinstance(node.ctx, ast.Load):
-                yield node.id
+        kind = node.__class__
+        if kind is ast.Name:
+            if node.ctx.__class__ is not ast.Load:  # type: ignore[attr-defined]
+                yield node.id  # type: ignore[attr-defined]
+        elif kind not in _BINDING:
+            stack += children(node)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name
             stack += outer_parts(node)
@@ -54,7 +76,7 @@ def bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def _walrus_names(comprehension: ast.AST) -> Iterator[str]:
-    for node in ast.walk(comprehension):
+    for node in walk(comprehension):
         if isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
             yield node.target.id
 
@@ -95,21 +117,36 @@ def own_statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.expr)):
-            for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for name in BLOCKS.get(node.__class__, ()):
                 stack += getattr(node, name, ())
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """`ast.iter_child_nodes` as a list, without contexts and operators: half of the time of a large program."""
-    found = []
-    for field_name in node._fields:
-        value = getattr(node, field_name, None)
+    """`ast.iter_child_nodes` as a list, without contexts and operators, in a fifth of its time."""
+    found: list[ast.AST] = []
+    for name in _HOLDING[node.__class__]:
+        value = getattr(node, name, None)
         if isinstance(value, list):
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST) and not isinstance(value, _LEAVES):
+            found += value
+        elif value is not None:
             found.append(value)
-    return found
+    return [each for each in found if each is not None] if node.__class__ in _WITH_GAPS else found
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    """`ast.walk`, in its order, without contexts and operators, in a third of its time."""
+    waiting = [node]
+    for each in waiting:
+        if each is None:  # see _WITH_GAPS
+            continue
+        yield each
+        for name in _HOLDING[each.__class__]:
+            value = getattr(each, name, None)
+            if isinstance(value, list):
+                waiting += value
+            elif value is not None:
+                waiting.append(value)
 
 
 def made_channels(node: ast.Assign) -> set[str]:
@@ -128,7 +165,7 @@ def makes_channel(call: ast.Call) -> bool:
 
 def bindings_of(node: ast.AST, name: str) -> Iterator[ast.AST]:
     """All parts of a piece of code that bind a name, in whatever scope."""
-    for child in ast.walk(node):
+    for child in walk(node):
         if isinstance(child, ast.Name):
             binds = child.id == name and not isinstance(child.ctx, ast.Load)
         elif isinstance(child, ast.arg):
@@ -197,7 +234,7 @@ def without_own_meaning(tree: ast.Module, source: str) -> ast.Module:
 def _is_typing(tree: ast.Module) -> bool:
     """Whether TYPE_CHECKING in a file is what `typing` calls so, or false."""
     modules = {"typing", "typing_extensions", "t"}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.ImportFrom):
             named = [alias for alias in node.names if "TYPE_CHECKING" in (alias.name, alias.asname)]
             if named and node.module not in ("typing", "typing_extensions"):
@@ -211,7 +248,7 @@ def _is_typing(tree: ast.Module) -> bool:
             false = isinstance(node.value, ast.Constant) and not node.value.value
             if not false:
                 return False
-    reads = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "TYPE_CHECKING"]
+    reads = [node for node in walk(tree) if isinstance(node, ast.Attribute) and node.attr == "TYPE_CHECKING"]
     return all(isinstance(node.value, ast.Name) and node.value.id in modules for node in reads)
 
 

@@ -8,6 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from gotee.compiler.scopes import walk
+
 SHAPES = (
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")),
     ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
@@ -29,7 +31,7 @@ LEAST_ENTROPY = 3.3  # bits a character: words and phrases have less, random tex
 def secrets_in(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
     """Literals that are secrets by their shape, or by their randomness and the name that they are given."""
     named = {id(value): name for name, value in _assignments(tree)}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, (str, bytes)):
             continue
         text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
@@ -42,7 +44,7 @@ def secrets_in(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
 
 def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """Values that are bound to a name which speaks of a secret, calls such as `bytes.fromhex("...")` looked through."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         pairs: list[tuple[str, ast.expr | None]] = []
         if isinstance(node, ast.Assign):
             pairs = [(name, node.value) for target in node.targets if (name := _name_of(target))]

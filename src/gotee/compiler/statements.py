@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from gotee.compiler.collect import uses_of, uses_of_code
 from gotee.compiler.names import Body, Uses
-from gotee.compiler.program import Module
+from gotee.compiler.program import Module, forget_trees
 from gotee.compiler.scopes import (
     Imported,
     bindings_of,
@@ -19,6 +19,7 @@ from gotee.compiler.scopes import (
     makes_channel,
     own_nodes,
     static_truth,
+    walk,
 )
 from gotee.compiler.values import UNKNOWN, Evaluator, Outer
 
@@ -69,6 +70,12 @@ def statements_of(module: Module) -> Statements:
     return _statements(module.source, module.tree)
 
 
+def forget() -> None:
+    """Drop what was read of files: it is kept for a second look, and takes 5 KiB for each line of a program."""
+    _statements.cache_clear()
+    forget_trees()
+
+
 @lru_cache(maxsize=4096)
 def _statements(source: str, tree: ast.Module) -> Statements:
     future = any(
@@ -113,7 +120,7 @@ def live_parts(node: ast.stmt) -> tuple[list[ast.AST], bool]:
     if truth is None:
         return [node], False
     rest = node.body if truth else node.orelse
-    simple = not any(isinstance(child, ast.Call) for child in ast.walk(node.test))
+    simple = not any(isinstance(child, ast.Call) for child in walk(node.test))
     return [node.test, *rest], simple and not rest
 
 
@@ -129,7 +136,7 @@ def _bound_by_exec(node: ast.stmt, tree: ast.Module) -> set[str]:
 
     asking = Outer(outer, builtin, lambda call: [UNKNOWN], lambda name: [UNKNOWN])
     names: set[str] = set()
-    for call in ast.walk(node):
+    for call in walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "exec" and call.args:
             for text in Evaluator(node, asking).values(call.args[0]):
                 if isinstance(text, str) and uses_of_code(text) is not None:
@@ -153,7 +160,7 @@ def _exports(tree: ast.Module) -> tuple[tuple[str, ...] | None, bool]:
     """`__all__` if the file says it in plain lists of strings, and whether it says it in another way."""
     found: list[str] | None = None
     for node in tree.body:
-        names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name)} if _may_export(node) else set()
+        names = {child.id for child in walk(node) if isinstance(child, ast.Name)} if _may_export(node) else set()
         imported = isinstance(node, ast.ImportFrom) and any((a.asname or a.name) == "__all__" for a in node.names)
         if imported:
             return None, True

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gotee.compiler.facts import Facts
 from gotee.compiler.program import Module
-from gotee.compiler.scopes import bindings_of
+from gotee.compiler.scopes import bindings_of, walk
 from gotee.compiler.statements import Unit
 from gotee.compiler.values import OBJECT, UNKNOWN, Evaluator, Outer
 
@@ -139,7 +139,7 @@ class Texts(NamedTuple):
             return [UNKNOWN]
         owner, definition = found
         function = found[1].node
-        inside = list(ast.walk(function))
+        inside = list(walk(function))
         if any(isinstance(child, (ast.Yield, ast.YieldFrom)) for child in inside):
             return [UNKNOWN]
         self.relied.add(("set", owner.name, function.name))
@@ -164,7 +164,7 @@ def _of_self(definition: ast.AST, node: ast.Attribute) -> bool:
         return False
     methods = [c for c in definition.body if isinstance(c, _FUNCTIONS) and not c.decorator_list and c.args.args]
     return isinstance(owner, ast.Name) and any(
-        method.args.args[0].arg == owner.id and any(child is node for child in ast.walk(method)) for method in methods
+        method.args.args[0].arg == owner.id and any(child is node for child in walk(method)) for method in methods
     )
 
 

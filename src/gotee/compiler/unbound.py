@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from gotee.compiler.calls import SecuredCall
 from gotee.compiler.program import Module, Program, import_base
+from gotee.compiler.scopes import walk
 
 _MAKES_NAMES = {"exec", "eval", "globals", "locals", "vars", "setattr", "__dict__", "__getattr__"}
 
@@ -44,7 +45,7 @@ def _is_function(module: Module, name: str) -> bool:
 def _bound(module: Module) -> set[str] | None:
     """Every name that a module binds anywhere; None if names may come from elsewhere."""
     found: set[str] = set()
-    for node in ast.walk(module.tree):
+    for node in walk(module.tree):
         if isinstance(node, ast.Name):
             if node.id in _MAKES_NAMES:
                 return None
@@ -73,7 +74,7 @@ def _names_of(node: ast.AST) -> set[str]:
 def _module_meant(program: Program, module: Module, node: ast.expr) -> Module | None:
     """The program's module that `import a.b` or `from a import b` gave this name."""
     text = ast.unparse(node)
-    for statement in ast.walk(module.tree):
+    for statement in walk(module.tree):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 if (alias.asname or alias.name) == text:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from gotee.compiler.reading import is_read, reading_ids
-from gotee.compiler.scopes import bindings_of
+from gotee.compiler.scopes import bindings_of, walk
 
 MOST = 256  # values of one expression; with more it counts as unknown
 
@@ -189,7 +189,7 @@ class Evaluator:
     def _bound(self, name: str) -> list[object]:
         found: list[object] = []
         understood = 0
-        for node in ast.walk(self._within):
+        for node in walk(self._within):
             given = self._given(node, name)
             if given is not None:
                 understood += 1

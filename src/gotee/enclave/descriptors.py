@@ -42,15 +42,15 @@ class Descriptors:
     """Numbers of open files; the console's are 0, 1 and 2."""
 
     def __init__(self) -> None:
-        self._files: dict[int, OpenFile] = {}
+        self.files: dict[int, OpenFile] = {}  # for `direct` to look at
         self._users: dict[OpenFile, int] = {}
         self._next = FIRST
 
     def add(self, file: OpenFile) -> int:
         """A new number."""
-        if len(self._files) >= MOST:
+        if len(self.files) >= MOST:
             raise Overloaded(f"more than {MOST} descriptors are open inside")
-        while self._next in self._files:
+        while self._next in self.files:
             self._next += 1
         number = self._next
         self._next = number + 1 if number + 1 < FIRST + 2 * MOST else FIRST
@@ -59,16 +59,16 @@ class Descriptors:
 
     def put(self, number: int, file: OpenFile) -> None:
         """Give a file a certain number, as dup2 does."""
-        if number in self._files:
+        if number in self.files:
             self.close(number)
-        self._files[number] = file
+        self.files[number] = file
         self._users[file] = self._users.get(file, 0) + 1
 
     def get(self, number: int) -> OpenFile:
         """What a number stands for. EBADF if nothing."""
         if not isinstance(number, int):
             raise TypeError(f"an integer is required (got type {type(number).__name__})")
-        file = self._files.get(number)
+        file = self.files.get(number)
         if file is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return file
@@ -76,7 +76,7 @@ class Descriptors:
     def close(self, number: int) -> None:
         """Give a number back. The file ends with its last number."""
         file = self.get(number)
-        del self._files[number]
+        del self.files[number]
         self._users[file] -= 1
         if not self._users[file]:
             del self._users[file]
@@ -84,5 +84,5 @@ class Descriptors:
 
     def close_range(self, low: int, high: int) -> None:
         """Close what is open from `low` up to, not including, `high`."""
-        for number in [number for number in self._files if low <= number < high]:
+        for number in [number for number in self.files if low <= number < high]:
             self.close(number)

@@ -9,13 +9,12 @@ import errno
 import os
 import stat
 
+from gotee.boundary.filestat import Stat
 from gotee.boundary.policy import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from gotee.boundary.filestat import Stat
 
 MADE: dict[str, Callable[[int], bytes]] = {
     "null": lambda size: b"",
@@ -78,6 +77,4 @@ class Device:
 
 def described() -> Stat:
     """stat(2)."""
-    from gotee.boundary.filestat import Stat
-
     return Stat(stat.S_IFCHR | 0o666, 0, 0, 1, 0, 0, 0, 0, 0, 0)

@@ -1,7 +1,8 @@
 """What the host learns when something fails inside. Enclave world.
 
 An exception class marked `@public_error` crosses with its fields. Of any other, an image for debugging says type and
-message; one for release says that something failed, and an id: the details are for the developer alone.
+message, and the traceback; one for release says that something failed, and an id: the details are for the developer
+alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CALL, START, ROUTINE = 0, 1, 2  # what a HIDDEN message is about; the call's number is its id
 _ID = 8  # bytes
+_OWN = ("src/gotee/", "/gotee/")  # what gotee's frames are called inside
+_MOST_CAUSES, _MOST_LINES = 8, 40  # the last lines of each say most
 
 
 class Failures:
@@ -41,7 +44,9 @@ class Failures:
         if public is not None:
             return pack(Kind.PUBLIC_FAILED, number, 0, public)
         if self.debug:
-            return pack(Kind.FAILED, number, 0, pack_error(type(error).__qualname__, told(error) + note))
+            where = "\n".join(_where(error)).encode("utf-8", "backslashreplace")
+            failed = pack_error(type(error).__qualname__, told(error) + note)
+            return pack(Kind.FAILED, number, len(where), failed + where)
         return self.hidden(CALL, number, error, f"{entry}{note}")
 
     def of_result(self, number: int, refused: BoundaryTypeError, entry: str) -> bytes:
@@ -72,6 +77,34 @@ class Failures:
         room = BODY - 256
         told = told if len(told) <= room else f"{told[: room // 2]}\n[...]\n{told[-room // 2 :]}"
         return seal(f"error {name.hex()} in {where}\n{told}", self._modulus)
+
+
+def _where(error: BaseException) -> list[str]:
+    """The lines that a failure went through, and those of what it came after; `traceback` takes 30 times as long."""
+    import linecache
+
+    lines: list[str] = []
+    cause: BaseException | None = error
+    for _ in range(_MOST_CAUSES):
+        if cause is None:
+            break
+        if cause is not error:
+            lines.append(f"after {type(cause).__qualname__}: {told(cause)}")
+        lines += _frames(cause.__traceback__, linecache.getline)[-_MOST_LINES:]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return lines
+
+
+def _frames(trace: TracebackType | None, line_of: Callable[[str, int, Any], str]) -> list[str]:
+    lines = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith(_OWN):
+            lines.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
+            if code.co_filename.startswith("/program/"):  # nothing else has its text inside
+                lines.append(f"    {line_of(code.co_filename, trace.tb_lineno, trace.tb_frame.f_globals).strip()}")
+        trace = trace.tb_next
+    return lines
 
 
 def told(error: BaseException) -> str:

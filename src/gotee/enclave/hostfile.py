@@ -12,85 +12,51 @@ import os
 import stat
 
 from gotee.boundary.blocks import BLOCK_BYTES, Gathered
+from gotee.boundary.filestat import Stat
 from gotee.boundary.ocalls import HEAD, NOWHERE, PIECE_BYTES, Ocall, encode
+from gotee.enclave.answers import Counted
 from gotee.enclave.arrivals import Arrivals
 from gotee.enclave.behind import AT_ONCE, Behind
-from gotee.enclave.locks import Lock
-from gotee.enclave.ocalls import Ocalls, decoder, nothing
+from gotee.enclave.direct import DirectFile
+from gotee.enclave.ocalls import LATER, Ocalls, nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Iterator
     from typing import Any
-
-    from gotee.boundary.filestat import Stat
 else:
     from _collections import deque
 
-BLOCK = 128 << 10  # bytes that buffers above a file of the host should hold: a crossing costs more than a system call
 _SPLIT = 512 << 10  # bytes of such a piece: one is copied here while the host moves another
 _WORTH_A_BLOCK = 32 << 10  # bytes; what is smaller goes with its message
 _WORTH_COLLECTING = 8 << 10  # bytes; what is smaller is for a buffer
-_BRIEF = 64 << 10  # bytes of a read or write that is tried without parking
 _MOST_GATHERED = 64 << 20  # bytes of one read for which memory is taken before it is known how much there is
 
 
-def _stat_form() -> type[Stat]:
-    from gotee.boundary.filestat import Stat
-
-    return Stat
-
-
-stat_of = decoder(_stat_form)
-_whole = decoder(lambda: int)
-
-
-def stat_result(found: Stat) -> os.stat_result:
-    """As os.stat returns it."""
-    moments = (found.accessed, found.modified, found.changed)
-    shown = (found.mode, found.inode, found.device, found.links, found.user, found.group, found.size)
-    return os.stat_result(
-        (*shown, *(moment // 1_000_000_000 for moment in moments)),
-        {
-            **{f"st_{letter}time": moment / 1e9 for letter, moment in zip("amc", moments, strict=True)},
-            **{f"st_{letter}time_ns": moment for letter, moment in zip("amc", moments, strict=True)},
-            "st_blksize": BLOCK,
-            "st_blocks": (found.size + 511) // 512,
-            "st_rdev": 0,
-        },
-    )
-
-
-class HostFile:
+class HostFile(DirectFile):
     """An open file of the host."""
 
     def __init__(self, ocalls: Ocalls, handle: int, found: Stat, flags: int) -> None:
+        super().__init__(ocalls.door, handle, stat.S_ISREG(found.mode) or stat.S_ISBLK(found.mode), flags)
         self._ocalls = ocalls
-        self._handle = handle
-        self._found: Stat | None = found
-        self._seekable = stat.S_ISREG(found.mode) or stat.S_ISBLK(found.mode)
-        self._append = bool(flags & os.O_APPEND)
-        self._readable = flags & os.O_ACCMODE != os.O_WRONLY
-        self._writable = flags & os.O_ACCMODE != os.O_RDONLY
-        self._at: int | None = 0  # None: the end, after appending
-        self._behind = Behind(ocalls, self._send_block, self._append)
+        self._itself = encode((handle,))
+        self.found = found
         self._arrivals: Arrivals | None = None  # of what has no places, as a FIFO
-        if not self._seekable:
+        if not self.seekable:
             self._arrivals = Arrivals(ocalls, Ocall.READ, lambda size: HEAD.pack(handle, NOWHERE, size))
-        self._turn = Lock()  # two routines that read one file get different parts of it
 
     # -- contents -------------------------------------------------------------------------------------------
 
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes from the file's place on."""
+    def read_long(self, size: int) -> bytes:
+        """`read` of what is not small, or cannot be asked at this moment; so are the others."""
         if self._arrivals is not None:
-            self._check(self._readable)
+            self._check(self.readable)
             return self._arrivals.take(min(size, PIECE_BYTES))
-        with self._turn:
-            self._behind.settle()
+        with self.turn:
+            self._settle()
             data = self._pread(size, self._place())
-            self._at = self._place() + len(data)
+            self.at = self._place() + len(data)
         return data
 
     def read_into(self, buffer: memoryview) -> int:
@@ -99,37 +65,38 @@ class HostFile:
             data = self.read(len(buffer))
             buffer[: len(data)] = data
             return len(data)
-        with self._turn:
-            self._behind.settle()
-            self._check(self._readable)
+        with self.turn:
+            self._settle()
+            self._check(self.readable)
             filled = _Filled(buffer)
             try:
                 got = self._gather(filled.put, len(buffer), self._place())
             finally:
                 filled.end()
-            self._at = self._place() + got
+            self.at = self._place() + got
         return got
 
-    def write(self, data: memoryview) -> int:
-        """Write from the file's place on; how much was written, at least one byte."""
-        with self._turn:
-            self._behind.settle()
-            if not self._seekable or self._append:
-                self._at = None
+    def write_long(self, data: bytes | memoryview) -> int:
+        """See `read_long`."""
+        data = memoryview(data)
+        with self.turn:
+            self._settle()
+            if not self.seekable or self.append:
+                self.at = None
                 return self._write_in_turn(data)
             written = self._pwrite(data, self._place())
-            self._at = self._place() + written
+            self.at = self._place() + written
         return written
 
-    def pread(self, size: int, offset: int) -> bytes:
-        """At most `size` bytes from `offset` on."""
+    def pread_long(self, size: int, offset: int) -> bytes:
+        """See `read_long`."""
         self.settle()
         return self._pread(size, offset)
 
-    def pwrite(self, data: memoryview, offset: int) -> int:
-        """Write from `offset` on; how much was written."""
+    def pwrite_long(self, data: bytes | memoryview, offset: int) -> int:
+        """See `read_long`."""
         self.settle()
-        return self._pwrite(data, offset)
+        return self._pwrite(memoryview(data), offset)
 
     def write_behind(self, data: memoryview) -> bool:
         """Write all from the file's place on, and do not wait for it; False if this file is not written so.
@@ -137,41 +104,46 @@ class HostFile:
         For buffers: what goes wrong is raised by the next use of the file, at the latest by `settle`, which also sends
         what is in a block that is not full.
         """
-        if not self._seekable or self._ocalls.blocks is None or len(data) < _WORTH_COLLECTING:
+        if not self.seekable or self._ocalls.blocks is None or len(data) < _WORTH_COLLECTING:
             return False
-        with self._turn:
-            self._check(self._writable)
-            self._behind.raise_failure()
-            place, at = NOWHERE if self._append else self._place(), 0
-            self._behind.go_on_from(place)
+        with self.turn:
+            self._check(self.writable)
+            if self.behind is None:
+                self.behind = Behind(self._ocalls, self._send_block, self.append)
+            self.behind.raise_failure()
+            place, at = NOWHERE if self.append else self._place(), 0
+            self.behind.go_on_from(place)
             while at < len(data):
-                if not self._behind.may_fill(place if self._append else place + at, len(data) - at):
+                if not self.behind.may_fill(place if self.append else place + at, len(data) - at):
                     if len(data) < _WORTH_A_BLOCK:
                         return False
-                    if self._behind.waits:
-                        self._behind.finish_oldest()
-                    elif self._append:
+                    if self.behind.waits:
+                        self.behind.finish_oldest()
+                    elif self.append:
                         at += self._write_in_turn(data[at:])
                     else:  # others have them all
                         at += self._pwrite(data[at:], place + at)
                     continue
-                at += self._behind.fill(data[at:])
-            self._at = None if self._append else place + len(data)
+                at += self.behind.fill(data[at:])
+            self.at = None if self.append else place + len(data)
         return True
 
     def settle(self) -> None:
         """Wait until everything is written; raises what went wrong."""
-        if self._behind.unsettled:
-            with self._turn:
-                self._behind.settle()
+        if self.behind is not None and self.behind.unsettled:
+            with self.turn:
+                self.behind.settle()
+
+    def _settle(self) -> None:
+        """The same in one's turn."""
+        if self.behind is not None:
+            self.behind.settle()
 
     def _pread(self, size: int, offset: int) -> bytes:
-        self._check(self._readable)
-        if 0 < size <= _BRIEF:
-            request = HEAD.pack(self._handle, offset, size)
-            data = self._ocalls.briefly(Ocall.READ, request, b"", size, _at_most)
-            if data is not None:
-                return data
+        self._check(self.readable)
+        data: bytes = self.read_small(size, offset)
+        if data is not LATER:
+            return data
         parts = []
         while size > 0:
             asked = min(size, _MOST_GATHERED)
@@ -198,13 +170,10 @@ class HostFile:
         return got
 
     def _pwrite(self, data: memoryview, offset: int) -> int:
-        self._check(self._writable)
-        if 0 < len(data) <= _BRIEF:
-            self._found = None
-            request = HEAD.pack(self._handle, offset, len(data))
-            count = self._ocalls.briefly(Ocall.WRITE, request, data, len(data), _some)
-            if count is not None:
-                return count
+        self._check(self.writable)
+        count: int = self.write_small(data, offset)
+        if count is not LATER:
+            return count
         if len(data) < _WORTH_A_BLOCK:
             short: int = self._ocalls.finish(self._begin_write(data, offset, None))
             return short
@@ -219,11 +188,11 @@ class HostFile:
 
     def _write_in_turn(self, data: memoryview) -> int:
         """Where the host knows the place, one piece has to be written before the next is sent."""
-        self._check(self._writable)
+        self._check(self.writable)
         written = 0
         while written < len(data):
             left = len(data) - written
-            block = self._ocalls.take_block() if self._append and left >= _WORTH_A_BLOCK else None
+            block = self._ocalls.take_block() if self.append and left >= _WORTH_A_BLOCK else None
             piece = data[written : written + (PIECE_BYTES if block is None else BLOCK_BYTES)]
             try:
                 some: int = self._ocalls.finish(self._begin_write(piece, NOWHERE, block))
@@ -275,64 +244,59 @@ class HostFile:
                 put(at, payload)
                 return len(payload)
 
-            return self._ocalls.begin(Ocall.READ, HEAD.pack(self._handle, offset, size), check, bulk=size)
+            return self._ocalls.begin(Ocall.READ, HEAD.pack(self.handle, offset, size), check, bulk=size)
         assert self._ocalls.blocks is not None
         view = self._ocalls.blocks.view(block)
 
+        counted = Counted(0, size)
+
         def check_block(payload: bytes) -> int:
-            count = _count(payload, 0, size)
+            count = counted(payload)
             put(at, view[:count])
             return count
 
-        request = encode((self._handle, offset, size, block))
+        request = encode((self.handle, offset, size, block))
         return self._ocalls.begin(Ocall.READ_BLOCK, request, check_block, block=block)
 
     def _begin_write(self, data: memoryview, offset: int, block: int | None) -> int:
         size = len(data)
-        self._found = None
+        self.found = None
         if block is not None:
             assert self._ocalls.blocks is not None
             self._ocalls.blocks.view(block)[:size] = data
             return self._send_block(block, size, offset)
-
-        def check(payload: bytes) -> int:
-            return _count(payload, 1, size)
-
-        request = b"".join((HEAD.pack(self._handle, offset, size), data))
-        return self._ocalls.begin(Ocall.WRITE, request, check, bulk=size)
+        request = b"".join((HEAD.pack(self.handle, offset, size), data))
+        return self._ocalls.begin(Ocall.WRITE, request, Counted(1, size), bulk=size)
 
     def _send_block(self, block: int, size: int, offset: int) -> int:
         """Have the host write what is in a block."""
-        self._found = None
-
-        def check(payload: bytes) -> int:
-            return _count(payload, 1, size)
-
-        request = encode((self._handle, offset, size, block))
-        return self._ocalls.begin(Ocall.WRITE_BLOCK, request, check, block=block)
+        self.found = None
+        request = encode((self.handle, offset, size, block))
+        return self._ocalls.begin(Ocall.WRITE_BLOCK, request, Counted(1, size), block=block)
 
     # -- the rest -------------------------------------------------------------------------------------------
 
     def seek(self, offset: int, whence: int) -> int:
         """lseek(2)."""
-        if not self._seekable:
+        if not self.seekable:
             raise failed(errno.ESPIPE)
-        with self._turn:
+        with self.turn:
             if whence == os.SEEK_END:
-                self._behind.settle()
-            self._behind.raise_failure()
+                self._settle()
+            elif self.behind is not None:
+                self.behind.raise_failure()
             base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}.get(whence)
             if base is None or base() + offset < 0:
                 raise failed(errno.EINVAL)
             place: int = base() + offset
-            self._at = place
+            self.at = place
             return place
 
     def _place(self) -> int:
-        if self._at is None:
-            self._behind.settle()
-            self._at = self._size()
-        return self._at
+        if self.at is None:
+            self._settle()
+            self.at = self._size()
+        return self.at
 
     def _size(self) -> int:
         return self._stat().size
@@ -343,30 +307,28 @@ class HostFile:
         return self._stat()
 
     def _stat(self) -> Stat:
-        found, self._found = self._found, None  # what came with the answer of OPEN is good for one look
-        if found is None:
-            found = self._ocalls.briefly(Ocall.HANDLE_STAT, encode((self._handle,)), b"", 0, _brief_stat)
-        return found or self._ocalls.ask(Ocall.HANDLE_STAT, encode((self._handle,)), stat_of)
+        found, self.found = self.found, None  # what came with the answer of OPEN is good for one look
+        return found or self._ocalls.ask(Ocall.HANDLE_STAT, self._itself, Stat.unpacked)
 
     def truncate(self, size: int) -> None:
         """ftruncate(2)."""
-        if size < 0 or not self._writable:
+        if size < 0 or not self.writable:
             raise failed(errno.EINVAL)
         self.settle()
-        self._found = None
-        self._ocalls.ask(Ocall.TRUNCATE, encode((self._handle, size)), nothing)
+        self.found = None
+        self._ocalls.ask(Ocall.TRUNCATE, encode((self.handle, size)), nothing)
 
     def sync(self) -> None:
         """fsync(2)."""
         self.settle()
-        self._ocalls.ask(Ocall.SYNC, encode((self._handle,)), nothing)
+        self._ocalls.ask(Ocall.SYNC, self._itself, nothing)
 
     def close(self) -> None:
         """Let go of it. Raises what went wrong with what was written behind; the rest was written before."""
         try:
             self.settle()
         finally:
-            self._ocalls.tell(Ocall.CLOSE, encode((self._handle,)))
+            self._ocalls.tell(Ocall.CLOSE, self._itself)
 
     def isatty(self) -> bool:
         """Never: what a terminal is asked for does not cross."""
@@ -396,27 +358,3 @@ class _Filled:
 def failed(number: int) -> OSError:
     """What has no answer of the host, as errors of files are raised."""
     return OSError(number, os.strerror(number))
-
-
-# -- checks of answers ------------------------------------------------------------------------------------
-
-
-def _some(payload: bytes, size: int) -> int:
-    return _count(payload, 1, size)
-
-
-def _at_most(payload: bytes, size: int) -> bytes:
-    if len(payload) > size:
-        raise ValueError(f"{len(payload)} bytes where {size} were asked for")
-    return payload
-
-
-def _brief_stat(payload: bytes, size: int) -> Stat:
-    return stat_of(payload)
-
-
-def _count(payload: bytes, least: int, most: int) -> int:
-    count = _whole(payload)
-    if not least <= count <= most:
-        raise ValueError(f"{count} bytes where {least} to {most} can be")
-    return count

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 
-from gotee.boundary.ocalls import MOST_NAMES, MOST_PATH, Ocall, encode
+from gotee.boundary.filestat import Stat
+from gotee.boundary.ocalls import HANDLE_BYTES, MOST_NAMES, MOST_PATH, Ocall, encode
 from gotee.boundary.policy import Place, Policy
-from gotee.enclave.hostfile import HostFile, failed, stat_of
+from gotee.enclave.hostfile import HostFile, failed
 from gotee.enclave.ocalls import Ocalls, decoder, nothing
 from gotee.errors import OcallRefused
 
@@ -19,20 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from gotee.boundary.filestat import Stat
-
     T = TypeVar("T")
 
 _FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
 
 
-def _opened_form() -> type[tuple[int, Stat]]:
-    from gotee.boundary.filestat import Stat
-
-    return tuple[int, Stat]
-
-
-_opened = decoder(_opened_form)
 _names = decoder(lambda: list[tuple[bytes, str]])
 _bytes = decoder(lambda: bytes)
 _flag = decoder(lambda: bool)
@@ -62,7 +54,7 @@ class HostFiles:
     def stat(self, place: Place, follow: bool, name: object) -> Stat:
         """stat(2) or lstat(2)."""
         self.check_look(place)
-        return self._ask(Ocall.STAT, place, follow, check=stat_of, name=name)
+        return self._ask(Ocall.STAT, place, follow, check=Stat.unpacked, name=name)
 
     def access(self, place: Place, mode: int, name: object) -> bool:
         """access(2), with what the policy does not allow taken away."""
@@ -174,10 +166,10 @@ def _sent(place: Place) -> bytes:
 
 
 def _opened_one(payload: bytes) -> tuple[int, Stat]:
-    handle, found = _opened(payload)
-    if not 0 <= handle < 1 << 63:
+    handle = int.from_bytes(payload[:HANDLE_BYTES], "little")
+    if handle >= 1 << 63:
         raise ValueError(f"{handle} is no handle")
-    return handle, found
+    return handle, Stat.unpacked(payload[HANDLE_BYTES:])
 
 
 def _listed(payload: bytes) -> list[tuple[str, str]]:

@@ -10,13 +10,10 @@ import os
 import stat
 
 from gotee.boundary import plain_json
+from gotee.boundary.filestat import Stat
 from gotee.boundary.policy import Place
 from gotee.enclave.boot import PACKAGES, Importer
 from gotee.errors import NotInside
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from gotee.boundary.filestat import Stat
 
 _FILE, _FOLDER = stat.S_IFREG | 0o444, stat.S_IFDIR | 0o555
 
@@ -75,8 +72,6 @@ class Contents:
 
 def described(mode: int, size: int) -> Stat:
     """Of a file that no host has; times are not told."""
-    from gotee.boundary.filestat import Stat
-
     return Stat(mode, 0, 0, 1, 0, 0, size, 0, 0, 0)
 
 

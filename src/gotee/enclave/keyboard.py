@@ -10,6 +10,7 @@ import io
 import os
 import stat
 
+from gotee.boundary.filestat import Stat
 from gotee.boundary.ocalls import MOST_LINE, Ocall, encode
 from gotee.boundary.policy import Policy
 from gotee.enclave.arrivals import Arrivals
@@ -20,8 +21,6 @@ from gotee.errors import NotInside, OcallRefused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
-
-    from gotee.boundary.filestat import Stat
 
 
 class Lines:
@@ -102,8 +101,6 @@ class ConsoleFile:
 
     def stat(self) -> Stat:
         """fstat(2): a pipe."""
-        from gotee.boundary.filestat import Stat
-
         return Stat(stat.S_IFIFO | 0o600, 0, 0, 1, 0, 0, 0, 0, 0, 0)
 
     def truncate(self, size: int) -> None:

@@ -30,9 +30,12 @@ cdef bint importing():
 cdef class Lock:
     """`threading.Lock`. Those who wait get it in the order in which they came."""
 
-    cdef bint held
-    cdef object waiting          # tickets, in order; None until somebody has waited
-    cdef object __weakref__
+    cdef bint take(self) noexcept:
+        """Take the lock, if it is free."""
+        if self.held:
+            return False
+        self.held = True
+        return True
 
     def acquire(self, bint blocking=True, double timeout=-1):
         """Take the lock; False if it was not free at once, or within `timeout` seconds."""
@@ -40,8 +43,7 @@ cdef class Lock:
             raise ValueError("can't specify a timeout for a non-blocking call")
         if timeout < 0 and timeout != -1:
             raise ValueError("timeout value must be a non-negative number")
-        if not self.held:
-            self.held = True
+        if self.take():
             return True
         if not blocking or timeout == 0:
             return False

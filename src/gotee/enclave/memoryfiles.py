@@ -10,13 +10,12 @@ import os
 import stat
 import time
 
+from gotee.boundary.filestat import Stat
 from gotee.boundary.policy import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
-
-    from gotee.boundary.filestat import Stat
 
 ROOT = "memory"
 _numbers = iter(range(1, 1 << 62))
@@ -34,8 +33,6 @@ class Node:
 
     def describe(self) -> Stat:
         """stat(2)."""
-        from gotee.boundary.filestat import Stat
-
         kind = stat.S_IFREG if self.names is None else stat.S_IFDIR
         links = 1 if self.names is None else 2
         times = (self.accessed, self.modified, self.modified)

@@ -33,6 +33,7 @@ else:
     Protocol, T = object, None  # typing is slow to import, and means nothing at run time
     Generic = {T: object}
 
+LATER = object()  # the answer of a door that has asked nothing, because something else has to be done first
 BULK_BYTES = 8 << 20  # of file contents that may be on their way at the same time
 _OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: the code of functions has it, that of modules and class bodies has not
 
@@ -46,9 +47,14 @@ class Door(Protocol):
     def room(self) -> None: ...  # parks while too much waits to be sent, where `may_park` says so
     def wait_alone(self, ticket: Ticket[Any]) -> None: ...
     def briefly(
-        self, number: int, kind: int, request: bytes, data: Buffer, size: int, check: Callable[[bytes, int], Any]
-    ) -> Any: ...
-    def brief_over(self) -> None: ...
+        self,
+        kind: int,
+        request: bytes,
+        data: Buffer | None,
+        check: Callable[[bytes], Any],
+        unwanted: Callable[[Any], None] | None,
+        names: tuple[object, ...],
+    ) -> Any: ...  # LATER: ask in the usual way
 
 
 class Pending(Generic[T]):
@@ -78,7 +84,7 @@ class Ocalls:
     """The enclave's questions to its host."""
 
     def __init__(self, door: Door) -> None:
-        self._door = door
+        self.door = door
         self._last = 0
         self._pending: dict[int, Pending[Any]] = {}
         self._left = 0
@@ -100,28 +106,30 @@ class Ocalls:
         request: bytes,
         check: Callable[[bytes], T],
         *,
+        data: Buffer | None = None,
         unwanted: Callable[[T], None] | None = None,
         names: tuple[object, ...] = (),
     ) -> T:
-        """Ask, wait, and return the checked answer. Raises OSError, naming `names`, if the host says so."""
-        answer: T = self.finish(self.begin(kind, request, check, unwanted=unwanted), names)
+        """Ask, wait, and return the checked answer. Raises OSError, naming `names`, if the host says so.
+
+        `data` goes behind the request. What is answered at once takes no park.
+        """
+        answer: T = self.door.briefly(kind, request, data, check, unwanted, names)
+        if answer is LATER:
+            if data is not None:
+                request = b"".join((request, data))
+            answer = self.finish(self.begin(kind, request, check, unwanted=unwanted), names)
         return answer
 
-    def briefly(
-        self, kind: Ocall, request: bytes, data: Buffer, size: int, check: Callable[[bytes, int], T]
-    ) -> T | None:
-        """Ask what is mostly answered at once, with `data` behind the request: then nobody has to park for it.
+    def briefly(self, kind: Ocall, request: bytes, data: Buffer | None, check: Callable[[bytes], Any]) -> Any:
+        """As `ask`, but LATER, with nothing asked, where `begin` has to be used."""
+        return self.door.briefly(kind, request, data, check, None, ())
 
-        None if something else has to be done first: then `begin` is to ask. `check` gets the answer and `size`.
-        """
-        self._last += 1
-        number = self._last
-        answer = self._door.briefly(number, kind, request, data, size, check)
-        if answer is False:
-            self._pending[number] = Pending(kind, lambda payload: check(payload, size), None, 0, None)
-            self._door.brief_over()
-            answer = self.finish(number)
-        return answer  # type: ignore[no-any-return]
+    def expect(
+        self, number: int, kind: Ocall, check: Callable[[bytes], T], unwanted: Callable[[T], None] | None
+    ) -> None:
+        """The answer to a question that the door has asked goes where all others go; `finish` takes the number."""
+        self._pending[number] = Pending(kind, check, unwanted, 0, None)
 
     def begin(
         self,
@@ -140,12 +148,12 @@ class Ocalls:
         if bulk:
             self._reserve(bulk)
         if check_routine():
-            self._door.room()
+            self.door.room()
         pending = Pending(kind, check, unwanted, bulk, block)
         self._last += 1
         number = self._last
         self._pending[number] = pending
-        self._door.post(Kind.OCALL, number, kind, request)
+        self.door.post(Kind.OCALL, number, kind, request)
         return number
 
     def finish(self, number: int, names: tuple[object, ...] = ()) -> Any:
@@ -159,7 +167,7 @@ class Ocalls:
                     self.leave(number)
                     raise
             else:
-                self._door.wait_alone(pending.ticket)
+                self.door.wait_alone(pending.ticket)
         self._pending.pop(number, None)
         if pending.error:
             raise OSError(pending.error, os.strerror(pending.error), *_as_names(names))
@@ -175,7 +183,7 @@ class Ocalls:
         else:
             pending.left = True
             self._left += 1
-            self._door.post(Kind.ABANDON, number, 0, b"")
+            self.door.post(Kind.ABANDON, number, 0, b"")
 
     def tell(self, kind: Ocall, request: bytes) -> None:
         """Ask for what has no answer that matters: closing."""
@@ -216,7 +224,7 @@ class Ocalls:
         if may_park():
             return park(ticket, what, None, deadline)
         if not ticket.answered:
-            self._door.wait_alone(ticket)
+            self.door.wait_alone(ticket)
         return True
 
     # -- how much is on its way -------------------------------------------------------------------------

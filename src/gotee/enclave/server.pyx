@@ -4,34 +4,26 @@ Every message of the host comes here. An entry may be called at any time with an
 arrives is an attack or a defect of the host, and ends the enclave.
 """
 
-import os
-from _collections import deque
-from errno import EAGAIN
-
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy
 
 from gotee.boundary.crossing cimport CallCodec
 from gotee.boundary.messages cimport (
-    CODE_ANSWER, CODE_CALL, CODE_LEND, CODE_OCALL, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, CODE_SPACE, Message,
-    HEAD, OF_HOST, argument_of, id_of, pack,
-    payload_size, read_small, write_head,
+    CODE_ANSWER, CODE_CALL, CODE_CANCEL_CALL, CODE_LEND, CODE_OBSERVE, CODE_PASSIVE, CODE_PROBE, CODE_RESULT, CODE_SPACE,
+    CODE_STOP, HEAD, Message, OF_HOST, argument_of, id_of, pack, read_small,
 )
 from gotee.boundary.outside cimport OutsideChannels
-from gotee.boundary.scalars cimport ROOM, UNUSUAL, code_of, read_scalars
+from gotee.boundary.scalars cimport ROOM, UNUSUAL
 from gotee.boundary.wire cimport SMALL, Wire
+from gotee.enclave.door cimport Door
 from gotee.runtime.routine cimport Routine, next_number
-from gotee.runtime.scheduler cimport G, Scheduler, Sleeper, current_scheduler
+from gotee.runtime.scheduler cimport G
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
-from gotee.boundary.link import INBOX_BYTES
 from gotee.boundary.messages import Kind, pack_error
 from gotee.boundary.room import wait_for_room
 from gotee.enclave.console import Console
-from gotee.enclave.ocalls import Ocalls, may_park
 from gotee.errors import BoundaryTypeError, Overloaded, UsageError
 from gotee.runtime import selecting
 from gotee.runtime.deadlock import waiting_table
@@ -40,8 +32,6 @@ from gotee.runtime.scheduler import scheduler_of_this_thread, thread_states
 
 cdef enum:
     MOST_TABLE = 64 << 10    # bytes of the table of who waits for what
-    MOST_ASKED = 32          # bytes of a question that is asked briefly, without its data
-    WRITE = 4                # gotee.boundary.ocalls.Ocall
 
 
 cdef class _Entry:
@@ -75,15 +65,13 @@ cdef class _Call(Routine):
         return self.server.on_done(self)
 
 
-cdef class Server(Sleeper):
+cdef class Server(Door):
     """Serves the entries of one image over one link.
 
     From its making on, the console is the host's: the program's modules are imported after that.
     """
 
-    cdef Wire wire
     cdef object console
-    cdef OutsideChannels channels
     cdef list entries
     cdef dict calls              # by number, but for
     cdef _Call newest            # the call that came last, if it runs
@@ -92,31 +80,19 @@ cdef class Server(Sleeper):
     cdef Py_ssize_t most_calls
     cdef object ended
     cdef bint over               # `ended` has been told
-    cdef Scheduler scheduler
     cdef object failures
     cdef object observer
-    cdef readonly object ocalls
-    cdef object deferred         # what arrived while nothing else could run
-    cdef bint deferring          # something did
-    cdef Py_ssize_t deferred_bytes
     cdef bint probed
     cdef uint64_t epoch          # of the probe that is held
-    cdef uint64_t brief          # the ocall of `briefly` whose answer has not come, or 0
-    cdef Message brief_answer    # of that ocall, before anybody has looked at it
-    cdef int integer
 
     def __init__(self, Wire wire, failures, console=True):
-        self.wire = wire
+        self.open(wire, OutsideChannels(wire, self._room))
         self.failures = failures
         self.console = Console(wire, self.room, console)
-        self.channels = OutsideChannels(wire, self._room)
-        self.ocalls = Ocalls(self)
-        self.deferred = deque()
         self.entries = []
         self.calls = {}
         self.most_calls = in_force().routines
         self.ended = Ticket()
-        self.integer = code_of(int)
 
     def serve(self, table):
         """Answer the host until the link ends; `table` is the image's fixed table of entries."""
@@ -251,140 +227,6 @@ cdef class Server(Sleeper):
             busy = True
         return busy
 
-    cdef Message next_message(self):
-        cdef Message message
-        if self.deferring:
-            message = self.deferred.popleft()
-            self.deferring = len(self.deferred) > 0
-            self.deferred_bytes -= payload_size(message)
-            return message
-        return self.wire.next(OF_HOST)
-
-    # -- ocalls: what gotee.enclave.ocalls calls a door --------------------------------------------------
-
-    @property
-    def blocks(self):
-        """Shared memory for what is large, or None."""
-        return self.wire.blocks
-
-    def post(self, int kind, uint64_t id, uint64_t argument, bytes payload):
-        """Send a message."""
-        self.wire.post(kind, id, argument, payload)
-
-    def room(self):
-        """Park while too much waits to be sent, if the caller can park."""
-        if self.wire.full and may_park():
-            wait_for_room(self.wire)
-
-    def wait_alone(self, ticket):
-        """Wait for the answer of an ocall while no routine runs: other messages are acted on later, in their order."""
-        cdef Message message
-        if self.wire.taken:        # a finalizer that cut into our own sending
-            raise BlockingIOError(EAGAIN, "no ocall can be made at this moment")
-        while not ticket.answered:
-            message = self.wire.next(OF_HOST)
-            if message is None:
-                if self.wire.ended:
-                    os._exit(0)    # the program has ended, and this enclave with it
-                self.wire.wait_for(-1.0)
-            else:
-                self.act_alone(message)
-
-    cdef int act_alone(self, Message message) except -1:
-        """While nothing else may run: answers only."""
-        if message.code == CODE_ANSWER:
-            return self.on_answer(message)
-        self.deferred.append(message)
-        self.deferring = True
-        self.deferred_bytes += payload_size(message)
-        if self.deferred_bytes > INBOX_BYTES:
-            raise LinkCorrupt(f"the host sent {self.deferred_bytes} bytes and answers no ocall")
-        return 0
-
-    cdef int on_answer(self, Message message) except -1:
-        if self.brief and message.id == self.brief:
-            self.brief = 0
-            self.brief_answer = message
-        else:
-            self.ocalls.on_answer(message)
-        return 0
-
-    def briefly(self, uint64_t number, int kind, bytes request, data, uint64_t size, check):
-        """Ask `request`, with `data` behind it, and look for the answer for a moment on the caller's stack.
-
-        None if nothing was asked: something else has to be done first. False if there is no answer yet, or none as usual:
-        whoever has registered the question calls `brief_over`. Else what `check(payload, size)` makes of the answer.
-        As in `wait_alone` nothing runs meanwhile; so it is no matter whether the caller could park.
-        """
-        cdef unsigned char head[HEAD + MOST_ASKED]
-        cdef Py_ssize_t asked = PyBytes_GET_SIZE(request)
-        cdef Py_buffer piece
-        cdef Scheduler scheduler = self.scheduler
-        cdef bint sent
-        if asked > MOST_ASKED:
-            return None
-        if self.brief or self.brief_answer is not None or self.deferring or self.channels.untold or scheduler is None:
-            return None
-        if current_scheduler() is not scheduler:
-            return None                # a thread of its own, which does not have the link
-        if scheduler.first_ready is not None or scheduler.live_timers or scheduler.own_tasks:
-            return None                # they get their turn
-        if scheduler.current is None or scheduler.current.cancel_pending or self.wire.ended:
-            return None
-        write_head(head, CODE_OCALL, number, kind)
-        memcpy(head + HEAD, PyBytes_AS_STRING(request), asked)
-        self.brief = number
-        PyObject_GetBuffer(data, &piece, PyBUF_SIMPLE)
-        try:
-            sent = self.wire.post_parts(head, HEAD + asked, <const unsigned char *> piece.buf, piece.len)
-        finally:
-            PyBuffer_Release(&piece)
-        if not sent:
-            self.brief = 0
-            return None
-        try:
-            return self.look_for_answer(kind, size, check)
-        except BaseException as error:     # no trusted code decides what to do with a host that lies
-            scheduler.interrupt_main(error)
-            return False
-
-    cdef object look_for_answer(self, int kind, uint64_t size, check):
-        cdef Message message
-        cdef int one = self.integer
-        while self.brief_answer is None:
-            message = self.wire.next(OF_HOST)
-            if message is not None:
-                self.act_alone(message)
-            elif self.wire.ended or not self.wire.spin_briefly():
-                return False
-        message = self.brief_answer
-        if message.argument or message.body is not None:
-            return False
-        if kind == WRITE:
-            answer = read_scalars(
-                <const unsigned char *> PyBytes_AS_STRING(message.payload), PyBytes_GET_SIZE(message.payload), &one, 1, False
-            )
-            if answer is UNUSUAL or not 1 <= answer <= size:
-                return False
-        else:
-            try:
-                answer = check(message.payload, size)
-            except Exception:          # `brief_over` has it checked again, and says what is wrong
-                return False
-        self.brief_answer = None
-        return answer
-
-    def brief_over(self):
-        """From now on the answer goes where all others go; what has come is acted on."""
-        cdef Message message = self.brief_answer
-        self.brief = 0
-        self.brief_answer = None
-        if message is not None:
-            try:
-                self.ocalls.on_answer(message)
-            except BaseException as error:
-                self.scheduler.interrupt_main(error)
-
     # -- messages --------------------------------------------------------------------------------------
 
     def _send(self, bytes frame):
@@ -414,11 +256,11 @@ cdef class Server(Sleeper):
         elif message.code == CODE_PROBE:
             self.probed = True
             self.epoch = message.id
-        elif message.kind is Kind.OBSERVE:
+        elif message.code == CODE_OBSERVE:
             self.observe(message.id)
-        elif message.kind is Kind.STOP:
+        elif message.code == CODE_STOP:
             self.ended.give(None)
-        elif message.kind is Kind.CANCEL_CALL:
+        elif message.code == CODE_CANCEL_CALL:
             call = self.calls.get(message.id)
             if self.newest is not None and self.newest.id == message.id:
                 self.newest.cancel()
@@ -472,7 +314,9 @@ cdef class Server(Sleeper):
             call = _Call.__new__(_Call)
         call.number = next_number()
         call.name = entry.name
-        call.function, call.args, call.kwargs = entry.function, args, kwargs or None
+        call.function, call.args = entry.function, args
+        if kwargs:
+            call.kwargs = kwargs
         call.server, call.entry, call.id = self, entry, id
         if self.newest is not None:
             self.calls[self.newest.id] = self.newest

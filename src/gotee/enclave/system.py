@@ -13,8 +13,9 @@ from gotee.boundary.ocalls import Ocall, encode
 from gotee.boundary.policy import Place, Policy
 from gotee.enclave import devices
 from gotee.enclave.descriptors import Descriptors
+from gotee.enclave.direct import BLOCK, DirectCalls
 from gotee.enclave.entries import DirEntry, Entries
-from gotee.enclave.hostfile import HostFile, stat_result
+from gotee.enclave.hostfile import HostFile
 from gotee.enclave.hostfiles import HostFiles
 from gotee.enclave.imagefiles import ImageFiles
 from gotee.enclave.memoryfiles import MemoryFiles
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
 _bytes = decoder(lambda: bytes)
 
 
-class System:
+class System(DirectCalls):
     """The file functions of one enclave. Public methods have the names and parameters of those of `os`."""
 
     def __init__(self, ocalls: Ocalls, policy: Policy, image: ImageFiles, memory: MemoryFiles) -> None:
-        self.descriptors = Descriptors()
+        super().__init__(Descriptors())
         self._host = HostFiles(ocalls, policy)
         self._image = image
         self._memory = memory
@@ -67,13 +68,6 @@ class System:
         """os.closerange."""
         self.descriptors.close_range(fd_low, fd_high)
 
-    def read(self, fd: int, length: int) -> bytes:
-        """os.read."""
-        length = index(length)
-        if length < 0:
-            raise _error(errno.EINVAL)
-        return self.descriptors.get(fd).read(length)
-
     def read_into(self, fd: int, buffer: memoryview) -> int:
         """Not of `os`: as read, into a buffer of bytes; how many that were."""
         file = self.descriptors.get(fd)
@@ -82,11 +76,6 @@ class System:
         data = file.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
-
-    def write(self, fd: int, data: Any) -> int:
-        """os.write."""
-        with memoryview(data) as view:
-            return self.descriptors.get(fd).write(view.cast("B") if view.nbytes else view)
 
     def write_behind(self, fd: int, data: memoryview) -> bool:
         """Not of `os`: begin to write all of it, where buffers may do so. False if this file is not written so."""
@@ -98,21 +87,6 @@ class System:
         file = self.descriptors.get(fd)
         if isinstance(file, HostFile):
             file.settle()
-
-    def pread(self, fd: int, length: int, offset: int) -> bytes:
-        """os.pread."""
-        length, offset = index(length), index(offset)
-        if length < 0 or offset < 0:
-            raise _error(errno.EINVAL)
-        return self.descriptors.get(fd).pread(length, offset)
-
-    def pwrite(self, fd: int, data: Any, offset: int) -> int:
-        """os.pwrite."""
-        offset = index(offset)
-        if offset < 0:
-            raise _error(errno.EINVAL)
-        with memoryview(data) as view:
-            return self.descriptors.get(fd).pwrite(view.cast("B") if view.nbytes else view, offset)
 
     def readv(self, fd: int, buffers: Any) -> int:
         """os.readv."""
@@ -132,10 +106,6 @@ class System:
     def lseek(self, fd: int, position: int, whence: int) -> int:
         """os.lseek."""
         return self.descriptors.get(fd).seek(index(position), whence)
-
-    def fstat(self, fd: int) -> os.stat_result:
-        """os.fstat."""
-        return stat_result(self.descriptors.get(fd).stat())
 
     def ftruncate(self, fd: int, length: int) -> None:
         """os.ftruncate."""
@@ -185,8 +155,8 @@ class System:
             return self.fstat(path)
         area, place = self._find(path, dir_fd)
         if area == "host":
-            return stat_result(self._host.stat(place, follow_symlinks, path))
-        return stat_result(self._inside(area, place))
+            return self._host.stat(place, follow_symlinks, path).shown(BLOCK)
+        return self._inside(area, place).shown(BLOCK)
 
     def lstat(self, path: Any, *, dir_fd: int | None = None) -> os.stat_result:
         """os.lstat."""

@@ -168,15 +168,21 @@ cdef class Calls:
         return routine
 
     cdef bint on_small_result(self, const unsigned char *frame, Py_ssize_t size) except -1:
-        """RESULT of the newest call that needs no decoder. False, with nothing done, for every other frame."""
+        """RESULT that needs no decoder. False, with nothing done, for every other frame."""
         cdef SecuredRoutine routine = self.newest
-        cdef object value
+        cdef object value, number = None
         if routine is None or <uint64_t> routine.number != id_of(frame):
-            return False
+            number = id_of(frame)
+            routine = self.running.get(number)
+            if routine is None:
+                return False
         value = routine.codec.read_result(frame + HEAD, size - HEAD)
         if value is UNUSUAL:
             return False
-        self.ended(id_of(frame))
+        if number is None:
+            self.newest = None
+        else:
+            del self.running[number]
         routine.complete(value, None)
         self.past = routine        # to free it now would keep its caller waiting
         return True

@@ -62,8 +62,6 @@ class Enclave:
             Kind.PUBLIC_FAILED: self._calls.on_end,
             Kind.HIDDEN: self._on_hidden,
             Kind.CONSOLE: self._on_console,
-            Kind.WANT: self._home.on_want,
-            Kind.OFFER: self._home.on_offer,
             Kind.SELECT: self._home.on_select,
             Kind.CANCEL: self._home.on_cancel,
             Kind.CLOSE: self._home.on_close,
@@ -219,7 +217,10 @@ class Enclave:
     def _forget(self) -> None:
         """In a forked child: the enclave is the parent's."""
         if self.lost is None:
-            self.lost = "the enclave belongs to the process that forked this one"
+            self.lost = (
+                "the enclave belongs to the process that forked this one: start workers by spawn or forkserver, or "
+                "fork before the first gosecure"
+            )
             self._wire.poison()
             self._calls.lose(self.lost, True)  # the parent reports it
             self._home.lose()

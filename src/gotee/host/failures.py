@@ -23,20 +23,33 @@ def failure_of(message: Message, name: str) -> BaseException:
         return Cancelled()
     if message.kind is Kind.OVERLOADED and message.argument:
         return Overloaded(
-            f"the result of {name} is larger than the enclave's limits allow: send it through a channel in pieces"
+            f"the result of {name} is larger than the enclave's limits allow: send it through a channel in pieces, or "
+            "raise frame-bytes, items or depth in [tool.gotee.limits]"
         )
     if message.kind is Kind.OVERLOADED:
         return Overloaded(
-            f"the enclave refused a call of {name}: more routines, or larger arguments, than its limits allow"
+            f"the enclave refused a call of {name}: more routines, or larger arguments, than its limits allow; "
+            "[tool.gotee.limits] sets them"
         )
     if message.kind is Kind.HIDDEN:
         return SecuredRoutineError(hidden(message), HIDDEN, message.payload[:_ID].hex())
     if message.kind is Kind.PUBLIC_FAILED:
         return _public(message.payload)
-    kind, text = unpack_error(message.payload)
     if message.kind is Kind.REFUSED:
+        kind, text = unpack_error(message.payload)
         return BoundaryTypeError(text, kind)
-    return SecuredRoutineError(f"{kind}: {text}" if text else kind, kind, text)
+    return _failed(message)
+
+
+def _failed(message: Message) -> SecuredRoutineError:
+    """Type and message; behind them, in `argument` bytes, where it was, which an image for debugging tells."""
+    end = max(len(message.payload) - message.argument, 0)
+    kind, text = unpack_error(message.payload[:end])
+    where = message.payload[end:].decode("utf-8", "replace")
+    failed = SecuredRoutineError(f"{kind}: {text}" if text else kind, kind, text)
+    if where:
+        failed.add_note(f"inside, most recent call last:\n{where}")
+    return failed
 
 
 def _public(payload: bytes) -> BaseException:

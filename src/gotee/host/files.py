@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING
 from gotee.boundary.blocks import BLOCK_BYTES, BLOCKS
 from gotee.boundary.filestat import Stat
 from gotee.boundary.frames import LinkError
-from gotee.boundary.ocalls import HEAD, MOST_NAMES, PIECE_BYTES, Ocall, encode
+from gotee.boundary.ocalls import HANDLE_BYTES, HEAD, MOST_NAMES, PIECE_BYTES, Ocall, encode
 from gotee.boundary.policy import Place
 from gotee.host import mounts
 from gotee.host.ocalls import Request, Served, abandoned
-from gotee.host.prompt import Handle
+from gotee.host.prompt import NOTHING, UNKNOWN, Handle, device_now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gotee.host.ocalls import Service
 
 _FLAGS = os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_SYNC
@@ -46,7 +48,7 @@ class Files:
         """What the service asks for."""
         path, at = tuple[bytes], tuple[int]
         return {
-            Ocall.OPEN: Served(self._open, tuple[bytes, int, int], True),
+            Ocall.OPEN: Served(self._begin_open, tuple[bytes, int, int]),
             Ocall.CLOSE: Served(self._close, at),
             Ocall.READ: Served(self._read),
             Ocall.WRITE: Served(self._write),
@@ -55,7 +57,7 @@ class Files:
             Ocall.HANDLE_STAT: Served(self._handle_stat, at),
             Ocall.TRUNCATE: Served(self._truncate, tuple[int, int], True),
             Ocall.SYNC: Served(self._sync, at, True),
-            Ocall.STAT: Served(self._stat, tuple[bytes, bool], True),
+            Ocall.STAT: Served(self._stat, tuple[bytes, bool]),
             Ocall.LIST: Served(self._list, path, True),
             Ocall.MAKE_FOLDER: Served(self._make_folder, tuple[bytes, int], True),
             Ocall.REMOVE_FOLDER: Served(self._remove_folder, path, True),
@@ -63,8 +65,8 @@ class Files:
             Ocall.RENAME: Served(self._rename, tuple[bytes, bytes], True),
             Ocall.SET_TIMES: Served(self._set_times, tuple[bytes, tuple[int, int] | None, bool], True),
             Ocall.SET_MODE: Served(self._set_mode, tuple[bytes, int], True),
-            Ocall.READ_LINK: Served(self._read_link, path, True),
-            Ocall.ACCESS: Served(self._access, tuple[bytes, int], True),
+            Ocall.READ_LINK: Served(self._read_link, path),
+            Ocall.ACCESS: Served(self._access, tuple[bytes, int]),
         }
 
     def close(self) -> None:
@@ -83,8 +85,16 @@ class Files:
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         return os.path.join(self._service.home, path)
 
+    def _look(self, request: Request, path: bytes, follow: bool, answer: Callable[[bytes], bytes]) -> None:
+        """Answer what `answer` says of a path: at once, if all of it is in the kernel's memory, else by a thread."""
+        place = self._path(path, "look")
+        if _is_prompt(place, follow):
+            request.answer(answer(place))
+        else:
+            self._service.by_thread(lambda request: request.answer(answer(place)), request)
+
     def _stat(self, request: Request, path: bytes, follow: bool) -> None:
-        request.answer(encode(described(os.stat(self._path(path, "look"), follow_symlinks=follow))))
+        self._look(request, path, follow, lambda place: described(os.stat(place, follow_symlinks=follow)))
 
     def _list(self, request: Request, path: bytes) -> None:
         rows = []
@@ -123,24 +133,30 @@ class Files:
         request.answer()
 
     def _read_link(self, request: Request, path: bytes) -> None:
-        request.answer(encode(os.readlink(self._path(path, "look"))))
+        self._look(request, path, False, lambda place: encode(os.readlink(place)))
 
     def _access(self, request: Request, path: bytes, mode: int) -> None:
-        request.answer(encode(os.access(self._path(path, "look"), mode & 7)))
+        self._look(request, path, True, lambda place: encode(os.access(place, mode & 7)))
 
     # -- handles --------------------------------------------------------------------------------------------
 
-    def _open(self, request: Request, path: bytes, flags: int, mode: int) -> None:
+    def _begin_open(self, request: Request, path: bytes, flags: int, mode: int) -> None:
         kind = {os.O_RDONLY: "r", os.O_WRONLY: "w"}.get(flags & os.O_ACCMODE, "rw")
         if kind == "r" and flags & (os.O_CREAT | os.O_TRUNC):
             kind = "rw"
         place = self._path(path, kind)
+        if _is_prompt(place, not flags & os.O_NOFOLLOW, flags):
+            self._open(request, place, flags, mode)
+        else:
+            self._service.by_thread(self._open, request, place, flags, mode)
+
+    def _open(self, request: Request, place: bytes, flags: int, mode: int) -> None:
         try:
             descriptor = os.open(place, flags & _FLAGS | _OWN_FLAGS, mode & 0o777)
         except OSError as error:
             if error.errno == errno.ENXIO and stat.S_ISFIFO(os.stat(place).st_mode) and request.open:
                 request.when_abandoned = lambda: abandoned(request)
-                again = lambda: self._service.pool.submit(lambda: self._open_again(request, path, flags, mode))  # noqa: E731
+                again = lambda: self._service.by_thread(self._open_again, request, place, flags, mode)  # noqa: E731
                 self._service.ready.later(_AGAIN, again)
                 return
             raise
@@ -151,15 +167,12 @@ class Files:
             self._last += 1
             number = self._last
             self.handles[number] = handle
-        if not request.answer(encode((number, described(found)))):
+        if not request.answer(number.to_bytes(HANDLE_BYTES, "little") + described(found)):
             self._drop(number)
 
-    def _open_again(self, request: Request, path: bytes, flags: int, mode: int) -> None:
+    def _open_again(self, request: Request, place: bytes, flags: int, mode: int) -> None:
         if request.open:
-            try:
-                self._open(request, path, flags, mode)
-            except OSError as error:
-                request.refuse(error)
+            self._open(request, place, flags, mode)
 
     def _close(self, request: Request, number: int) -> None:
         self._handle(number)
@@ -183,18 +196,12 @@ class Files:
         return handle
 
     def _handle_stat(self, request: Request, number: int) -> None:
-        handle = self._handle(number)
-        if handle.prompt:
-            request.answer(encode(described(os.fstat(handle.descriptor))))
-        else:
-            self._service.pool.submit(lambda: self._stat_waiting(request, handle))
+        handle = self._handle(number)  # not a prompt one: see gotee.host.prompt
+        self._service.by_thread(self._stat_waiting, request, handle)
 
     def _stat_waiting(self, request: Request, handle: Handle) -> None:
-        try:
-            with handle as descriptor:
-                request.answer(encode(described(os.fstat(descriptor))))
-        except OSError as error:
-            request.refuse(error)
+        with handle as descriptor:
+            request.answer(described(os.fstat(descriptor)))
 
     def _truncate(self, request: Request, number: int, size: int) -> None:
         with self._handle(number) as descriptor:
@@ -236,31 +243,22 @@ class Files:
                     return
         except OSError:
             pass  # EAGAIN, or a file system that cannot say so
-        self._service.pool.submit(lambda: self._read_waiting(request, handle, view, offset))
+        self._service.by_thread(self._read_waiting, request, handle, view, offset)
 
     def _read_waiting(self, request: Request, handle: Handle, view: memoryview, offset: int) -> None:
-        try:
-            with handle as descriptor:
-                request.answer(encode(os.preadv(descriptor, [view], offset)))
-        except OSError as error:
-            request.refuse(error)
+        with handle as descriptor:
+            request.answer(encode(os.preadv(descriptor, [view], offset)))
 
     def _write_block(self, request: Request, number: int, offset: int, size: int, block: int) -> None:
         """At once, if the kernel has taken what came before without a wait; else by a thread that can."""
         handle, view = self._handle(number), self._block(block, size)
         if not handle.prompt:
-            self._service.pool.submit(lambda: self._write_waiting(request, handle, view, offset))
+            self._service.by_thread(self._write_view, request, handle, view, offset)
             return
         start = time.monotonic()
         self._write_view(request, handle, view, offset)
         if time.monotonic() - start > _SLOW:
             handle.prompt = False
-
-    def _write_waiting(self, request: Request, handle: Handle, view: memoryview, offset: int) -> None:
-        try:
-            self._write_view(request, handle, view, offset)
-        except OSError as error:
-            request.refuse(error)
 
     def _write_view(self, request: Request, handle: Handle, view: memoryview, offset: int) -> None:
         with handle as descriptor:
@@ -279,13 +277,7 @@ class Files:
             handle.waiting[direction].append(request)
             self._wait(handle, direction)
         else:  # what a prompt file serves at once has not come here: see gotee.host.prompt
-            self._service.pool.submit(lambda: self._finish(request, handle, direction))
-
-    def _finish(self, request: Request, handle: Handle, direction: int) -> None:
-        try:
-            self._move(request, handle, direction)
-        except OSError as error:
-            request.refuse(error)
+            self._service.by_thread(self._move, request, handle, direction)
 
     def _move(self, request: Request, handle: Handle, direction: int) -> None:
         """Read or write once, and answer."""
@@ -325,6 +317,14 @@ class Files:
         except OSError as error:
             request.refuse(error)
         return True
+
+
+def _is_prompt(place: bytes, follow: bool, flags: int | None = None) -> bool:
+    """Whether nobody has to be waited for to look at a path, or to open it with `flags`."""
+    device = device_now(place, follow, flags is not None)
+    if device == NOTHING:
+        return not (flags or 0) & os.O_CREAT
+    return device != UNKNOWN and not (flags or 0) & os.O_TRUNC and mounts.is_local(device)
 
 
 def _first(waiting: deque[Request]) -> Request | None:
@@ -375,7 +375,7 @@ def _type(entry: os.DirEntry[bytes]) -> str:
         return "?"
 
 
-def described(found: os.stat_result) -> Stat:
+def described(found: os.stat_result) -> bytes:
     """As it is sent."""
     return Stat(
         found.st_mode,
@@ -388,4 +388,4 @@ def described(found: os.stat_result) -> Stat:
         found.st_atime_ns,
         found.st_mtime_ns,
         found.st_ctime_ns,
-    )
+    ).packed()

@@ -13,7 +13,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from posix.time cimport nanosleep, timespec
 
 from gotee.boundary.home cimport Home
-from gotee.boundary.messages cimport CODE_PASSIVE, CODE_RESULT, Message, OF_ENCLAVE, read_small
+from gotee.boundary.messages cimport CODE_OFFER, CODE_PASSIVE, CODE_RESULT, CODE_WANT, Message, OF_ENCLAVE, read_small
 from gotee.boundary.wire cimport SMALL, Wire
 from gotee.host.calls cimport Calls
 from gotee.runtime.routine cimport Routine
@@ -42,7 +42,7 @@ def _unasked(message):
 cdef class Lead:
     """The right to receive from one link.
 
-    Results go to `calls`, every other message to `actions[kind]`; `lost(reason)` is told when the link has ended, with
+    Results go to `calls`, WANT and OFFER to `home`, every other message to `actions[kind]`; `lost(reason)` is told when the link has ended, with
     None if nothing here says why.
     """
 
@@ -120,6 +120,10 @@ cdef class Lead:
                     self.calls.on_result(message)
                     if awaited is not None and awaited.finished:
                         return True
+                elif message.code == CODE_WANT:
+                    self.home.on_want(message)
+                elif message.code == CODE_OFFER:
+                    self.home.on_offer(message)
                 else:
                     self.actions[message.code](message)
                 if not everything and self.enough(scheduler):
@@ -144,9 +148,10 @@ cdef class Lead:
 
     cdef int leave(self) except -1:
         """Give the baton back."""
-        self.led = False
+        self.led = self.taken = False
         self.terms += 1
-        self.give_back()
+        if self.gates:
+            self.give_back()
         if self.waits_for_relief:
             self.waits_for_relief = False
             self.relief.release()

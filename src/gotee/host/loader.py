@@ -11,6 +11,7 @@ from gotee import config
 from gotee.boundary import plain_json
 from gotee.boundary.limits import put_in_force
 from gotee.boundary.policy import Policy
+from gotee.boundary.public_errors import MAINS
 from gotee.errors import EnclaveLost, GoteeError, ImageError, SecuredRoutineError, UsageError
 from gotee.host import ahead, beside, program
 from gotee.host.calls import Callee
@@ -108,7 +109,7 @@ class Loaded:
 
     def entry(self, function: Callable[..., Any]) -> int:
         """The number of a function in the image's fixed table."""
-        module = self._main if function.__module__ == "__main__" else function.__module__
+        module = self._main if function.__module__ in MAINS else function.__module__
         number = self._table.get((module, function.__qualname__))
         if number is None:
             number = self._imported(function)

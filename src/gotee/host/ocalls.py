@@ -137,9 +137,13 @@ class Service:
             raise LinkError(f"the enclave asked {name} in a form that is none: {error}") from None
         request = self.requests[message.id] = Request(self, message.id, message.payload if decode is None else b"")
         if served.pooled:
-            self.pool.submit(lambda: _serve(served.function, request, arguments))
+            self.by_thread(served.function, request, *arguments)
         else:
             _serve(served.function, request, arguments)
+
+    def by_thread(self, function: Callable[..., None], request: Request, *arguments: Any) -> None:
+        """Have `function(request, *arguments)` answer on a thread that may wait."""
+        self.pool.submit(lambda: _serve(function, request, arguments))
 
     def on_abandon(self, message: Message) -> None:
         """ABANDON(number): its answer may be on its way, and whatever is answered is well."""

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 
+from gotee.boundary.public_errors import MAINS
 from gotee.errors import CompileError, ImageError, SecuredRoutineError
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ def _imported(module: str) -> tuple[Path, Path, tuple[str, ...]] | None:
     found = {}
     for name in list(sys.modules):
         place = _file(name)
-        if place is None or name == "__main__" or (shared and not f"{name}.".startswith(top)):
+        if place is None or name in MAINS or (shared and not f"{name}.".startswith(top)):
             continue
         if place == _as_file(root, name, place) and (shared or not _is_installed(place)):
             found[name] = Path(place)
@@ -105,7 +106,7 @@ def _imports(name: str, file: Path) -> set[str]:
 def _module(function: object) -> str:
     """Where a function is from; what has no such place cannot be secured, which is said later."""
     module = getattr(function, "__module__", None)
-    return module if isinstance(module, str) else "__main__"
+    return module if isinstance(module, str) and module not in MAINS else "__main__"
 
 
 def _file(module: str) -> str | None:

@@ -5,6 +5,11 @@ from gotee.boundary.messages import Message
 from gotee.boundary.wire import Wire
 from gotee.host.ocalls import Request
 
+UNKNOWN: int
+NOTHING: int
+
+def device_now(path: bytes, follow: bool, plain: bool) -> int: ...
+
 class Handle:
     descriptor: int
     waits: bool

@@ -1,4 +1,4 @@
-"""Open files, and the short way for small reads and writes that the kernel serves from its memory. Host world.
+"""Open files, and the short way for what the kernel does with them from its memory. Host world.
 
 `gotee.host.files` and `gotee.host.ocalls` use it. Compiled: a small write is one microsecond of the kernel's time, and the
 way to it through Python took five. What is not small, not prompt or not as it should be is left to `files`, which says
@@ -16,13 +16,19 @@ from libc.errno cimport errno as last_error
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
+from gotee.boundary.filestat cimport Fields
 from gotee.boundary.messages cimport CODE_ANSWER, Message
-from gotee.boundary.scalars cimport ROOM, code_of, write_scalars
+from gotee.boundary.scalars cimport ROOM, UNUSUAL, code_of, read_scalars, write_scalars
 from gotee.boundary.system cimport now_ns
 from gotee.boundary.wire cimport Wire
 
 cdef extern from *:
     """
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <sys/stat.h>
+    #include <sys/syscall.h>
+    #include <sys/sysmacros.h>
     #include <sys/uio.h>
     #include <unistd.h>
 
@@ -35,16 +41,74 @@ cdef extern from *:
         struct iovec into = {data, size};
         return preadv2(fd, &into, 1, offset, RWF_NOWAIT);
     }
+
+    /* openat2(2) and statx(2), which C libraries and headers have late. A kernel without them says so. */
+    struct gotee_how { uint64_t flags, mode, resolve; };
+    #define GOTEE_OPENAT2 437
+    #define GOTEE_CACHED 0x20 /* RESOLVE_CACHED: EAGAIN if a step of the path is not in memory */
+
+    /* The device of what a path leads to, found without waiting for anybody; or -1 and errno. `plain`: of files and
+       folders only, which can be opened without waiting. */
+    static int64_t gotee_device_now(const char *path, int follow, int plain) {
+        struct gotee_how how = {O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), 0, GOTEE_CACHED};
+        struct statx found;
+        int fd = syscall(GOTEE_OPENAT2, AT_FDCWD, path, &how, sizeof how), done, error;
+        if (fd < 0)
+            return -1;
+        done = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &found);
+        error = errno;
+        close(fd);
+        errno = error;
+        if (done < 0 || (plain && !S_ISREG(found.stx_mode) && !S_ISDIR(found.stx_mode)))
+            return -1;
+        return (int64_t)makedev(found.stx_dev_major, found.stx_dev_minor);
+    }
     """
+    int64_t gotee_device_now(const char *path, int follow, int plain) nogil
     Py_ssize_t gotee_write(int fd, const void *data, size_t size, int64_t offset) nogil
     Py_ssize_t gotee_read_now(int fd, void *data, size_t size, int64_t offset) nogil
+
+cdef extern from "<sys/stat.h>":
+    struct timespec:
+        int64_t tv_sec
+        int64_t tv_nsec
+
+    struct stat:
+        uint64_t st_mode
+        uint64_t st_ino
+        uint64_t st_dev
+        uint64_t st_nlink
+        uint64_t st_uid
+        uint64_t st_gid
+        int64_t st_size
+        timespec st_atim
+        timespec st_mtim
+        timespec st_ctim
+
+    int fstat(int fd, stat *found) nogil
 
 cdef enum:
     READ = 3                 # gotee.boundary.ocalls.Ocall
     WRITE = 4
+    HANDLE_STAT = 5
     HEAD = 24                # bytes of gotee.boundary.ocalls.HEAD
     AT_ONCE = 64 << 10       # bytes: what is larger may wait for the disk, or for memory
     SLOW = 5_000_000         # ns
+
+
+UNKNOWN, NOTHING = -1, -2
+
+
+def device_now(bytes path, bint follow, bint plain):
+    """The device of what a path leads to, if every step to it is in the kernel's memory; else UNKNOWN.
+
+    NOTHING if it is known that nothing is there. Who looks at the path next waits for no disk; nor does who opens it, if
+    it was `plain`: a regular file or a folder.
+    """
+    cdef int64_t device = gotee_device_now(PyBytes_AS_STRING(path), follow, plain)
+    if device >= 0:
+        return device
+    return NOTHING if last_error == errno.ENOENT else UNKNOWN
 
 
 cdef class Handle:
@@ -85,7 +149,9 @@ cdef class Handle:
 
 
 cdef class Prompt:
-    """Serves small reads and writes of the prompt ones among `handles` at once; all else goes to `other(message)`.
+    """Serves looks, and small reads and writes, at the prompt ones among `handles` at once.
+
+    All else goes to `other(message)`.
 
     `requests` are those that have no answer yet.
     """
@@ -109,11 +175,31 @@ cdef class Prompt:
 
     def on_ocall(self, Message message):
         """OCALL(number, kind)."""
-        if (message.argument != READ and message.argument != WRITE) or not self.served(message):
+        cdef bint served = False
+        if message.argument == READ or message.argument == WRITE:
+            served = self.moved(message)
+        elif message.argument == HANDLE_STAT:
+            served = self.looked(message)
+        if not served:
             self.other(message)
 
-    cdef bint served(self, Message message) except -1:
-        """Whether it is answered. The payload is a private copy; everything in it is the enclave's word."""
+    cdef bint looked(self, Message message) except -1:
+        """Whether it is answered what is to be said of an open file."""
+        cdef bytes payload = message.payload
+        cdef Fields found
+        cdef object asked = read_scalars(
+            <const unsigned char *> PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload), &self.integer, 1, True
+        )
+        if asked is UNUSUAL or message.body is not None or message.id in self.requests:
+            return False
+        cdef Handle handle = <Handle?> self.handles.get(asked[0])
+        if handle is None or not handle.prompt or not handle.users or not describe(handle.descriptor, &found):
+            return False
+        self.answer(message.id, <unsigned char *> &found, sizeof(found))
+        return True
+
+    cdef bint moved(self, Message message) except -1:
+        """Whether it is read or written. The payload is a private copy; everything in it is the enclave's word."""
         cdef bytes payload = message.payload
         cdef const unsigned char *data = <const unsigned char *> PyBytes_AS_STRING(payload)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(payload)
@@ -159,8 +245,7 @@ cdef class Prompt:
         cdef object counted = count
         cdef PyObject *value = <PyObject *> counted
         size = write_scalars(frame, &value, &self.integer, 1, False)
-        if self.wire is None or not self.wire.post_small(CODE_ANSWER, id, 0, frame, size):
-            self.post(CODE_ANSWER, id, 0, PyBytes_FromStringAndSize(<char *> frame, size))
+        self.answer(id, frame, size)
         return True
 
     cdef bint read(self, uint64_t id, Handle handle, Py_ssize_t size, int64_t offset) except -1:
@@ -169,3 +254,24 @@ cdef class Prompt:
             return False
         self.post(CODE_ANSWER, id, 0, data)
         return True
+
+    cdef int answer(self, uint64_t id, const unsigned char *data, Py_ssize_t size) except -1:
+        if self.wire is None or not self.wire.post_small(CODE_ANSWER, id, 0, data, size):
+            self.post(CODE_ANSWER, id, 0, PyBytes_FromStringAndSize(<const char *> data, size))
+        return 0
+
+
+cdef bint describe(int descriptor, Fields *into) noexcept:
+    """Fill in what the kernel says of an open file."""
+    cdef stat found
+    if fstat(descriptor, &found) < 0:
+        return False
+    into[0] = Fields(
+        found.st_mode, found.st_ino, found.st_dev, found.st_nlink, found.st_uid, found.st_gid, found.st_size,
+        in_ns(found.st_atim), in_ns(found.st_mtim), in_ns(found.st_ctim),
+    )
+    return True
+
+
+cdef inline int64_t in_ns(timespec moment) noexcept:
+    return moment.tv_sec * 1_000_000_000 + moment.tv_nsec

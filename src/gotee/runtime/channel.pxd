@@ -1,8 +1,14 @@
+from gotee.runtime.scheduler cimport Scheduler
 from gotee.runtime.waiting cimport Node, WaitQueue
 
+cdef class Codec:
+    cpdef object encode(self, value)
+    cpdef object decode(self, value)
+
+
 cdef class Outside:
-    cdef int send(self, Chan channel, object value) except -1
-    cdef int recv(self, Chan channel, Outcome out) except -1
+    cdef int send(self, Scheduler scheduler, Chan channel, object value) except -1
+    cdef int recv(self, Scheduler scheduler, Chan channel, Outcome out) except -1
     cpdef int close(self, Chan channel) except -1
     cpdef Py_ssize_t length(self, Chan channel) except -1
     cpdef Py_ssize_t capacity(self, Chan channel) except -1
@@ -29,7 +35,7 @@ cdef class Chan:
     cdef object buffer
     cdef Loan loan                    # of the first values of the buffer to the other world, or None
     cdef Space space                  # of the buffer that the other world may fill, or None
-    cdef readonly object codec        # outside, once it has crossed: makes Encoded of values, and values of those
+    cdef readonly Codec codec         # outside, once it has crossed
     cdef readonly Outside outside     # inside: the end that speaks to the world where this channel lives
     cdef object gone(self, str closed)
     cdef object pack(self, object value)
@@ -38,6 +44,8 @@ cdef class Chan:
     cdef readonly WaitQueue senders
     cdef object __weakref__
     cdef int vet(self, object value) except -1
+    cdef int receive(self, Outcome out) except -1
+    cdef int received(self, Outcome out) except -1
     cdef int settle(self, bint end) except -1
     cdef int collect(self, bint end) except -1
     cdef int try_send(self, object value) except -1

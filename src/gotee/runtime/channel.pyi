@@ -1,5 +1,5 @@
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gotee.runtime.elements import ElementCheck
 from gotee.runtime.waiting import WaitQueue
@@ -10,7 +10,7 @@ class Encoded:
     data: Any
     def __init__(self, data: object) -> None: ...
 
-class Codec(Protocol):
+class Codec:
     def encode(self, value: Any) -> Encoded: ...
     def decode(self, value: Encoded) -> Any: ...
 

@@ -12,6 +12,8 @@ import sys
 from _collections import deque
 from _collections_abc import GenericAlias
 
+cimport cython
+
 from gotee.errors import ChannelClosed, EnclaveLost, UsageError
 
 from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, new_waiter, running_loop
@@ -27,6 +29,7 @@ def set_hooks(checker):
     _checker = checker
 
 
+@cython.freelist(256)
 cdef class Encoded:
     """A value as it travels; what a channel that has crossed holds instead of the value itself."""
 
@@ -40,17 +43,31 @@ cdef Encoded encoded(object data):
     return value
 
 
+@cython.freelist(16)
 cdef class Outcome:
     """What a receive got."""
 
 
-cdef class Outside:
-    """The inner end of a channel that lives in another world; made by gotee.boundary.outside."""
+cdef class Codec:
+    """What a channel that has crossed makes Encoded of values with, and values of those; see gotee.boundary.crossing."""
 
-    cdef int send(self, Chan channel, object value) except -1:
+    cpdef object encode(self, value):
         raise NotImplementedError
 
-    cdef int recv(self, Chan channel, Outcome out) except -1:
+    cpdef object decode(self, value):
+        raise NotImplementedError
+
+
+cdef class Outside:
+    """The inner end of a channel that lives in another world; made by gotee.boundary.outside.
+
+    `scheduler` is that of the caller, who may block: `blocking` has said so.
+    """
+
+    cdef int send(self, Scheduler scheduler, Chan channel, object value) except -1:
+        raise NotImplementedError
+
+    cdef int recv(self, Scheduler scheduler, Chan channel, Outcome out) except -1:
         raise NotImplementedError
 
     cpdef int close(self, Chan channel) except -1:
@@ -170,7 +187,7 @@ cdef class Chan:
     cdef object unpack(self, object value):
         return self.codec.decode(value) if type(value) is Encoded else value
 
-    def cross(self, codec):
+    def cross(self, Codec codec):
         """The other world may use this channel from now on: every value it holds is encoded, or none and it raises."""
         cdef Node node
         if self.codec is not None:
@@ -326,7 +343,7 @@ cdef class Chan:
         cdef Node node
         self.vet(value)
         if self.outside is not None:
-            self.outside.send(self, value)
+            self.outside.send(scheduler, self, value)
             return
         value = self.pack(value)
         if self.try_send(value):
@@ -346,10 +363,11 @@ cdef class Chan:
 
     def recv(self):
         """Receive the next value; raises ChannelClosed when the channel is closed and drained."""
-        value, ok = self.recv_ok()
-        if not ok:
+        cdef Outcome out = Outcome.__new__(Outcome)
+        self.receive(out)
+        if not out.ok:
             raise ChannelClosed(f"recv on closed and drained channel {self}")
-        return value
+        return out.value
 
     def check_lost(self, bint ok):
         """A receive found the channel closed: was that because the enclave is gone?"""
@@ -358,29 +376,39 @@ cdef class Chan:
 
     def recv_ok(self):
         """Receive as `(value, True)`, or `(None, False)` when the channel is closed and drained."""
-        cdef Scheduler scheduler = blocking("await channel.arecv()")
         cdef Outcome out = Outcome.__new__(Outcome)
+        self.receive(out)
+        return out.value, out.ok
+
+    cdef int receive(self, Outcome out) except -1:
+        """What `recv`, `recv_ok` and iteration do."""
+        cdef Scheduler scheduler = blocking("await channel.arecv()")
         cdef GWaiter waiter
         cdef Node node
         if self.outside is not None:
-            self.outside.recv(self, out)
-            return out.value, out.ok
+            return self.outside.recv(scheduler, self, out)
         if self.try_recv(out):
-            self.check_lost(out.ok)
-            return self.unpack(out.value), out.ok
+            return self.received(out)
         waiter = new_waiter(scheduler)
         waiter.subject = self
         node = waiter.add(0, None)
         if self.try_recv(out):
             waiter.unlink_all()
-            self.check_lost(out.ok)
-            return self.unpack(out.value), out.ok
+            return self.received(out)
         self.receivers.push(node)
         node = None
         self.senders.nudge()
         scheduler.wait(waiter, "recv")
-        self.check_lost(waiter.ok)
-        return self.unpack(waiter.value), waiter.ok
+        out.value, out.ok = waiter.value, waiter.ok
+        return self.received(out)
+
+    cdef int received(self, Outcome out) except -1:
+        """Make what was taken out what the receiver gets."""
+        if out.ok:
+            out.value = self.unpack(out.value)
+        else:
+            self.check_lost(False)
+        return 0
 
     def close(self):
         """Close: no more sends; buffered values can still be received. A second close raises ChannelClosed."""
@@ -455,10 +483,11 @@ cdef class Chan:
         return self
 
     def __next__(self):
-        value, ok = self.recv_ok()
-        if not ok:
+        cdef Outcome out = Outcome.__new__(Outcome)
+        self.receive(out)
+        if not out.ok:
             raise StopIteration
-        return value
+        return out.value
 
     # -- asyncio --------------------------------------------------------------------------------------
 

@@ -259,7 +259,8 @@ cdef class GWaiter(Waiter):
     """A blocked operation of a routine."""
 
     cdef int wake(self) except -1:
-        return self.g.scheduler.add_ready(self.g)
+        cdef G g = <G> self.owner
+        return g.scheduler.add_ready(g)
 
 
 cdef GWaiter new_waiter(Scheduler scheduler):
@@ -270,7 +271,7 @@ cdef GWaiter new_waiter(Scheduler scheduler):
             "this would block in a greenlet or callback that is not a routine: start one with go()"
         )
     cdef GWaiter waiter = GWaiter.__new__(GWaiter)
-    waiter.g = g
+    waiter.owner = g
     return waiter
 
 
@@ -539,7 +540,11 @@ cdef class Scheduler:
     cdef int park(self) except -1:
         """Give way until somebody makes the current routine ready; raises what was thrown at it."""
         cdef G g = self.current
-        self.switch_away()
+        if self.first_ready is g and self.tick > 1:    # woken already, and nobody stands before it
+            self.tick -= 1
+            self.dequeue()
+        else:
+            self.switch_away()
         g.state = RUNNING
         if g.throw is not None:
             exception = g.throw
@@ -549,7 +554,7 @@ cdef class Scheduler:
 
     cdef int wait(self, GWaiter waiter, object what) except -1:
         """Park the current routine until the waiter fires."""
-        cdef G g = waiter.g
+        cdef G g = <G> waiter.owner
         if g.cancel_pending:
             waiter.unlink_all()
             g.cancel_pending = False
@@ -604,7 +609,7 @@ cdef class Scheduler:
 
         That saves the way to the hub and back. What a signal handler raises here is for main, as it is in the hub.
         """
-        if self.own_tasks or self.driving is not None or current_greenlet() is not g.worker:
+        if self.own_tasks or self.driving is not None:
             return 0
         self.current = None
         try:
@@ -617,7 +622,7 @@ cdef class Scheduler:
 
     cdef int wait_shielded(self, GWaiter waiter, object what) except -1:
         """As `wait`, but a cancel stays pending: for an answer that is sure to come and must not be missed."""
-        cdef G g = waiter.g
+        cdef G g = <G> waiter.owner
         cdef bint pending = g.cancel_pending
         g.cancel_pending = False
         g.shielded = True
@@ -1090,7 +1095,7 @@ def yield_now():
     """
     cdef Scheduler scheduler = blocking("await asyncio.sleep(0)")
     cdef GWaiter waiter = new_waiter(scheduler)
-    if waiter.g.cancel_pending:
-        waiter.g.cancel_pending = False
+    if scheduler.current.cancel_pending:
+        scheduler.current.cancel_pending = False
         raise Cancelled()
     scheduler._turn()

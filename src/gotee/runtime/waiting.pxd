@@ -27,6 +27,7 @@ cdef class Waiter:
     cdef public object outside   # inside an enclave: what must take the operation back before a partner may have it
     cdef Node node
     cdef list nodes
+    cdef object owner            # whom `wake` tells
     cdef Node add(self, Py_ssize_t index, object value)
     cdef void unlink_all(self)
     cdef void settle(self, Py_ssize_t index, object value, bint ok)
