@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,29 @@ def test_what_is_printed_inside_when_nobody_reads_is_dropped_and_calls_go_on(tmp
         )
     )
     assert ended.errors.splitlines()[0] == "100 5 6"
+
+
+TALK = """
+            def talk() -> None:
+                print("1 \u00fc 2")
+
+            def main() -> None:
+                gosecure(talk).result()
+                gosecure(talk).result()
+            """
+
+
+def test_letters_that_the_terminal_has_not_are_shown_in_another_way(tmp_path: Path) -> None:
+    ended = run(write_program(tmp_path, TALK), PYTHONIOENCODING="ascii")
+    assert (ended.status, ended.lines, ended.errors) == (0, ["1 \\xfc 2"] * 2, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_what_finds_no_room_on_a_full_disk_is_told_once(tmp_path: Path) -> None:
+    redirect = "            def main() -> None:\n                os.dup2(os.open('/dev/full', os.O_WRONLY), 1)"
+    ended = run(write_program(tmp_path, TALK.replace("            def main() -> None:", redirect)))
+    told = "gotee: what is printed inside is lost: standard output cannot be written: No space left on device\n"
+    assert ended.errors.count("what is printed inside is lost") == ended.errors.count(told) == 1, ended
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&-", ">&- 2>&-", "<&- >&-", "<&- >&- 2>&-"])

@@ -51,6 +51,7 @@ class Enclave:
         self._calls = Calls(self._wire, self.seat)
         self._up = False  # it serves, or never will
         self._comers: list[Ticket[None]] = []  # of those who wait for that: a ticket is for one
+        self._told_lost = False
         self._probe = Probe(self._wire.send)
         actions: dict[Kind, Callable[[Message], None]] = {
             Kind.READY: self._on_ready,
@@ -192,11 +193,27 @@ class Enclave:
     def _on_console(self, message: Message) -> None:
         stream = sys.stderr if message.id == 2 else sys.stdout
         if stream is not None:
+            text = message.payload.decode("utf-8", "backslashreplace")
             try:
-                stream.write(message.payload.decode("utf-8", "backslashreplace"))
+                try:
+                    stream.write(text)
+                except UnicodeEncodeError:  # it has not all letters
+                    stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
                 stream.flush()
-            except (OSError, ValueError):
+            except (BrokenPipeError, ValueError):
                 pass  # nobody reads it any more: what is printed is dropped, and the link goes on
+            except OSError as error:  # such as a full disk
+                self._tell_lost(error)
+
+    def _tell_lost(self, error: OSError) -> None:
+        """That what is printed inside cannot be shown; once, and nobody waits for it."""
+        told, self._told_lost = self._told_lost, True
+        if not told and sys.stderr is not None:
+            cause = f"standard output cannot be written: {error.strerror}"
+            try:
+                sys.stderr.write(f"gotee: what is printed inside is lost: {cause}\n")
+            except (OSError, ValueError):
+                pass  # nor can this
 
     # -- the end ---------------------------------------------------------------------------------------
 
