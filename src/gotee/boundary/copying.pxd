@@ -2,11 +2,12 @@
 #
 # A processor that reads what another one has just written waits for each line, which is still in the writer's cache. Where
 # the two share a cache that is quick: a MiB takes 40 us, and 80 if it is stored past the cache. Where they do not, it takes
-# 200 to 600 us, and 60 past the cache: that puts it where the reader's processor fetches ahead. A virtual machine is moved
-# between such places without notice, so what copies take decides (nanoseconds, given by the caller): in a far place each
-# store waits until the peer has let go of its line. And copies are loops: memcpy of the C library takes `rep movsb` for
-# such sizes, which takes several times as long where target and source lie a few bytes apart in their pages.
-# benchmarks/crossing.c measures all that.
+# 120 to 600 us, and 60 past the cache: that puts it where the reader can fetch ahead (35 us then; by 8 KiB, as processors
+# by themselves stop at the end of a page). A virtual machine is moved between such places without notice, so what copies
+# take decides (nanoseconds, given by the caller): in a far place each store waits until the peer has let go of its line.
+# After copies past the cache it does so in a near place too, for a lap of the ring: a trial of the cache is a whole lap,
+# and another one goes before it. And copies are loops: memcpy of the C library takes `rep movsb` for such sizes, which takes
+# several times as long where target and source lie a few bytes apart in their pages. benchmarks/crossing.c measures that.
 
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
@@ -22,18 +23,27 @@ cdef extern from *:
     #if defined(__x86_64__)
     #include <emmintrin.h>
 
-    #define GOTEE_COPY_LINES(STORE)                                                          \
-        for (; size >= 64; target += 64, source += 64, size -= 64) {                         \
+    #define GOTEE_AHEAD 8192
+
+    #define GOTEE_COPY_LINES(STORE, LEFT, FIRST)                                             \
+        for (; size >= 64 + (LEFT); target += 64, source += 64, size -= 64) {                \
             const __m128i *from = (const __m128i *)source;                                   \
             __m128i *to = (__m128i *)target;                                                 \
+            FIRST;                                                                           \
             __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1);                \
             __m128i c = _mm_loadu_si128(from + 2), d = _mm_loadu_si128(from + 3);            \
             STORE(to, a), STORE(to + 1, b), STORE(to + 2, c), STORE(to + 3, d);              \
-        }                                                                                    \
-        memcpy(target, source, size)
+        }
 
     static inline void copy_cached(unsigned char *target, const unsigned char *source, size_t size) {
-        GOTEE_COPY_LINES(_mm_storeu_si128);
+        GOTEE_COPY_LINES(_mm_storeu_si128, 0, )
+        memcpy(target, source, size);
+    }
+
+    /* What lies behind the source is not asked for: its writer has not let it go yet. */
+    static inline void copy_ahead(unsigned char *target, const unsigned char *source, size_t size) {
+        GOTEE_COPY_LINES(_mm_storeu_si128, GOTEE_AHEAD, _mm_prefetch(source + GOTEE_AHEAD, _MM_HINT_T0))
+        copy_cached(target, source, size);
     }
 
     /* All is where others see it when this returns: an index that is stored afterwards is seen after it. */
@@ -41,46 +51,71 @@ cdef extern from *:
         size_t lead = -(uintptr_t)target & 63;
         memcpy(target, source, lead);
         target += lead, source += lead, size -= lead;
-        GOTEE_COPY_LINES(_mm_stream_si128);
+        GOTEE_COPY_LINES(_mm_stream_si128, 0, )
+        memcpy(target, source, size);
         _mm_sfence();
     }
     #else
     #define copy_cached(target, source, size) memcpy(target, source, size)
+    #define copy_ahead(target, source, size) memcpy(target, source, size)
     #define copy_past(target, source, size) memcpy(target, source, size)
     #endif
     """
     void copy_cached(unsigned char *target, const unsigned char *source, size_t size) nogil
+    void copy_ahead(unsigned char *target, const unsigned char *source, size_t size) nogil
     void copy_past(unsigned char *target, const unsigned char *source, size_t size) nogil
 
 
 cdef enum:
     WORTH = 4096                 # bytes from which on it matters
-    OTHERWISE = 256              # one copy of so many goes the other way, to see what that takes now
+    LAP = 1 << 20                # of a ring: then each of its lines has gone to the peer and back
+    TRIAL_BYTES = 256 << 10      # what goes past the cache to see what that takes now
+    AGAIN = 512 << 20            # bytes after which both ways are tried again
+
+
+cdef enum Way:                   # of the copies of now
+    CACHED_ANEW                  # through the cache again, a lap that says nothing; the memory may be new, too
+    TRIAL                        # past it, to see what that takes
+    CACHED                       # through the cache
+    PAST                         # past it
 
 
 cdef struct Copies:
-    int64_t cached               # what a MiB took lately through the cache; 0: not known
-    int64_t past                 # and past it
-    unsigned int turn
+    Way way
+    size_t moved                 # bytes, since this way was taken or its last lap ended
+    size_t slow                  # of them, those that took more than twice of what a trial took
+    size_t since                 # bytes since the trial
+    int64_t past                 # nanoseconds that a MiB took in it, at best
 
 
 cdef inline bint goes_past(Copies *copies) noexcept nogil:
     """Whether the next copy to the peer goes past the cache: where that takes this side less than half the time."""
-    cdef bint far = copies.past != 0 and copies.cached > 2 * copies.past
-    copies.turn += 1
-    return far != (copies.turn % OTHERWISE == 2)
+    return copies.way == TRIAL or copies.way == PAST
 
 
-cdef inline void copy_took(Copies *copies, bint past, size_t size, int64_t time) noexcept nogil:
-    """A copy of so many bytes has ended. One that took long counts little: its processor may have done something else."""
-    cdef int64_t known = copies.past if past else copies.cached
+cdef inline void copy_took(Copies *copies, size_t size, int64_t time) noexcept nogil:
+    """That copy, of so many bytes, is made. Most of a lap decides: a few say what else their processor had to do."""
     cdef int64_t cost = max(time * 1024 // <int64_t> (size >> 10), 1)
-    if known != 0 and cost > known:
-        cost = known + (min(cost, 4 * known) - known) // 4
-    if past:
-        copies.past = cost
-    else:
-        copies.cached = cost
+    cdef bint slow
+    if copies.way == TRIAL:
+        copies.past = min(copies.past, cost) if copies.moved else cost
+    elif cost > 2 * copies.past:
+        copies.slow += size
+    copies.moved += size
+    copies.since += size
+    if copies.moved < (TRIAL_BYTES if copies.way == TRIAL else AGAIN if copies.way == PAST else LAP):
+        return
+    slow = 2 * copies.slow > copies.moved
+    copies.moved = copies.slow = 0
+    if copies.way == TRIAL:
+        copies.way = CACHED
+        copies.since = 0
+    elif copies.way == PAST:
+        copies.way = CACHED_ANEW
+    elif copies.way == CACHED and slow and copies.since < 2 * LAP:
+        copies.way = PAST
+    elif copies.way == CACHED_ANEW or slow or copies.since >= AGAIN:
+        copies.way = TRIAL
 
 
 cdef inline void copy_to_peer(
@@ -97,11 +132,11 @@ cdef inline void copy_to_peer(
         copy_past(target, source, size)
     else:
         copy_cached(target, source, size)
-    copy_took(copies, past, size, now_ns() - start)
+    copy_took(copies, size, now_ns() - start)
 
 
 cdef inline void copy_from_peer(unsigned char *target, const unsigned char *source, size_t size) noexcept nogil:
     if size < WORTH:
         memcpy(target, source, size)
     else:
-        copy_cached(target, source, size)
+        copy_ahead(target, source, size)

@@ -209,6 +209,6 @@ cdef class CopyChoice:
         """Whether the next copy goes past the cache."""
         return goes_past(&self.copies)
 
-    def took(self, bint past, size_t size, int64_t time):
-        """A copy has ended."""
-        copy_took(&self.copies, past, size, time)
+    def took(self, size_t size, int64_t time):
+        """That copy has ended."""
+        copy_took(&self.copies, size, time)
