@@ -3,7 +3,8 @@ from libc.stdint cimport uint64_t
 from gotee.boundary.messages cimport Message
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.channel cimport Chan
-from gotee.runtime.scheduler cimport GWaiter, Scheduler
+from gotee.runtime.ready cimport GWaiter
+from gotee.runtime.scheduler cimport Scheduler
 
 
 cdef class OutsideChannels:

@@ -18,14 +18,15 @@ from gotee.boundary.messages cimport (
 )
 from gotee.boundary.wire cimport Wire
 from gotee.runtime.channel cimport Chan, Encoded, Outcome, Outside
-from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, current_scheduler, new_waiter
+from gotee.runtime.ready cimport GWaiter
+from gotee.runtime.scheduler cimport Scheduler, blocking, current_scheduler, new_waiter
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force
 from gotee.boundary.messages import pack_cases, unpack_capacity, unpack_error
 from gotee.boundary.mixed import MixedSelect
 from gotee.errors import BoundaryTypeError, Cancelled, ChannelClosed, Overloaded, UsageError
-from gotee.runtime.scheduler import library
+from gotee.runtime.library import library
 from gotee.runtime.selecting import Recv, Selected, Send
 
 

@@ -162,7 +162,7 @@ class Importer(_Loader):
         names = sys.stdlib_module_names.intersection(self._program).difference(_NEVER_HIDDEN)
         self._hidden = {name for name in names if FrozenImporter.find_spec(name) is None}
         if self._hidden:
-            from gotee.runtime.scheduler import keep_library
+            from gotee.runtime.library import keep_library
 
             keep_library()
         self._own = self._program

@@ -3,7 +3,8 @@ from libc.stdint cimport uint64_t
 from gotee.boundary.messages cimport Message
 from gotee.boundary.outside cimport OutsideChannels
 from gotee.boundary.wire cimport Wire
-from gotee.runtime.scheduler cimport Scheduler, Sleeper
+from gotee.runtime.hub cimport Sleeper
+from gotee.runtime.scheduler cimport Scheduler
 
 
 cdef class Door(Sleeper):

@@ -4,8 +4,8 @@ from typing import Any
 from gotee.boundary.blocks import Blocks
 from gotee.boundary.frames import Buffer
 from gotee.enclave.ocalls import Ocalls
+from gotee.runtime.hub import Sleeper
 from gotee.runtime.parking import Ticket
-from gotee.runtime.scheduler import Sleeper
 
 class Door(Sleeper):
     @property

@@ -20,7 +20,8 @@ from gotee.boundary.messages cimport (
 from gotee.boundary.outside cimport OutsideChannels
 from gotee.boundary.wire cimport SMALL, Wire
 from gotee.enclave.answers cimport Check
-from gotee.runtime.scheduler cimport Scheduler, Sleeper, current_scheduler
+from gotee.runtime.hub cimport Sleeper
+from gotee.runtime.scheduler cimport Scheduler, current_scheduler
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.link import INBOX_BYTES

@@ -11,7 +11,8 @@ from time import monotonic
 from gotee.errors import UsageError
 from gotee.runtime.parking import Ticket
 
-from gotee.runtime.scheduler cimport G, Scheduler, current_scheduler
+from gotee.runtime.ready cimport G
+from gotee.runtime.scheduler cimport Scheduler, current_scheduler
 
 
 cdef bint importing():

@@ -17,7 +17,7 @@ from gotee.boundary.scalars cimport ROOM, UNUSUAL
 from gotee.boundary.wire cimport SMALL, Wire
 from gotee.enclave.door cimport Door
 from gotee.runtime.routine cimport Routine, next_number
-from gotee.runtime.scheduler cimport G
+from gotee.runtime.ready cimport G
 
 from gotee.boundary.frames import LinkCorrupt
 from gotee.boundary.limits import in_force

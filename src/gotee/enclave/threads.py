@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gotee.enclave.boot import Importer
-    from gotee.runtime.scheduler import G
+    from gotee.runtime.ready import G
 
 _IDENTS = 1 << 62  # no real thread has such a number: Linux's are addresses
 _real_ident = _thread.get_ident

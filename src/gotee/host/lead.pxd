@@ -2,7 +2,8 @@ from gotee.boundary.home cimport Home
 from gotee.boundary.wire cimport Wire
 from gotee.host.calls cimport Calls
 from gotee.runtime.routine cimport Routine
-from gotee.runtime.scheduler cimport Scheduler, Sleeper
+from gotee.runtime.hub cimport Sleeper
+from gotee.runtime.scheduler cimport Scheduler
 
 
 cdef class Lead:

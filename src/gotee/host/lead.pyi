@@ -4,7 +4,8 @@ from gotee.boundary.home import Home
 from gotee.boundary.messages import Kind, Message
 from gotee.boundary.wire import Wire
 from gotee.host.calls import Calls
-from gotee.runtime.scheduler import Scheduler, Sleeper
+from gotee.runtime.hub import Sleeper
+from gotee.runtime.scheduler import Scheduler
 
 class Lead:
     def __init__(

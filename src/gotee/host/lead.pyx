@@ -17,12 +17,14 @@ from gotee.boundary.messages cimport CODE_OFFER, CODE_PASSIVE, CODE_RESULT, CODE
 from gotee.boundary.wire cimport SMALL, Wire
 from gotee.host.calls cimport Calls
 from gotee.runtime.routine cimport Routine
-from gotee.runtime.scheduler cimport G, Scheduler, Sleeper, moved
+from gotee.runtime.hub cimport Sleeper
+from gotee.runtime.ready cimport G, moved
+from gotee.runtime.scheduler cimport Scheduler
 
 from gotee.boundary.frames import LinkError
 from gotee.boundary.limits import FrameError
 from gotee.errors import BoundaryTypeError, Overloaded
-from gotee.runtime.scheduler import judge
+from gotee.runtime.hub import judge
 
 cdef enum:
     MOMENT = 2_000_000   # nanoseconds without a leader before the service thread takes over

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gotee.boundary.frames import LinkError
 from gotee.boundary.messages import Kind, Message, pack
 from gotee.runtime.deadlock import reconsider
-from gotee.runtime.scheduler import movement
+from gotee.runtime.ready import movement
 
 _MOST_BYTES = 64 << 10  # of the table that the enclave sends along
 

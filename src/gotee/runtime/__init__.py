@@ -6,7 +6,7 @@ Here its modules, which do not import each other in circles, are told of each ot
 from __future__ import annotations
 
 from gotee.boundary.channelkind import register_channel_type
-from gotee.runtime import channel, deadlock, elements, lifecycle, routine, scheduler, worlds
+from gotee.runtime import channel, deadlock, elements, library, lifecycle, routine, scheduler, worlds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,4 +31,4 @@ routine.set_hooks(lifecycle.report_failure, _run_coroutine)
 channel.set_hooks(elements.element_check)
 register_channel_type(channel.Chan, _element)
 if not worlds.inside():
-    scheduler.keep_library()
+    library.keep_library()

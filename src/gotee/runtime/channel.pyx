@@ -16,7 +16,9 @@ cimport cython
 
 from gotee.errors import ChannelClosed, EnclaveLost, UsageError
 
-from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, new_waiter, running_loop
+from gotee.runtime.loops cimport running_loop
+from gotee.runtime.ready cimport GWaiter
+from gotee.runtime.scheduler cimport Scheduler, blocking, new_waiter
 from gotee.runtime.waiting cimport Node, WaitQueue
 
 cdef Py_ssize_t _number = 0

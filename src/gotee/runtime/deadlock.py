@@ -14,8 +14,10 @@ import sys
 
 from gotee.errors import Deadlock
 from gotee.runtime.channel import Chan
+from gotee.runtime.library import library
+from gotee.runtime.ready import G, movement
 from gotee.runtime.routine import Routine
-from gotee.runtime.scheduler import G, Scheduler, library, movement, schedulers, thread_states
+from gotee.runtime.scheduler import Scheduler, schedulers, thread_states
 from gotee.runtime.selecting import Recv, Send
 
 TYPE_CHECKING = False

@@ -7,7 +7,8 @@ from _thread import get_ident    # the thread's, also where an enclave tells rou
 
 from gotee.runtime.channel cimport Chan, Outcome
 from gotee.runtime.routine cimport Routine
-from gotee.runtime.scheduler cimport GWaiter, Scheduler, current_scheduler, new_waiter
+from gotee.runtime.ready cimport GWaiter
+from gotee.runtime.scheduler cimport Scheduler, current_scheduler, new_waiter
 from gotee.runtime.selecting import Recv, attempt, chosen_by_partner, prepare
 from gotee.runtime.selecting cimport enqueue
 from gotee.runtime.waiting cimport Node, Waiter

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gotee.runtime import worlds
 
 if TYPE_CHECKING:
-    from gotee.runtime.scheduler import Sleeper
+    from gotee.runtime.hub import Sleeper
 
 
 class _LinkSelector(selectors.DefaultSelector):

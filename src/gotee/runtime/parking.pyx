@@ -5,7 +5,8 @@ Both worlds. Used by the boundary, whose answers come from the other world's mes
 
 from time import monotonic
 
-from gotee.runtime.scheduler cimport GWaiter, Scheduler, blocking, current_scheduler, new_waiter
+from gotee.runtime.ready cimport GWaiter
+from gotee.runtime.scheduler cimport Scheduler, blocking, current_scheduler, new_waiter
 
 
 cdef class Ticket:

@@ -1,6 +1,6 @@
 from cpython.object cimport PyObject
 
-from gotee.runtime.scheduler cimport G
+from gotee.runtime.ready cimport G
 from gotee.runtime.waiting cimport Waiter, WaitQueue
 
 cdef class Unasked:

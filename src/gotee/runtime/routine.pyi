@@ -2,7 +2,8 @@ import weakref
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from gotee.runtime.scheduler import G, Scheduler
+from gotee.runtime.ready import G
+from gotee.runtime.scheduler import Scheduler
 from gotee.runtime.waiting import Waiter
 
 P = ParamSpec("P")

@@ -16,9 +16,9 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
 
 from gotee.runtime.greenlets cimport current_greenlet, import_greenlet
-from gotee.runtime.scheduler cimport (
-    G, GWaiter, PARKED, Scheduler, blocking, current_scheduler, deadline_in, new_waiter, running_loop,
-)
+from gotee.runtime.loops cimport running_loop
+from gotee.runtime.ready cimport G, GWaiter, PARKED
+from gotee.runtime.scheduler cimport Scheduler, blocking, current_scheduler, deadline_in, new_waiter
 from gotee.runtime.waiting cimport Node, Waiter, WaitQueue
 
 cdef extern from *:
@@ -225,7 +225,7 @@ cdef class Routine(G):
             return False
         running_loop()
         if self.state == PARKED and self.waiter is not None and not self.waiter.fired:
-            self.scheduler.interrupt(self, Cancelled())
+            (<Scheduler> self.scheduler).interrupt(self, Cancelled())
         elif self.throw is None:
             self.cancel_pending = True
         return True

@@ -13,9 +13,9 @@ from gotee.errors import ChannelClosed, UsageError
 from libc.stdint cimport uint64_t
 
 from gotee.runtime.channel cimport Chan, Outcome
-from gotee.runtime.scheduler cimport (
-    GWaiter, Scheduler, blocking, current_scheduler, deadline_in, new_waiter, running_loop,
-)
+from gotee.runtime.loops cimport running_loop
+from gotee.runtime.ready cimport GWaiter
+from gotee.runtime.scheduler cimport Scheduler, blocking, current_scheduler, deadline_in, new_waiter
 from gotee.runtime.waiting cimport Node, Waiter
 
 

@@ -1,0 +1,2 @@
+cdef object running_loop()
+cdef bint loops_possible() noexcept
