@@ -641,4 +641,352 @@ def entry():
     module, _, name = TARGET.partition(":")
     return len(TARGET)
 """,
+    "module_taken_from_sys_modules": """
+=== main.py
+import loader, sys
+x = sys.modules["lib"]
+def entry(): return x.f()
+=== loader.py
+import lib
+def planted(): pass
+=== lib.py
+def f(): return 1
+def planted(): return 2
+""",
+    "entry_of_sys_modules_that_is_replaced": """
+=== main.py
+import sys, lib
+class Other:
+    def f(self): return "other"
+sys.modules["lib"] = Other()
+x = sys.modules["lib"]
+def entry(): return x.f()
+=== lib.py
+def f(): return 1
+""",
+    "sys_of_its_own": """
+=== main.py
+import sys, lib
+class Own: modules = {"lib": "text"}
+sys = Own
+x = sys.modules["lib"]
+def entry(): return x.upper()
+=== lib.py
+def f(): return 1
+""",
+    "module_imported_by_the_builtin": """
+=== main.py
+from reg import LOG
+p = __import__("p.q", fromlist=["sub", "f"])
+other = __import__("lib")
+third = __import__("importlib").import_module("third")
+def entry(): return LOG, p.f(), other.f(), third.f()
+=== p/__init__.py
+def planted(): return 0
+=== p/q/__init__.py
+def f(): return 1
+def planted(): return 2
+=== p/q/sub.py
+from reg import LOG
+LOG.append("sub")
+def planted(): return 3
+=== lib.py
+def f(): return 4
+def planted(): return 5
+=== third.py
+def f(): return 6
+def planted(): return 7
+=== reg.py
+LOG = []
+""",
+    "builtin_import_of_its_own": """
+=== main.py
+import other
+def __import__(name, fromlist=()): return other
+n = __import__("lib", fromlist=["f"])
+def entry(): return n.f()
+=== other.py
+def f(): return "other"
+=== lib.py
+def f(): return "lib"
+""",
+    "builtin_import_of_its_own_by_a_star": """
+=== main.py
+from hooks import *
+n = __import__("lib", fromlist=["f"])
+def entry(): return n.f()
+=== hooks.py
+import other
+__all__ = ["__import__"]
+def __import__(name, fromlist=()): return other
+=== other.py
+def f(): return "other"
+=== lib.py
+def f(): return "lib"
+""",
+    "module_of_sys_modules_that_is_changed": """
+=== main.py
+import sys, lib, patch
+x = sys.modules["lib"]
+def entry(): return x.f(), x.g()
+=== patch.py
+import sys
+y = sys.modules["lib"]
+y.f = lambda: "patched"
+setattr(y, "g", lambda: "set")
+=== lib.py
+def f(): return 1
+def g(): return 2
+def planted(): return 3
+""",
+    "class_imports_module_of_which_names_are_asked": """
+=== main.py
+class C:
+    import lib as l
+    def m(self): return self.l.f()
+class D(C): pass
+def entry(): return C.l.h(), D().m()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+def planted(): return 0
+""",
+    "class_imports_module_that_vars_reads": """
+=== main.py
+class C:
+    import lib as l
+def entry(): return vars(C.l)["h"]()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_that_a_text_names": """
+=== main.py
+class C:
+    import lib as l
+def entry(): return getattr(C, "l").h()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_that_a_format_names": """
+=== main.py
+class C:
+    import lib as l
+def entry(): return "{0.l.LOG}".format(C)
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_that_a_metaclass_reads": """
+=== main.py
+class M(type):
+    def __new__(mcs, n, b, ns):
+        cls = super().__new__(mcs, n, b, ns)
+        cls.got = [v.h() for v in ns.values() if hasattr(v, "h")]
+        return cls
+class C(metaclass=M):
+    import lib as l
+def entry(): return C.got
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_that_a_decorator_reads": """
+=== main.py
+def seen(cls):
+    for k, v in cls.__dict__.items():
+        if k == "l": cls.got = v.h()
+    return cls
+@seen
+class C:
+    import lib as l
+def entry(): return C.got
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_that_is_handed_on": """
+=== main.py
+class C:
+    import lib as l
+def call(m): return m.h()
+def entry(): return call(C.l), C.l.f()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_that_another_module_changes": """
+=== main.py
+import other
+from klass import C
+def entry(): return C.l.LOG, C.l.x
+=== klass.py
+class C:
+    import lib as l
+=== other.py
+from klass import C
+C.l.LOG.append("other")
+setter = 1
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+def planted(): return 0
+x = 1
+""",
+    "class_imports_module_whose_global_is_set": """
+=== main.py
+import other, lib
+from klass import C
+def entry(): return lib.x, C.l.f()
+=== klass.py
+class C:
+    import lib as l
+=== other.py
+from klass import C
+C.l.x = 5
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+x = 1
+""",
+    "class_imports_module_that_a_pattern_takes": """
+=== main.py
+class C:
+    import lib as l
+def entry():
+    match C():
+        case C(l=m): return m.h()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_under_another_name_of_the_class": """
+=== main.py
+class C:
+    import lib as l
+    keep = l
+def entry(): return C.keep.h()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_with_a_private_name": """
+=== main.py
+class C:
+    import lib as __l
+    def m(self): return self.__l.h()
+def entry(): return C().m()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_with_globals_of_a_function": """
+=== main.py
+class C:
+    import lib as l
+def entry(): return C.l.f.__globals__["h"]()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_and_a_name_with_globals": """
+=== main.py
+class C:
+    from lib import f as g
+def entry(): return C.g.__globals__["h"]()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_that_has_a_module": """
+=== main.py
+class C:
+    import pk as l
+def entry(): return C.l.lib.h()
+=== pk/__init__.py
+from . import lib
+=== pk/lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_that_computes_attributes": """
+=== main.py
+class C:
+    import lib as l
+def entry(): return C.l.dyn
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+def __getattr__(name): return name + h()
+""",
+    "class_imports_module_in_an_outer_variable": """
+=== main.py
+def make():
+    l = None
+    class C:
+        nonlocal l
+        import lib as l
+    return l.h()
+def entry(): return make()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_in_a_global": """
+=== main.py
+class C:
+    global l
+    import lib as l
+def entry(): return l.h()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
+    "class_imports_module_list_that_is_changed": """
+=== main.py
+import other
+from klass import C
+def entry(): return C.LOG, len(C.LOG)
+=== klass.py
+class C:
+    from lib import LOG
+=== other.py
+from klass import C
+C.LOG.append("other")
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+def planted(): return 0
+""",
+    "class_imports_module_by_attrgetter": """
+=== main.py
+from operator import attrgetter as ag
+class C:
+    import lib as l
+def entry(): return ag("l.h")(C)()
+=== lib.py
+def h(): return "h"
+def f(): return 1
+LOG = []
+""",
 }

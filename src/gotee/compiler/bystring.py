@@ -6,7 +6,7 @@ Each method answers whether it understood the use; if not, `externals` refuses w
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 from gotee.compiler import known
 from gotee.compiler.asked import Question
@@ -21,9 +21,6 @@ from gotee.compiler.scopes import bindings_of, constant_text, walk
 from gotee.compiler.statements import Unit
 from gotee.compiler.texts import Texts
 from gotee.compiler.values import OBJECT, UNKNOWN
-
-if TYPE_CHECKING:
-    pass
 
 Node = tuple[Any, ...]
 _ALWAYS: Node = ("always",)
@@ -89,6 +86,9 @@ class Strings(Running):
         if names is not None:
             for name in names:
                 self.imported(module, unit, node, ref, name, steps[1:], top_only)
+                for taken in _taken(call):  # `__import__("package", fromlist=["module"])` loads that, too
+                    if self._graph.program.find(f"{name}.{taken}") is not None:
+                        self.imported(module, unit, node, ref, f"{name}.{taken}", ())
             return True
         package = self._package(module, unit, node, ref, call)
         if package is None:
@@ -307,7 +307,7 @@ class Strings(Running):
                 graph.need(node, ("ext", parts[0]))
                 graph.reach(node, ("loaded", loaded))
         unused = not rest and (
-            imported_by_call(unit, graph.resolver.table(module).binders) is not None
+            imported_by_call(unit, graph.resolver.table(module), graph.program) is not None
             or any(isinstance(c, ast.Expr) and c.value is ref.node for c in walk(unit.node))
         )
         for target in () if unused else {name, parts[0]} if top_only else {name}:
@@ -342,6 +342,13 @@ class Strings(Running):
             graph.reach(node, ("ext", known.top(name)))
         else:
             self.imported(module, unit, node, ref, name, rest)
+
+
+def _taken(call: ast.Call) -> list[str]:
+    """The names that a call of `__import__` takes from the module, as far as they are written there."""
+    given = call.args[3] if len(call.args) > 3 else next((k.value for k in call.keywords if k.arg == "fromlist"), None)
+    elements = given.elts if isinstance(given, (ast.List, ast.Tuple)) else []
+    return [text for each in elements if (text := constant_text(each))]
 
 
 def _is_target(assignment: ast.Assign, name: str) -> bool:

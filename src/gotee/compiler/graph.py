@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 from gotee.compiler import known
 from gotee.compiler.asked import Asked
 from gotee.compiler.bystring import Strings
+from gotee.compiler.classimports import ClassImports
 from gotee.compiler.derived import decorated_outside, derives, same_globals
 from gotee.compiler.dynamic import ANNOTATION_READERS, GLOBALS_ATTRIBUTES, NAMESPACE_WRITES, SOURCE_READERS, overridden
 from gotee.compiler.exposed import expose
@@ -92,6 +93,7 @@ class Graph:
         self.stars = Stars(self)
         self.parameters = Parameters()
         self.asked = Asked(self)
+        self.class_imports = ClassImports(self)
 
     # -- edges -------------------------------------------------------------------------------------------
 
@@ -127,6 +129,7 @@ class Graph:
                 self._module(module)
             if len(self._built) == len(self.program.modules):
                 self.asked.resolve()
+                self.class_imports.resolve()
                 self.parameters.resolve(self)
         for module in self.program.modules.values():
             if module.parent != module.name or "." in module.name:
@@ -248,10 +251,8 @@ class Graph:
             if not use.immediate:
                 self._loads_when_called(module, use.imported, user)
             self.loading.bound(module, use.imported, user)
-            if use.in_class and (
-                target := self.program.find(absolute(module, use.imported.level, use.imported.module))
-            ):
-                self.value(unit, user, target)
+            if use.in_class:
+                self.class_imports.later(module, unit, user, use)
             if use.name == "*":
                 self.stars.in_block(module, use.imported, user)
         self.externals.frames(unit, quiet, uses)

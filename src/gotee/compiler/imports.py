@@ -108,7 +108,7 @@ class Resolver:
             statements = statements_of(module)
             if module.name in self._unsettled:
                 statements = replace(statements, exports=None, computed_exports=True)
-            table = self._tables[module.name] = _table(statements)
+            table = self._tables[module.name] = _table(statements, self.program)
         return table
 
     def binds(self, module: Module, name: str) -> bool:
@@ -245,7 +245,7 @@ def _external(dotted: str, steps: tuple[Step, ...]) -> Iterator[External]:
     yield External(known.canonical(".".join([dotted, *(str(step) for step in steps[:length])])), steps[length:])
 
 
-def _table(statements: Statements) -> Table:
+def _table(statements: Statements, program: Program) -> Table:
     table = Table(statements)
     for unit in statements.units:
         if unit.is_import:
@@ -266,7 +266,7 @@ def _table(statements: Statements) -> Table:
                 brought.setdefault(use.name, []).append(use.imported)
         for name in sorted(unit.binds):
             table.binders.setdefault(name, []).append(Binder(unit.index, None, None))
-        if (loaded := imported_by_call(unit, table.binders)) is not None:
+        if (loaded := imported_by_call(unit, table, program)) is not None:
             brought.update({name: [loaded] for name in unit.binds})
         for name, several in brought.items():
             table.binders.setdefault(name, []).extend(Binder(unit.index, None, imported) for imported in several)
@@ -275,26 +275,61 @@ def _table(statements: Statements) -> Table:
     return table
 
 
-def imported_by_call(unit: Unit, binders: dict[str, list[Binder]]) -> Imported | None:
-    """What `x = importlib.import_module("a.b")` imports, which is an import statement in all but form."""
+def imported_by_call(unit: Unit, table: Table, program: Program) -> Imported | None:
+    """What `x = importlib.import_module("a.b")` and its like import, which are import statements in all but form.
+
+    `sys.modules["a.b"]`, if that is the program's own; `__import__("a.b", fromlist=["c"])`, `__import__("a")`.
+    """
     node = unit.node
-    call = node.value if isinstance(node, ast.Assign) else None
-    if not isinstance(call, ast.Call) or not all(isinstance(target, ast.Name) for target in node.targets):  # type: ignore[attr-defined]
+    value = node.value if isinstance(node, ast.Assign) else None
+    if not all(isinstance(target, ast.Name) for target in getattr(node, "targets", ())):
         return None
-    chain = chain_of(call.func)
-    text = constant_text(call.args[0]) if call.args else None
-    if chain is None or not text or chain.base not in binders:
+    if isinstance(value, ast.Subscript):
+        name = constant_text(value.slice)
+        own = name is not None and _means(value.value, table, "sys", "modules") and program.find(name) is not None
+        return Imported(0, name, None) if name is not None and own else None
+    text = constant_text(value.args[0]) if isinstance(value, ast.Call) and value.args else None
+    if not isinstance(value, ast.Call) or not text:
         return None
-    made = {binder.imported for binder in binders[str(chain.base)]}
-    whole = Imported(0, "importlib", None), ("import_module",)
-    if (*made, chain.steps) not in ((whole[0], whole[1]), (Imported(0, "importlib", "import_module"), ())):
+    if _is_builtin_import(value.func, table):
+        return _by_builtin(value, text)
+    if not _means(value.func, table, "importlib", "import_module"):
         return None
     name = text.lstrip(".")
-    within = call.args[1] if len(call.args) > 1 else None
+    within = value.args[1] if len(value.args) > 1 else None
     if len(name) == len(text):
-        return Imported(0, text, None) if len(call.args) == 1 and not call.keywords else None
+        return Imported(0, text, None) if len(value.args) == 1 and not value.keywords else None
     relative = isinstance(within, ast.Name) and within.id == "__package__" and bool(name)
     return Imported(len(text) - len(name), name, None) if relative else None
+
+
+def _means(node: ast.expr, table: Table, module: str, attribute: str) -> bool:
+    """Whether an expression can be nothing but this attribute of this module of the standard library."""
+    inner = node.value if isinstance(node, ast.Attribute) and node.attr == attribute else None
+    if isinstance(inner, ast.Call) and len(inner.args) == 1 and not inner.keywords:
+        return _is_builtin_import(inner.func, table) and constant_text(inner.args[0]) == module
+    chain = chain_of(node)
+    if chain is None or chain.base not in table.binders:
+        return False
+    made = {binder.imported for binder in table.binders[str(chain.base)]}
+    whole = (Imported(0, module, None), (attribute,))
+    return (*made, chain.steps) in (whole, (Imported(0, module, attribute), ()))
+
+
+def _is_builtin_import(node: ast.expr, table: Table) -> bool:
+    name = isinstance(node, ast.Name) and node.id == "__import__"
+    return name and not table.stars and "__import__" not in table.binders and "__import__" not in table.late
+
+
+def _by_builtin(call: ast.Call, text: str) -> Imported | None:
+    """`__import__` with nothing but a name, or with names that are taken from the module and written there."""
+    if len(call.args) != 1 or text.startswith("."):
+        return None
+    if not call.keywords:
+        return None if "." in text else Imported(0, text, None)
+    taken = call.keywords[0].value if [word.arg for word in call.keywords] == ["fromlist"] else None
+    names = [constant_text(each) for each in taken.elts] if isinstance(taken, (ast.List, ast.Tuple)) else []
+    return Imported(0, text, None) if names and all(name and name.isidentifier() for name in names) else None
 
 
 def _note_loaded(table: Table, imported: Imported) -> None:
