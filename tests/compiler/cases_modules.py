@@ -189,4 +189,51 @@ def entry(): return lib.V
 V = 3
 def planted(): pass
 """,
+    "function_that_hides_its_module": """
+=== main.py
+import p
+import p.work
+from p import work
+def entry(): return work(), p.work.__name__
+=== p/__init__.py
+from .work import work
+=== p/work.py
+def work(): return "f"
+""",
+    "function_hidden_by_a_module_that_another_imports": """
+=== main.py
+import p
+import other
+def entry(): return callable(p.work), getattr(p.work, "x", None)
+=== other.py
+import p.work
+=== p/__init__.py
+def work(): return "f"
+=== p/work.py
+x = 1
+""",
+    "module_that_hides_a_function_before_it": """
+=== main.py
+from p import work
+def entry(): return callable(work)
+=== p/__init__.py
+def work(): return "f"
+from .work import helper
+=== p/work.py
+def helper(): return 1
+""",
+    "function_hidden_once_its_module_is_loaded": """
+=== main.py
+import p
+def entry():
+    a = callable(p.work)
+    p.load()
+    return a, callable(p.work)
+=== p/__init__.py
+def work(): return "f"
+def load():
+    import p.work
+=== p/work.py
+def helper(): return 1
+""",
 }
