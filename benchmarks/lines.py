@@ -162,8 +162,8 @@ def ocalls() -> Made:
         path = str(Path(folder) / "file")  # a path of the program's folder leads to the same file inside
         call = Line("5", "a system call with a small answer: os.fstat of an open file", [], "system call, plain")
         call.contestants = [
-            Contestant("system call, secured", partial(secured.secured_looks, path), 1_000),
-            Contestant("system call, plain", partial(secured.looks, path), 20_000),
+            Contestant("system call, secured", partial(secured.secured_looks, path), 10_000),
+            Contestant("system call, plain", partial(secured.looks, path), 10_000),
         ]
         yield call
         line = Line("5w", "a write of 4 KiB to a file", [], "file.write, plain", size=4096)
@@ -175,7 +175,7 @@ def ocalls() -> Made:
         line.contestants = [
             Contestant("file.write, secured", partial(secured.secured_writes, path), 5_000),
             Contestant("file.write, plain", partial(secured.writes, path), 5_000),
-            Contestant("os.pwrite, secured", partial(secured.secured_pwrites, path), 1_000),
+            Contestant("os.pwrite, secured", partial(secured.secured_pwrites, path), 5_000),
             Contestant("os.pwrite, plain", partial(secured.pwrites, path), 5_000),
         ]
         yield line
