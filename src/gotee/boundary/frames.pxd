@@ -1,4 +1,4 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef enum:
     HEADER = 8   # bytes before each piece
@@ -13,6 +13,9 @@ cdef inline uint64_t pack(unsigned int kind, unsigned int lane, uint64_t size) n
 cdef enum:
     MOST_HEAD = 32   # bytes of a frame's head that an assembler may keep apart
     BODY = 5         # bytes before the contents of a large `bytes`: MessagePack's bin 32, and their number
+
+
+cpdef Py_ssize_t left(int64_t waited=*)
 
 
 cdef class Gather:

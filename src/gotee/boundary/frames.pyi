@@ -14,6 +14,7 @@ KIND_FIRST: Final = 2
 KIND_MORE: Final = 3
 
 def header(kind: int, lane: int, size: int) -> bytes: ...
+def left(waited: int = 0) -> int: ...
 
 class Gather:
     size: int

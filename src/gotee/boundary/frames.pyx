@@ -15,15 +15,19 @@ but the size of the frame, and that is checked first. A lane has one frame in th
 
 What is large is copied once on each side: a Gather is sent from where its parts lie, and a Headed frame has its payload
 in memory of its own already.
+
+Memory that nobody has touched yet costs more than the copy into it, and many times more in a virtual machine that hands
+free memory back. So what the last large frame left is used again by the next, if that fits, and let go if none comes.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport uint32_t, uint64_t
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from gotee.boundary.system cimport expect_large
+from gotee.boundary.system cimport expect_large, now_ns
 
 from gotee.errors import GoteeError, UsageError
 
@@ -114,6 +118,54 @@ cdef class Gather:
         return frame
 
 
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject *)
+    void Py_SET_SIZE(PyObject *, Py_ssize_t)
+
+cdef enum:
+    LEAST_LEFT = 4 << 20         # bytes: what is smaller malloc keeps itself
+    MOST_LEFT = 512 << 20
+
+cdef int64_t LEFT_FOR = 10_000_000_000    # nanoseconds
+cdef bytes _left = None          # the memory of a large frame that nobody uses
+cdef int64_t _left_at = 0        # since then
+
+
+cdef int leave(bytes frame) except -1:
+    """The memory of a frame is of no more use: nobody but the caller has it."""
+    global _left, _left_at
+    if LEAST_LEFT <= PyBytes_GET_SIZE(frame) <= MOST_LEFT:
+        _left = frame
+        _left_at = now_ns()
+    return 0
+
+
+cdef bytes frame_of(Py_ssize_t size):
+    """A frame of `size` bytes, to be filled."""
+    global _left
+    cdef bytes frame
+    if _left is not None and size <= PyBytes_GET_SIZE(_left) <= size + size // 4:
+        frame = _left
+        _left = None
+        Py_SET_SIZE(<PyObject *> frame, size)
+        PyBytes_AS_STRING(frame)[size] = 0
+        return frame
+    frame = PyBytes_FromStringAndSize(NULL, size)
+    expect_large(PyBytes_AS_STRING(frame), size)
+    return frame
+
+
+cpdef Py_ssize_t left(int64_t waited=0):
+    """Bytes that are kept for the next large frame. Whoever waits asks: after ten seconds there are none any more.
+
+    `waited`: nanoseconds that pass before that, for tests.
+    """
+    global _left
+    if _left is not None and now_ns() + waited - _left_at > LEFT_FOR:
+        _left = None
+    return 0 if _left is None else PyBytes_GET_SIZE(_left)
+
+
 cdef class Given:
     """A part of the memory of a frame that nobody else has any more, to be kept and changed in place.
 
@@ -130,6 +182,10 @@ cdef class Given:
         if not 0 <= start <= start + size <= PyBytes_GET_SIZE(frame):
             raise UsageError("the bounds are outside of the frame")
         self.frame, self.start, self.size = frame, start, size
+
+    def __dealloc__(self):
+        if self.frame is not None and Py_REFCNT(<PyObject *> self.frame) == 1:
+            leave(self.frame)
 
     def __len__(self):
         return self.size
@@ -204,8 +260,7 @@ cdef class Assembler:
                 raise LinkCorrupt(f"the peer announced a frame of {size} bytes; the limit is {self.max_frame}")
             if kind == FIRST:
                 self.apart = head
-            frame = PyBytes_FromStringAndSize(NULL, size - self.apart)
-            expect_large(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
+            frame = frame_of(size - self.apart)
             self.offset = 0
             self.length = min(self.piece, size)
         else:

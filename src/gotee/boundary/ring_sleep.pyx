@@ -8,6 +8,7 @@ and the wake-up is lost (`tests/link/test_wake_model.py` finds that trace).
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 
+from gotee.boundary.frames cimport left
 from gotee.boundary.spinning cimport begin_spins, learn_wait, spin_allowed, spin_took
 from gotee.boundary.system cimport (
     fence,
@@ -83,8 +84,10 @@ cdef class RingSleep(RingMemory):
                     return True
                 with nogil:
                     found = self.sleep(deadline)
-                if not found and now_ns() >= deadline:
-                    break
+                if not found:
+                    left()
+                    if now_ns() >= deadline:
+                        break
             learn_wait(&self.spins, now_ns() - start, found)
             PyErr_CheckSignals()
             if found:
@@ -275,6 +278,7 @@ cdef class RingSleep(RingMemory):
             self.refuse()
         self.set_awake(True)
         self.awake()
+        left()
 
     def filenos(self):
         """The descriptors to poll for reading while armed: the bell and the control socket."""
