@@ -502,9 +502,11 @@ def test_blocking_in_an_async_routine_is_refused() -> None:
 
 def test_cancel_of_an_async_routine_runs_its_finally_blocks() -> None:
     seen: list[str] = []
+    begun = Chan[None](1)
 
     async def f() -> None:
         try:
+            await begun.asend(None)
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
             seen.append("cancelled")
@@ -514,7 +516,7 @@ def test_cancel_of_an_async_routine_runs_its_finally_blocks() -> None:
             seen.append("finally")
 
     routine = go(f)
-    sleep(0.001)
+    begun.recv()
     routine.cancel()
     with pytest.raises(Cancelled):
         routine.result()
