@@ -91,6 +91,20 @@ def test_a_script_in_a_folder_with_init_stays_a_script(shop: Path) -> None:
     assert done.stdout == "7\n", done.stderr
 
 
+def test_a_profiler_is_not_the_program(shop: Path) -> None:
+    (shop / "script.py").write_text(
+        "from gotee import gosecure\n\n\ndef each() -> int:\n    return 7\n\n\n"
+        "if __name__ == '__main__':\n    print(gosecure(each).result())\n"
+    )
+    done = ran(shop, [sys.executable, "-m", "cProfile", "-o", "profile", "script.py"])
+    if sys.version_info >= (3, 12):
+        assert done.stdout == "7\n", done.stderr
+    else:  # the main module stays cProfile's own: the compiler would go through the standard library
+        assert done.stderr.endswith(
+            "is not the function that this name has in its module, so it cannot be a secured routine\n"
+        )
+
+
 def test_a_server_runs_the_program_that_it_has_imported(shop: Path) -> None:
     done = ran(shop, [*SERVER, "from shop.api import serve", "serve()"])
     assert done.stdout.startswith("42 2 for 14 shop.api\n"), done.stderr

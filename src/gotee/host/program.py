@@ -34,7 +34,7 @@ def main_file() -> str | None:
 
 def file_of(function: Callable[..., Any]) -> str:
     """A file of the program that this function is secured in: relative paths and settings begin at its folder."""
-    main, module = main_file(), _module(function)
+    main, module = _main_of(function), _module(function)
     if main is not None and (module == "__main__" or not _is_installed(main)):
         return main
     return _file(module) or main or ""
@@ -46,7 +46,7 @@ def partition_of(function: Callable[..., Any]) -> tuple[Path, Partition]:
 
     from gotee.compiler.remembered import partition  # a finished image needs no compiler
 
-    main, module = main_file(), _module(function)
+    main, module = _main_of(function), _module(function)
     if main is not None and (module == "__main__" or not _is_installed(main)):
         if not os.path.isfile(main):  # a pipe, which has been read; or it has been removed
             raise ImageError(f"the program came from {main}, which cannot be read again: run it from a file")
@@ -61,6 +61,18 @@ def partition_of(function: Callable[..., Any]) -> tuple[Path, Partition]:
             "or with python -c, set GOTEE_TEE=inline, which protects nothing"
         )
     return Path(main), partition(Path(main), "program")
+
+
+def _main_of(function: Callable[..., Any]) -> str | None:
+    """The main file. A profiler of Python's own runs it in the place of its own main module: then a function tells."""
+    main = main_file()
+    if main is not None and _module(function) == "__main__" and _is_installed(main):
+        while hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        code = getattr(function, "__code__", None)
+        if code is not None and os.path.isfile(code.co_filename):
+            return str(code.co_filename)
+    return main
 
 
 def _imported(module: str) -> tuple[Path, Path, tuple[str, ...]] | None:
