@@ -67,9 +67,10 @@ def _main_of(function: Callable[..., Any]) -> str | None:
     """The main file. A profiler of Python's own runs it in the place of its own main module: then a function tells."""
     main = main_file()
     if main is not None and _module(function) == "__main__" and _is_installed(main):
-        while hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        code = getattr(function, "__code__", None)
+        own: Any = function
+        while hasattr(own, "__wrapped__"):
+            own = own.__wrapped__
+        code = getattr(own, "__code__", None)
         if code is not None and os.path.isfile(code.co_filename):
             return str(code.co_filename)
     return main
