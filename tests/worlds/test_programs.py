@@ -536,3 +536,22 @@ def test_a_program_from_a_pipe_is_refused_in_one_line(tmp_path: Path) -> None:
         "gotee: error: ImageError: the program came from /dev/stdin, which cannot be read again: run it from a file\n"
     )
     assert (done.returncode, done.stderr) == (1, cause)
+
+
+@pytest.mark.parametrize(
+    "first", ["# coding: latin-1", "#!/usr/bin/env python\n# -*- coding: latin-1 -*-"], ids=["1", "2"]
+)
+def test_a_file_of_another_encoding_has_its_letters_inside_too(tmp_path: Path, first: str) -> None:
+    main = write_program(
+        tmp_path,
+        """
+    def letters() -> str:
+        return "\u00e9\u00fc"
+
+    def main() -> None:
+        print(ascii(gosecure(letters).result()), gosecure(letters).result() == letters())
+    """,
+    )
+    main.write_text(f"{first}\n{main.read_text('utf-8')}", "latin-1")
+    ended = run(main)
+    assert (ended.status, ended.lines) == (0, ["'\\xe9\\xfc' True"]), ended

@@ -16,6 +16,7 @@ from gotee.compiler.closure import Analysis
 from gotee.compiler.partition import Partition
 from gotee.compiler.scopes import static_truth
 from gotee.errors import CompileError, GoteeError
+from gotee.syntax._files import as_utf8
 
 _SECONDS = 120
 _DRIVER = r"""
@@ -59,23 +60,13 @@ def write_tree(partition: Partition, out: Path) -> None:
                 path.mkdir(parents=True, exist_ok=True)
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_as_utf8(str(module["source"])))
+            path.write_bytes(as_utf8(str(module["source"])))
         for file in partition.data:
             target = out / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(partition.root / file, target)
     except OSError as error:
         raise GoteeError(f"cannot write the slice to {str(out)!r}: {error.strerror or error}") from None
-
-
-def _as_utf8(source: str) -> bytes:
-    """A file that declares another encoding gets a byte-order mark's weight: its cookie is made to say utf-8."""
-    data = source.encode("utf-8", "surrogatepass")
-    lines = data.split(b"\n", 2)
-    for number, line in enumerate(lines[:2]):
-        if line.lstrip().startswith(b"#") and b"coding" in line:
-            lines[number] = b"# coding: utf-8" + (b"\r" if line.endswith(b"\r") else b"")
-    return b"\n".join(lines)
 
 
 def verify(analysis: Analysis, out: Path) -> None:

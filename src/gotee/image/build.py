@@ -19,6 +19,7 @@ from gotee.image.bytecode import compiled, has_columns, read_source
 from gotee.image.manifest import Manifest
 from gotee.image.remembered import Wanted
 from gotee.image.settings import matching
+from gotee.syntax._files import as_utf8
 
 PROGRAM = "/program/"
 
@@ -85,7 +86,7 @@ def _program(partition: Partition, options: Options) -> tuple[dict[str, bytes], 
             continue  # a package without __init__: a folder
         if not inside.isprintable():
             raise ImageError(f"the name of {str(file)!a} is not UTF-8, or has a letter that is not shown: rename it")
-        source = module["source"].encode("utf-8", "surrogatepass")
+        source = as_utf8(module["source"])
         made = compiled(source, inside)
         contents[f"{'package' if module['package'] else 'module'} {name} {inside}"] = made.code
         contents[f"source {inside}"] = source

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tokenize
 from typing import NamedTuple
 
 from gotee.errors import CompileError, GoteeError
 
 _ENCODING = "name the encoding of the file in its first line, as in `# coding: latin-1`, or save it as UTF-8"
+_ENCODING_NAMED = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # as Python finds it
 
 
 class SourceFile(NamedTuple):
@@ -52,6 +54,16 @@ def decode(data: bytes) -> SourceFile:
     """The text of a source file's bytes. Raises SyntaxError or UnicodeDecodeError."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return SourceFile(data.decode(encoding), encoding)
+
+
+def as_utf8(source: str) -> bytes:
+    """A text as the bytes of a source file in UTF-8: a comment that names another encoding is made to name this one."""
+    lines = source.encode("utf-8", "surrogatepass").split(b"\n", 2)
+    for number, line in enumerate(lines[:2]):
+        named = _ENCODING_NAMED.match(line)
+        if named and named[1].lower() not in (b"utf-8", b"utf8"):
+            lines[number] = b"# coding: utf-8" + (b"\r" if line.endswith(b"\r") else b"")
+    return b"\n".join(lines)
 
 
 def write_source(path: str, file: SourceFile) -> None:
