@@ -6,8 +6,8 @@
    the median of 100 times, for each way of copying in and out. `memcpy` is the C library's; `loop` loads and stores 16
    bytes at a time, and may fetch 8 KiB ahead; `past the cache` does so with stores that go to memory. The payload lies 8
    bytes behind the beginning of a line, behind a header; the target 32. Beside it: two memcpy by one processor, and how
-   long a line takes there and back between the two processors. A virtual machine may move its processors: between two threads of one core (50 ns),
-   two cores that share a cache, and others (300 to 1500 ns). */
+   long a line takes there and back between the two processors. A virtual machine may move its processors: between two
+   threads of one core (50 ns), two cores that share a cache, and others (300 to 1500 ns). */
 
 #define _GNU_SOURCE
 #include <emmintrin.h>
@@ -97,6 +97,7 @@ static double there_and_back(struct shared *shared, int second) {
         while (atomic_load(&shared->turn) != i + second) ;
         atomic_store(&shared->turn, i + second + 1);
     }
+    while (!second && atomic_load(&shared->turn) != base + 2 * TURNS) ;  /* or the next call takes it for half a turn */
     return (now() - start) * 1e3 / TURNS;
 }
 
