@@ -66,14 +66,14 @@ def partition_of(function: Callable[..., Any]) -> tuple[Path, Partition]:
 def _main_of(function: Callable[..., Any]) -> str | None:
     """The main file. A profiler of Python's own runs it in the place of its own main module: then a function tells."""
     main = main_file()
-    if main is not None and _module(function) == "__main__" and _is_installed(main):
-        own: Any = function
-        while hasattr(own, "__wrapped__"):
-            own = own.__wrapped__
-        code = getattr(own, "__code__", None)
-        if code is not None and os.path.isfile(code.co_filename):
-            return str(code.co_filename)
-    return main
+    if main is None or _module(function) != "__main__":
+        return main
+    own: Any = function
+    while hasattr(own, "__wrapped__"):
+        own = own.__wrapped__
+    file = getattr(getattr(own, "__code__", None), "co_filename", main)
+    # Where Python is installed takes a millisecond and a half to ask: of a program of one file, nobody does.
+    return str(file) if file != main and _is_installed(main) and os.path.isfile(file) else main
 
 
 def _imported(module: str) -> tuple[Path, Path, tuple[str, ...]] | None:
