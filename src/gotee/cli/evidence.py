@@ -38,7 +38,7 @@ def get(options: argparse.Namespace) -> int:
     image = require_file(options.image)
     out = destination("-o", options.out)
     collateral = destination("--collateral", options.collateral) if options.collateral else collateral_of(out)
-    loaded = Loaded.of_image(for_nonce, str(image), config.from_environment().link)
+    loaded = Loaded.of_image(for_nonce, str(image), config.from_environment())
     try:
         loaded.enclave.wait_ready()
         door = Door(lambda function: loaded.enclave.callee(loaded.own_entry, function))

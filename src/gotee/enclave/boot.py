@@ -165,11 +165,11 @@ class Importer(_Loader):
             from gotee.runtime.library import keep_library
 
             keep_library()
+            self._exchange()
         self._own = self._program
         for name, (_, _, path, package) in self._own.items():
             if package:
                 self._folders[name] = path.rpartition("/")[0]
-        self._exchange()
 
     def _exchange(self) -> None:
         """Modules that the program hides and the program's own of their names: put in place those that are not."""

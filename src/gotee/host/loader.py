@@ -38,7 +38,12 @@ class Loaded:
     """An image's table of entries and the enclave that runs it."""
 
     def __init__(
-        self, described: Mapping[str, Any], started: Started, home: str, begun: ahead.Begun | None = None
+        self,
+        described: Mapping[str, Any],
+        started: Started,
+        home: str,
+        chosen: config.Config,
+        begun: ahead.Begun | None = None,
     ) -> None:
         """`described` is what the image's manifest says of it; relative paths of files begin in `home`.
 
@@ -54,7 +59,6 @@ class Loaded:
             self.enclave = Enclave(started, Policy(described["policy"]["ocalls"]), home)
         except RuntimeError as error:  # a thread of its own cannot be started
             raise _not_started(str(error)) from None
-        chosen = config.from_environment()
         if chosen.debug:
             self.enclave.debug()
         if chosen.stats or chosen.trace:
@@ -63,7 +67,7 @@ class Loaded:
             self.enclave.observe(Observer(chosen.stats, chosen.trace, entries))
 
     @classmethod
-    def of_program(cls, function: Callable[..., Any], link: str) -> Loaded:
+    def of_program(cls, function: Callable[..., Any], chosen: config.Config) -> Loaded:
         """Build the image of the program that secures a function, sign it for development, and start it."""
         from gotee.image.project import build_program
         from gotee.image.settings import find
@@ -73,19 +77,19 @@ class Loaded:
             file, trusted = program.partition_of(function)
             try:
                 settings = find(file)
-                built = build_program(trusted, settings, extra=DEBUGGER if config.from_environment().debug else ())
+                built = build_program(trusted, settings, extra=DEBUGGER if chosen.debug else ())
                 signature = for_development(
                     built.measurement, product_id=settings.product_id, security_version=settings.security_version
                 )
             except UsageError as error:  # of pyproject.toml or a key, and not of the call that asked for the enclave
                 raise ImageError(str(error)) from None
         image = Image(built.stream, signature, built.places)
-        return cls(built.manifest.program, _start(image, link), _home(file, settings.file))
+        return cls(built.manifest.program, _start(image, chosen), _home(file, settings.file), chosen)
 
     @classmethod
-    def of_image(cls, function: Callable[..., Any], file: str, link: str) -> Loaded:
+    def of_image(cls, function: Callable[..., Any], file: str, chosen: config.Config) -> Loaded:
         """Start an image that was built before. Its platform may have been started already."""
-        begun = ahead.take(file, link, config.from_environment().level)
+        begun = ahead.take(file, chosen.link, chosen.level)
         started = None if begun is None else _go_on(begun)
         if begun is not None and started is not None:
             described = begun.read()
@@ -93,15 +97,15 @@ class Loaded:
             from pathlib import Path
 
             begun, (described, image) = None, _read(Path(file))
-            started = _start(image, link)
+            started = _start(image, chosen)
         main = program.file_of(function)
         if set(described["policy"]["ocalls"]) <= {"console"}:
-            return cls(described, started, os.path.dirname(os.path.realpath(main)), begun)
+            return cls(described, started, os.path.dirname(os.path.realpath(main)), chosen, begun)
         from pathlib import Path
 
         from gotee.image.settings import find
 
-        return cls(described, started, _home(Path(main), find(Path(main)).file), begun)
+        return cls(described, started, _home(Path(main), find(Path(main)).file), chosen, begun)
 
     def misled(self) -> bool:
         """Whether it was started from places of files that were out of date."""
@@ -176,15 +180,14 @@ def _go_on(begun: ahead.Begun) -> Started | None:
         return None
 
 
-def _start(image: Image, link: str) -> Started:
+def _start(image: Image, chosen: config.Config) -> Started:
     """At the level that was chosen."""
-    chosen = config.from_environment()
     try:
         if chosen.level != "service":
-            return start(image, link)
+            return start(image, chosen.link)
         from gotee.host import service
 
-        return service.start(image, link, chosen.platform, chosen.require)
+        return service.start(image, chosen.link, chosen.platform, chosen.require)
     except OSError as error:
         raise _not_started(error.strerror or str(error)) from None
 
@@ -239,9 +242,9 @@ def _begun(function: Callable[..., Any]) -> Loaded:
     global _told
     chosen = config.from_environment()
     if chosen.image is not None:
-        loaded = Loaded.of_image(function, chosen.image, chosen.link)
+        loaded = Loaded.of_image(function, chosen.image, chosen)
     else:
-        loaded = Loaded.of_program(function, chosen.link)
+        loaded = Loaded.of_program(function, chosen)
     if sys.stderr is not None and not _told:
         sys.stderr.write(SERVICE_BANNER if chosen.level == "service" else BANNER)
     _told = True
