@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 
 import pytest
@@ -88,3 +89,16 @@ def test_after_ten_seconds_nothing_is_left() -> None:
     used_up(8 * MIB)
     assert left(9_000_000_000) == 8 * MIB
     assert left(LATER) == 0
+
+
+@pytest.mark.parametrize(("mebibytes", "kept"), [(8, 8 * MIB), (200, 0)])
+def test_of_a_bounded_address_space_an_eighth_is_left(mebibytes: int, kept: int) -> None:
+    """Inside, `memory-bytes` of the ceilings is such a bound. Nothing else here is made while it holds."""
+    view = memoryview(Given(b"a" * (mebibytes * MIB), 0, MIB))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, before[1]))
+    try:
+        view.release()
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    assert left() == kept

@@ -26,6 +26,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
+from posix.resource cimport RLIM_INFINITY, RLIMIT_AS, getrlimit, rlimit
 
 from gotee.boundary.system cimport expect_large, now_ns
 
@@ -125,6 +126,7 @@ cdef extern from "Python.h":
 cdef enum:
     LEAST_LEFT = 4 << 20         # bytes: what is smaller malloc keeps itself
     MOST_LEFT = 512 << 20
+    PART_LEFT = 8                # of the address space, where it is bounded: the program needs the rest
 
 cdef int64_t LEFT_FOR = 10_000_000_000    # nanoseconds
 cdef bytes _left = None          # the memory of a large frame that nobody uses
@@ -134,7 +136,11 @@ cdef int64_t _left_at = 0        # since then
 cdef int leave(bytes frame) except -1:
     """The memory of a frame is of no more use: nobody but the caller has it."""
     global _left, _left_at
-    if LEAST_LEFT <= PyBytes_GET_SIZE(frame) <= MOST_LEFT:
+    cdef rlimit bound
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(frame)
+    if not LEAST_LEFT <= size <= MOST_LEFT or getrlimit(RLIMIT_AS, &bound) < 0:
+        return 0
+    if bound.rlim_cur == RLIM_INFINITY or <uint64_t> size <= bound.rlim_cur // PART_LEFT:
         _left = frame
         _left_at = now_ns()
     return 0
