@@ -103,13 +103,44 @@ if __name__ == "__main__":
 """
 
 
+NOW_AND_THEN = """
+import os, sys, time
+from processes import started_by, used
+
+def main() -> None:
+    secured.secured_call(b"", 1)
+    others = started_by(os.getpid())
+    for rate in map(int, sys.argv[2:]):
+        before, start = (used([os.getpid()]), used(others)), time.monotonic()
+        for number in range(int(float(sys.argv[1]) * rate)):
+            secured.secured_call(b"", 1)
+            time.sleep(max(0.0, start + (number + 1) / rate - time.monotonic()))
+        took = time.monotonic() - start
+        after = used([os.getpid()]), used(others)
+        print(*((b - a) / took * 100 for a, b in zip(before, after, strict=True)))
+    sys.stdout.flush()
+    os._exit(0)
+
+if __name__ == "__main__":
+    main()
+"""
+RATES = (10, 100, 1_000)  # calls a second
+
+
 def idle_line(effort: float) -> list[Table]:
-    """(10) What an idle program and its idle enclave burn."""
+    """(10) What an idle program and its idle enclave burn, and one that calls now and then: spins have a budget."""
     line = Line("10", "processor time of an idle program, main parked", [], "", unit="% of a core")
     line.goals = [Goal("both", "", 1, 1, at_most=True)]
     host, enclave = _program(IDLE, str(max(2.0, 10 * effort)))
     shares = {"the program": host, "platform and enclave": enclave, "both": host + enclave}
-    return [(line, {name: Figures(share, share, share) for name, share in shares.items()})]
+    seldom = Line("10b", "processor time of a program that calls now and then", [], "", unit="% of a core")
+    seldom.notes.append("Program, platform and enclave together. A secured call of a microsecond between sleeps.")
+    found = _program(NOW_AND_THEN, str(max(1.0, 3 * effort)), *map(str, RATES))
+    burnt = {f"{rate} calls a second": sum(found[2 * i : 2 * i + 2]) for i, rate in enumerate(RATES)}
+    return [
+        (each, {name: Figures(*[value] * 3) for name, value in values.items()})
+        for each, values in ((line, shares), (seldom, burnt))
+    ]
 
 
 STARTED = """
