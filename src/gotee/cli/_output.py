@@ -14,11 +14,18 @@ class OutputError(OSError):
 
 
 class _File(io.FileIO):
+    """Raises the first error. What its buffer has left after that is dropped: Python 3.13 would print a traceback."""
+
+    error: OutputError | None = None
+
     def write(self, data: Any) -> int:
+        if self.error is not None:
+            return memoryview(data).nbytes
         try:
             return super().write(data)
         except OSError as error:
-            raise OutputError(error.errno, error.strerror) from None
+            self.error = OutputError(error.errno, error.strerror)
+            raise self.error from None
 
 
 @contextmanager
@@ -37,5 +44,7 @@ def told_apart() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
+        if file.error is not None:
+            raise file.error
     finally:
         sys.stdout = usual
