@@ -9,6 +9,7 @@ cdef class RingSleep(RingMemory):
     cdef uint64_t wanted         # bytes of room that the last failed send lacked, 0 if it did not fail
     cdef shared_u64 asleep       # private: the sleep word is set
     cdef uint64_t placed         # the processor as last published: the line is the peer's to read
+    cdef int vain                # spins that found nothing, up to FIRST
     cdef int crowded             # waits in a row on the peer's processor
     cdef int64_t left            # when this side last left it
     cdef int64_t leave_again     # how long after that it may again

@@ -20,6 +20,7 @@ from gotee.boundary.system cimport (
     pause_cpu,
     ring_bell,
     sched_getcpu,
+    sched_yield,
     sleep_on,
     store_relaxed,
     store_release,
@@ -32,6 +33,7 @@ from gotee.errors import UsageError
 # Nanoseconds; `spinning` has those of the spin. The backstop bounds what any lost wake-up or signal can cost.
 cdef int GLANCES = 64                  # looks before the first at the clock: two microseconds or so
 cdef int64_t BRIEFLY = 50_000
+cdef int FIRST = 8                     # vain spins, in which others get the processor: a program that starts needs it
 cdef int CROWDED = 8                   # waits in a row on the peer's processor before one side leaves it
 cdef int64_t LEAVE_AGAIN = 4_000_000   # after this time at the soonest, then after twice as much, up to
 cdef int64_t LEAVE_LAST = 64_000_000
@@ -183,6 +185,10 @@ cdef class RingSleep(RingMemory):
                     return True
                 pause_cpu()
             now = now_ns()
+            if now - start > BRIEFLY and self.vain < FIRST:
+                sched_yield()  # not always: on a loaded machine each takes a slice of others
+        if self.vain < FIRST:
+            self.vain += 1
         spin_took(&self.spins, now - start, False)
         return False
 

@@ -108,6 +108,7 @@ cdef extern from *:
     void fence() nogil
     void pause_cpu() nogil
     int sched_getcpu() nogil
+    int sched_yield() nogil
     void leave_cpu() nogil
     int64_t now_ns() nogil
     int sleep_on(int bell, int control, int64_t ns) nogil
