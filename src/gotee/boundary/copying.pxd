@@ -67,7 +67,8 @@ cdef extern from *:
 
 
 cdef enum:
-    WORTH = 4096                 # bytes from which on it matters
+    WORTH = 4096                 # bytes from which on a loop is worth it
+    CHOSEN = 16 << 10            # bytes from which on its way is chosen: what is smaller fits the caches of both
     LAP = 1 << 20                # of a ring: then each of its lines has gone to the peer and back
     TRIAL_BYTES = 256 << 10      # what goes past the cache to see what that takes now
     AGAIN = 512 << 20            # bytes after which both ways are tried again
@@ -125,6 +126,9 @@ cdef inline void copy_to_peer(
     cdef int64_t start
     if size < WORTH:
         memcpy(target, source, size)
+        return
+    if size < CHOSEN:
+        copy_cached(target, source, size)
         return
     past = goes_past(copies)
     start = now_ns()
