@@ -167,18 +167,22 @@ def ocalls() -> Made:
         ]
         yield call
         line = Line("5w", "a write of 4 KiB to a file", [], "file.write, plain", size=4096)
-        line.goals = [
-            Goal("file.write, secured", "file.write, plain", 3, 3, at_most=True),
-            Goal("os.pwrite, secured", "os.pwrite, plain", 3, 3, at_most=True),
-        ]
-        line.notes.append("file.write goes through the buffers of open(), os.pwrite is one ocall for each piece.")
+        line.goals = [Goal("file.write, secured", "file.write, plain", 3, 3, at_most=True)]
+        line.notes.append("Through the buffers of open().")
         line.contestants = [
             Contestant("file.write, secured", partial(secured.secured_writes, path), 5_000),
             Contestant("file.write, plain", partial(secured.writes, path), 5_000),
-            Contestant("os.pwrite, secured", partial(secured.secured_pwrites, path), 5_000),
-            Contestant("os.pwrite, plain", partial(secured.pwrites, path), 5_000),
         ]
         yield line
+        own = os.path.join(folder, "other")
+        placed = Line("5p", "a write of 4 KiB at a place in a file", [], "os.pwrite, plain", size=4096)
+        placed.goals = [Goal("os.pwrite, secured", "os.pwrite, plain", 3, 3, at_most=True)]
+        placed.notes.append("Without buffers: one ocall for each.")
+        placed.contestants = [
+            Contestant("os.pwrite, secured", partial(secured.secured_pwrites, own), 5_000),
+            Contestant("os.pwrite, plain", partial(secured.pwrites, own), 5_000),
+        ]
+        yield placed
 
 
 def arrays() -> Made:

@@ -109,6 +109,7 @@ from processes import started_by, used
 
 def main() -> None:
     secured.secured_call(b"", 1)
+    time.sleep(0.5)
     others = started_by(os.getpid())
     for rate in map(int, sys.argv[2:]):
         before, start = (used([os.getpid()]), used(others)), time.monotonic()

@@ -21,7 +21,8 @@ from others import OTHERS
 from secured import secured_spawn
 
 ORDER = ("1", "1b", "2", "3", "4", "5", "6", "7", "7m", "8", "9", "10", "11")
-PLACES = {number: place for place, number in enumerate((*ORDER[:6], "5w", *ORDER[6:]))}  # of the tables
+TABLES = ("1", "1b", "2", "3", "4", "5", "5w", "5p", "6", "7", "7m", "8", "9", "10", "10b", "11")
+PLACES = {number: place for place, number in enumerate(TABLES)}
 Results = list[tuple[Line, dict[str, Figures]]]
 
 
